@@ -1,0 +1,172 @@
+#define _GNU_SOURCE
+#define NCURSES_WIDECHAR 1
+#include <ncurses.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "CNcurses.h"
+
+static SCREEN *screen;
+static struct termios before;
+static int have_before;
+static int started;
+static int signal_descriptor = -1;
+
+// Mouse off, paste off, attributes off, cursor on, alternate screen left. Fixed text, so that a signal handler may write it.
+static const char reset_text[] = "\033[?1006l\033[?1000l\033[?2004l\033[0m\033[?25h\033[?1049l\r\n";
+// Terminals without these modes (vt100, linux) would print nothing for them, but dumb ones get nothing at all.
+
+int dnc_start(void) {
+    setlocale(LC_ALL, "");
+    if (!have_before && tcgetattr(STDIN_FILENO, &before) == 0) have_before = 1;
+    set_escdelay(25);
+    if (!screen) {
+        screen = newterm(NULL, stdout, stdin);
+        if (!screen) return -1;
+        set_term(screen);
+    } else {
+        refresh();
+    }
+    raw();
+    noecho();
+    nonl();
+    intrflush(stdscr, FALSE);
+    keypad(stdscr, FALSE);
+    leaveok(stdscr, FALSE);
+    idlok(stdscr, TRUE);
+    if (has_colors()) {
+        start_color();
+        use_default_colors();
+    }
+    started = 1;
+    return 0;
+}
+
+int dnc_colors(void) { return has_colors() ? COLORS : 0; }
+
+int dnc_is_utf8(void) { return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; }
+
+void dnc_stop(void) {
+    if (!started) return;
+    curs_set(1);
+    endwin();
+    started = 0;
+}
+
+void dnc_resize(int rows, int columns) { resizeterm(rows, columns); }
+
+void dnc_redraw(void) { clearok(stdscr, TRUE); }
+
+void dnc_begin(void) { erase(); }
+
+void dnc_put(int row, int column, const char *utf8, int bytes, unsigned attributes, int foreground, int background) {
+    attr_t attribute = A_NORMAL;
+    if (attributes & DNC_BOLD) attribute |= A_BOLD;
+    if (attributes & DNC_DIM) attribute |= A_DIM;
+    if (attributes & DNC_ITALIC) attribute |= A_ITALIC;
+    if (attributes & DNC_UNDERLINE) attribute |= A_UNDERLINE;
+    if (attributes & DNC_REVERSE) attribute |= A_REVERSE;
+    int pair = 0;
+    if (has_colors() && (foreground >= 0 || background >= 0)) {
+        pair = alloc_pair(foreground, background);
+        if (pair < 0) pair = 0;
+    }
+    wattr_set(stdscr, attribute, (short)pair, &pair);
+    mvwaddnstr(stdscr, row, column, utf8, bytes);
+}
+
+void dnc_cursor(int row, int column) {
+    if (row < 0) {
+        curs_set(0);
+        return;
+    }
+    curs_set(1);
+    wmove(stdscr, row, column);
+}
+
+void dnc_flush(void) {
+    wnoutrefresh(stdscr);
+    doupdate();
+}
+
+int dnc_window_size(int descriptor, int *rows, int *columns) {
+    struct winsize size;
+    if (ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return -1;
+    *rows = size.ws_row;
+    *columns = size.ws_col;
+    return 0;
+}
+
+static void write_all(const char *text, size_t length) {
+    while (length > 0) {
+        ssize_t n = write(STDOUT_FILENO, text, length);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return;
+        text += n;
+        length -= (size_t)n;
+    }
+}
+
+void dnc_modes(int on, int mouse) {
+    if (on) {
+        write_all("\033[?2004h", 8);
+        if (mouse) write_all("\033[?1000h\033[?1006h", 16);
+    } else {
+        write_all("\033[?1006l\033[?1000l\033[?2004l", 24);
+    }
+}
+
+static void crashed(int number) {
+    if (started) {
+        write_all(reset_text, sizeof reset_text - 1);
+        if (have_before) tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void dnc_guard_crashes(void) {
+    static char stack[65536];
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+    sigaltstack(&alternate, NULL);
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = crashed;
+    action.sa_flags = SA_ONSTACK | SA_NODEFER;
+    const int numbers[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGABRT, SIGFPE};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+}
+
+static void forward(int number) {
+    int saved = errno;
+    char byte = (char)number;
+    ssize_t ignored = write(signal_descriptor, &byte, 1);
+    (void)ignored;
+    errno = saved;
+}
+
+void dnc_forward_signals(int descriptor) {
+    const int numbers[] = {SIGWINCH, SIGTSTP, SIGTERM, SIGHUP, SIGINT, SIGCONT};
+    signal_descriptor = descriptor;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = descriptor < 0 ? SIG_DFL : forward;
+    action.sa_flags = SA_RESTART;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+}
+
+void dnc_suspend(void) {
+    struct sigaction standard, mine;
+    memset(&standard, 0, sizeof standard);
+    standard.sa_handler = SIG_DFL;
+    sigaction(SIGTSTP, &standard, &mine);
+    kill(getpid(), SIGTSTP);
+    sigaction(SIGTSTP, &mine, NULL);
+}

@@ -1,0 +1,176 @@
+/// `POST /v1/jobs`: one order, one or many uploads.
+public struct JobOrder: Codable, Sendable {
+    /// The same id twice queues once and answers the same job.
+    public var submissionId: String
+    /// Absolute paths. A trailing `/` on a directory means its contents (rsync's rule).
+    public var sources: [String]
+    /// `oss://BUCKET/KEY-OR-PREFIX` or `REMOTE:KEY-OR-PREFIX`; `nil` only with `options.signedUrl`.
+    public var dest: String?
+    public var options: OrderOptions
+    /// The caller's `OSS_*` variables, for `oss://` destinations.
+    public var credentials: OrderCredentials?
+    public init(submissionId: String, sources: [String], dest: String?, options: OrderOptions = OrderOptions(), credentials: OrderCredentials? = nil) {
+        self.submissionId = submissionId
+        self.sources = sources
+        self.dest = dest
+        self.options = options
+        self.credentials = credentials
+    }
+}
+
+public struct OrderOptions: Codable, Sendable, Equatable {
+    /// In order, `+GLOB` or `-GLOB`, rclone's meaning.
+    public var filters: [String]?
+    public var minSize: Int64?
+    public var maxSize: Int64?
+    /// Seconds.
+    public var minAge: Double?
+    public var maxAge: Double?
+    /// `skip newer overwrite fail rename`.
+    public var existing: String?
+    public var partSize: Int64?
+    public var storageClass: String?
+    public var acl: String?
+    public var contentType: String?
+    public var meta: [String: String]?
+    public var tags: [String: String]?
+    /// `aes256`, `kms`, `kms:KEY`.
+    public var sse: String?
+    /// The callback JSON text.
+    public var callback: String?
+    public var priority: Priority?
+    /// Bytes a second, the order as a whole.
+    public var limit: Int64?
+    /// RFC 3339 UTC.
+    public var at: String?
+    public var paused: Bool?
+    /// `skip` or `follow`.
+    public var links: String?
+    public var flat: Bool?
+    public var dryRun: Bool?
+    public var signedUrl: String?
+    public init() {}
+}
+
+/// Secrets on their way in. They may enter by the socket and never leave by it; printing one gives nothing away.
+public struct OrderCredentials: Codable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var accessKeyId: String
+    public var accessKeySecret: String
+    public var securityToken: String?
+    public var region: String?
+    public var endpoint: String?
+    /// `virtual` or `path`.
+    public var addressing: String?
+    public init(accessKeyId: String, accessKeySecret: String, securityToken: String?, region: String?, endpoint: String?, addressing: String?) {
+        self.accessKeyId = accessKeyId
+        self.accessKeySecret = accessKeySecret
+        self.securityToken = securityToken
+        self.region = region
+        self.endpoint = endpoint
+        self.addressing = addressing
+    }
+    public var description: String { "<redacted credentials>" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// The answer to an order, and `add --json`.
+public struct JobView: Codable, Sendable, Equatable {
+    public struct Refused: Codable, Sendable, Equatable {
+        public var path: String
+        public var reason: String
+        public init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
+    }
+    public var schema = 1
+    public var job: String
+    /// `scanning` until the sources are walked, then `ready`.
+    public var state: String
+    /// At most the first 1,000.
+    public var uploads: [String]
+    public var total: Int
+    public var bytes: Int64
+    /// Sources that were not queued (missing, unreadable, bad names), at most 1,000.
+    public var refused: [Refused]
+    /// Of all uploads of the job, ended ones too: how many are in each state, and the bytes stored.
+    public var counts: [String: Int]
+    public var stored: Int64
+    public init(
+        job: String, state: String, uploads: [String], total: Int, bytes: Int64, refused: [Refused], counts: [String: Int] = [:],
+        stored: Int64 = 0
+    ) {
+        self.counts = counts
+        self.stored = stored
+        self.job = job
+        self.state = state
+        self.uploads = uploads
+        self.total = total
+        self.bytes = bytes
+        self.refused = refused
+    }
+}
+
+/// `POST /v1/actions`.
+public struct ActionRequest: Codable, Sendable, Equatable {
+    /// `pause resume retry cancel abort remove undo priority`.
+    public var action: String
+    public var query: String?
+    public var ids: [String]?
+    public var all: Bool?
+    public var dryRun: Bool?
+    /// For `priority`: `high normal low`.
+    public var value: String?
+    /// Who asks, for messages: `ops2`.
+    public var by: String?
+    public init(action: String, query: String? = nil, ids: [String]? = nil, all: Bool? = nil, dryRun: Bool? = nil, value: String? = nil, by: String? = nil) {
+        self.action = action
+        self.query = query
+        self.ids = ids
+        self.all = all
+        self.dryRun = dryRun
+        self.value = value
+        self.by = by
+    }
+}
+
+public struct ActionResult: Codable, Sendable, Equatable {
+    public struct Item: Codable, Sendable, Equatable {
+        public var id: String
+        public var state: UploadState
+        public var changed: Bool
+        /// Why not, when `changed` is false: `had already finished`.
+        @Nullable public var reason: String?
+        public init(id: String, state: UploadState, changed: Bool, reason: String?) {
+            (self.id, self.state, self.changed) = (id, state, changed)
+            _reason = Nullable(wrappedValue: reason)
+        }
+    }
+    public var schema = 1
+    public var action: String
+    public var matched: Int
+    public var changed: Int
+    /// At most the first 1,000.
+    public var items: [Item]
+    public init(action: String, matched: Int, changed: Int, items: [Item]) {
+        (self.action, self.matched, self.changed, self.items) = (action, matched, changed, items)
+    }
+}
+
+/// `GET|PUT /v1/limits`. `rate`: bytes a second as text for PUT (`50MiB`, `16Mbit`, `none`, `0` pauses).
+public struct LimitsView: Codable, Sendable, Equatable {
+    public var schema = 1
+    /// Bytes a second; `null` is no limit.
+    @Nullable public var rate: Int64?
+    public var uploads: Int
+    public var parts: Int
+    public init(rate: Int64?, uploads: Int, parts: Int) {
+        (self.uploads, self.parts) = (uploads, parts)
+        _rate = Nullable(wrappedValue: rate)
+    }
+}
+
+public struct LimitsChange: Codable, Sendable, Equatable {
+    public var rate: String?
+    public var uploads: Int?
+    public var parts: Int?
+    public init(rate: String? = nil, uploads: Int? = nil, parts: Int? = nil) { (self.rate, self.uploads, self.parts) = (rate, uploads, parts) }
+}

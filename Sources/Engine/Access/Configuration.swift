@@ -1,0 +1,120 @@
+import OSSProtocol
+
+/// `config.toml`, every value typed and checked. Where a key is absent its default stands here.
+///
+/// Source: docs/interface.md, "Configuration (TOML)".
+public struct Configuration: Sendable, Equatable {
+    /// The file it was read from; relative paths in it start at its folder.
+    public var file: String
+    public var defaultRemote: String?
+    /// `auto`, or the name of a theme file.
+    public var theme: String
+    public var engine: EngineSettings
+    /// In the order of the file.
+    public var remotes: [RemoteSettings]
+
+    /// What stands when there is no file.
+    public init(file: String) {
+        self.file = file
+        theme = "auto"
+        engine = EngineSettings()
+        remotes = []
+    }
+
+    public func remote(named name: String) -> RemoteSettings? {
+        remotes.first { Array($0.name.utf8) == Array(name.utf8) }
+    }
+}
+
+/// A number, or left to the engine.
+public enum SlotCount: Sendable, Equatable {
+    case auto
+    case fixed(Int)
+
+    public var number: Int? { if case .fixed(let number) = self { number } else { nil } }
+}
+
+/// `[engine]`.
+public struct EngineSettings: Sendable, Equatable {
+    public enum LogLevel: String, Sendable, CaseIterable { case debug, info, warning, error }
+
+    /// Uploads at once.
+    public var uploads: SlotCount = .fixed(5)
+    /// Parts in flight over all uploads.
+    public var parts: SlotCount = .auto
+    /// Bytes a second; `nil` is no limit, 0 pauses.
+    public var rateLimit: Int64?
+    public var rateSchedule: [RateRule] = []
+    /// `crc64` or `none`.
+    public var verify = "crc64"
+    /// How long the server keeps the stored parts of a cancelled upload.
+    public var keepCancelled: Duration = .seconds(24 * 3600)
+    public var keepHistory: Duration = .seconds(90 * 24 * 3600)
+    public var logLevel: LogLevel = .info
+
+    public init() {}
+}
+
+/// One line of `rate-schedule`: on these days, between these minutes of the day, this rate.
+public struct RateRule: Sendable, Equatable {
+    /// 0 is Monday; empty for `else`.
+    public var days: Set<Int>
+    /// Minutes since midnight; `until` may lie before `from` (over midnight).
+    public var from: Int
+    public var until: Int
+    /// Bytes a second; `nil` is no limit.
+    public var rate: Int64?
+
+    public init(days: Set<Int>, from: Int, until: Int, rate: Int64?) {
+        (self.days, self.from, self.until, self.rate) = (days, from, until, rate)
+    }
+}
+
+/// `[remote.NAME]`.
+public struct RemoteSettings: Sendable, Equatable {
+    public var name: String
+    /// `nil` where the credentials' source says it.
+    public var bucket: String?
+    public var region: String?
+    /// With scheme.
+    public var endpoint: String?
+    public var addressing: Addressing
+    /// Empty or ending in `/`.
+    public var prefix: String
+    /// `overwrite skip newer fail rename`.
+    public var existing: String
+    public var storageClass: String?
+    /// Absolute path of a file of CA certificates trusted besides the system's.
+    public var caFile: String?
+    public var credentials: CredentialSource
+
+    public init(name: String, credentials: CredentialSource) {
+        self.name = name
+        addressing = .virtual
+        prefix = ""
+        existing = "overwrite"
+        self.credentials = credentials
+    }
+}
+
+/// `[remote.NAME.credentials]`. Paths are absolute; no secret is in here, only where it is kept.
+public enum CredentialSource: Sendable, Equatable {
+    /// `davit-authd` hands out temporary credentials.
+    case broker(url: String, tokenFile: String)
+    /// `davit-authd` signs each request; no key reaches this machine.
+    case signedURL(url: String, tokenFile: String)
+    /// A long-lived key.
+    case fixed(accessKeyID: String, secretFile: String, securityTokenFile: String?)
+    /// `OSS_ACCESS_KEY_ID` and kin of the engine's environment.
+    case environment
+
+    /// As written after `kind =`.
+    public var kind: String {
+        switch self {
+        case .broker: "broker"
+        case .signedURL: "signed-url"
+        case .fixed: "static"
+        case .environment: "env"
+        }
+    }
+}

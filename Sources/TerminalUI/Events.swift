@@ -1,0 +1,103 @@
+import Contracts
+
+/// An entry of a local directory. Names are bytes: they need not be UTF-8.
+public struct LocalEntry: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        case file, directory
+        /// A symbolic link with what it points to.
+        case link(target: [UInt8])
+        /// Pipe, socket, device: shown, never queued.
+        case other
+    }
+    public var name: [UInt8]
+    public var kind: Kind
+    /// Bytes; meaningless for directories.
+    public var size: Int64
+    /// Seconds since 1970, UTC.
+    public var modified: Int64
+    public init(name: [UInt8], kind: Kind, size: Int64, modified: Int64) {
+        (self.name, self.kind, self.size, self.modified) = (name, kind, size, modified)
+    }
+}
+
+/// The engine's answer to `Effect.fetchWindow`, with that request's version.
+public struct WindowAnswer: Sendable, Equatable {
+    public var version: Int
+    /// Position of the first row in the whole list, from 0.
+    public var offset: Int
+    /// Rows of the whole list.
+    public var total: Int
+    public var rows: [UploadView]
+    public init(version: Int, offset: Int, total: Int, rows: [UploadView]) {
+        (self.version, self.offset, self.total, self.rows) = (version, offset, total, rows)
+    }
+}
+
+/// Everything that can happen to the front end. Times are milliseconds since 1970 of one clock that never jumps back.
+public enum AppEvent: Sendable, Equatable {
+    case key(Key, at: Int64)
+    case paste(String)
+    case burst(String)
+    case mouse(MouseEvent, at: Int64)
+    case resize(Size)
+    /// About once a second.
+    case tick(now: Int64)
+    /// The last frame has left for the terminal: from here the type-ahead guard of a question counts.
+    case painted(at: Int64)
+    /// Seconds local time is ahead of UTC.
+    case zone(seconds: Int)
+
+    case status(StatusView)
+    case window(WindowAnswer)
+    /// The engine refused the window: a query it does not understand, or an error.
+    case windowFailed(version: Int, message: String)
+    /// One upload changed its state; pushed by the engine.
+    case upload(UploadView)
+    /// `nil`: there is no such upload any more.
+    case detail(id: String, UploadDetail?)
+    case localListing(path: String, entries: [LocalEntry])
+    case localListingFailed(path: String, message: String)
+    case bucketListing(dest: String, ListResult)
+    case bucketListingFailed(dest: String, message: String)
+    case actionDone(ActionResult)
+    case actionFailed(String)
+    case jobAdded(JobView)
+    case addFailed(String)
+    case limitsChanged(LimitsView)
+    case limitsFailed(String)
+    case settings(SettingsView)
+    /// `attempt` counts from 1, `nextIn` is seconds.
+    case engineLost(reason: String, attempt: Int, nextIn: Int)
+    case engineBack
+    /// A theme error, a clipboard answer: one sentence for the message row.
+    case notice(String)
+    case suspendResumed
+}
+
+/// How the operator leaves. The uploads go on after `detach`.
+public enum LeaveKind: Sendable, Equatable { case detach }
+
+/// What the front end asks of the world, as data.
+public enum Effect: Sendable, Equatable {
+    /// `query` and `sort` in the language of `davit queue`; an empty `sort` is the engine's order. Answer: `.window` or `.windowFailed`.
+    case fetchWindow(offset: Int, count: Int, query: String, sort: String, version: Int)
+    case fetchDetail(id: String)
+    case act(ActionRequest)
+    case listLocal(path: String)
+    /// `dest` ends with `/`; answer `.bucketListing` with the same `dest`.
+    case listBucket(dest: String, continuation: String?)
+    case add(sources: [String], dest: String, options: OrderOptions)
+    case setLimits(LimitsChange)
+    case leave(LeaveKind)
+    /// End when the running uploads have ended; then the front end leaves.
+    case engineFinish
+    /// Stop now; uploads resume when an engine starts again; then the front end leaves.
+    case engineStop
+    case reconnect
+    case suspend
+    /// Draw from nothing.
+    case redraw
+    /// OSC 52.
+    case copy(String)
+    case beep
+}

@@ -1,0 +1,58 @@
+import OSSProtocol
+
+/// What went wrong with one request, as the driver saw it: facts, no judgement. `classify` judges.
+public struct RequestFailure: Sendable, Equatable {
+    public enum Cause: Sendable, Equatable {
+        /// An HTTP answer that is not success.
+        case answer(status: Int, code: String, ec: String?)
+        /// libcurl's code: connect, TLS, time-out, reset … (`CURLcode`).
+        case curl(Int32)
+        /// The answer was a success but said something else than was asked (missing ETag, broken XML).
+        case unusableAnswer
+        /// The request was cancelled by us.
+        case cancelled
+        /// Reading the file failed (`errno`), or it shrank or changed under us (`errno` 0).
+        case source(errno: Int32)
+        /// No signed URL could be had for it.
+        case unsigned(String)
+    }
+    public var cause: Cause
+    public var requestID: String?
+    /// `Retry-After` or `x-oss-qos-delay-time`.
+    public var retryAfter: Duration?
+    /// ServerTime element, else the answer's `Date`.
+    public var serverTime: Timestamp?
+    /// For people only; never decides anything.
+    public var message: String
+
+    public init(
+        _ cause: Cause, requestID: String? = nil, retryAfter: Duration? = nil, serverTime: Timestamp? = nil, message: String = ""
+    ) {
+        self.cause = cause
+        self.requestID = requestID
+        self.retryAfter = retryAfter
+        self.serverTime = serverTime
+        self.message = message
+    }
+}
+
+/// The one judgement over a failure. Decided by HTTP status + OSS error code + curl code, never by message text.
+public enum FailureClass: Sendable, Equatable {
+    case transient
+    case throttled(retryAfter: Duration?)
+    case staleLease
+    case clockSkew(serverTime: Timestamp?)
+    /// NoSuchUpload.
+    case uploadGone
+    /// InvalidPart: what we believe stored is not.
+    case partsDiffer
+    case checksumMismatch
+    case sourceChanged
+    /// FileAlreadyExists and kin.
+    case conflict
+    case denied
+    case permanent
+    /// Stored, but the callback failed (203).
+    case storedCallbackFailed
+    case cancelled
+}

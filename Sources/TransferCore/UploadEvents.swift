@@ -1,0 +1,155 @@
+import OSSProtocol
+
+/// What the upload driver tells an upload machine, and what the machine asks of it. See docs/architecture.md, "The machines".
+
+/// One part's place in the file. Part numbers start at 1; bytes.
+public struct PartRange: Sendable, Hashable, Codable {
+    public let number: Int
+    public let offset: Int64
+    public let length: Int64
+    public init(number: Int, offset: Int64, length: Int64) { (self.number, self.offset, self.length) = (number, offset, length) }
+}
+
+/// A part the server has acknowledged. `crc64` is `nil` where the server did not say (parts made by a copy).
+public struct StoredPart: Sendable, Hashable, Codable {
+    public var number: Int
+    public var size: Int64
+    public var etag: String
+    public var crc64: UInt64?
+    public init(number: Int, size: Int64, etag: String, crc64: UInt64?) {
+        (self.number, self.size, self.etag, self.crc64) = (number, size, etag, crc64)
+    }
+}
+
+/// What survives a crash of one upload. Written by the driver whenever the machine says `.save`.
+public struct UploadCheckpoint: Sendable, Equatable, Codable {
+    public enum Phase: String, Sendable, Codable {
+        /// Nothing was asked of the server yet (or a single put was under way: it leaves nothing behind).
+        case fresh
+        /// `uploadID` is ours; parts may be stored.
+        case sending
+        /// Complete was (or is about to be) sent: settle by HEAD or ListParts before anything is sent again.
+        case completing
+        /// An abort is owed.
+        case aborting
+        /// Stored and settled.
+        case done
+    }
+    public var phase: Phase
+    public var partSize: Int64
+    public var uploadID: String?
+    public var parts: [StoredPart]
+    /// Bytes of attempts that failed or were thrown away.
+    public var resentBytes: Int64
+
+    public init(phase: Phase = .fresh, partSize: Int64, uploadID: String? = nil, parts: [StoredPart] = [], resentBytes: Int64 = 0) {
+        self.phase = phase
+        self.partSize = partSize
+        self.uploadID = uploadID
+        self.parts = parts
+        self.resentBytes = resentBytes
+    }
+}
+
+/// What HEAD said about the object.
+public enum HeadResult: Sendable, Equatable {
+    case found(size: Int64, crc64: UInt64?, etag: String)
+    case absent
+    /// 403: the token may not read. Must never be read as "absent".
+    case denied
+}
+
+/// An answer to a body that was sent whole.
+public struct BodyReply: Sendable, Equatable {
+    public var etag: String
+    /// CRC-64 of the bytes we read from the file while sending.
+    public var localCRC64: UInt64
+    /// `x-oss-hash-crc64ecma` of the answer, `nil` when the server gave none.
+    public var serverCRC64: UInt64?
+    public init(etag: String, localCRC64: UInt64, serverCRC64: UInt64?) {
+        (self.etag, self.localCRC64, self.serverCRC64) = (etag, localCRC64, serverCRC64)
+    }
+}
+
+public enum UploadEvent: Sendable, Equatable {
+    /// The queue gave this upload its turn. First event of every run (also after a restart or a resume).
+    case started
+    case initiated(uploadID: String)
+    case initiateFailed(RequestFailure)
+    /// All pages of ListParts together.
+    case partsListed([StoredPart])
+    case listPartsFailed(RequestFailure)
+    case partSent(number: Int, BodyReply)
+    /// `bytesSent`: body bytes that had left before it failed (they count as resent).
+    case partFailed(number: Int, RequestFailure, bytesSent: Int64)
+    case putSent(BodyReply)
+    case putFailed(RequestFailure, bytesSent: Int64)
+    case completed(etag: String, serverCRC64: UInt64?)
+    case completeFailed(RequestFailure)
+    case objectHead(HeadResult)
+    case objectHeadFailed(RequestFailure)
+    case aborted
+    case abortFailed(RequestFailure)
+    /// A usable lease is there again after `.awaitLease`.
+    case leaseArrived
+    /// No lease can be had and asking again by itself is pointless (refused, not configured).
+    case leaseRefused(reason: String)
+    /// A person's orders.
+    case paused, cancelled, abortRequested
+    /// The file is not what it was when it was queued.
+    case sourceChanged(detail: String)
+    /// The time of `nextDeadline` has come.
+    case deadline
+}
+
+public enum UploadAction: Sendable, Equatable {
+    /// Write the checkpoint down, durably, before performing the next action of the list.
+    case save
+    case initiate
+    /// The whole file in one PutObject.
+    case put
+    case listParts(uploadID: String)
+    case complete(uploadID: String, parts: [StoredPart])
+    case abort(uploadID: String)
+    case headObject
+    /// Retire the lease generation that was used, then report `.leaseArrived` (or `.leaseRefused`).
+    case awaitLease
+    /// Set the clock offset from the server's time before signing again.
+    case correctClock(serverTime: Timestamp)
+    /// Cancel every request of this upload that is in flight; late answers are ignored by the machine.
+    case cancelRequests
+    /// Parts may be wanted: ask `takePart(at:)` as slots allow.
+    case partsReady
+    /// Terminal for this run: the driver gives the slot back.
+    case finish(UploadOutcome)
+}
+
+public enum UploadOutcome: Sendable, Equatable {
+    /// The object is stored. `verified` is false when the server gave nothing to compare with (said so to the user).
+    case done(etag: String?, crc64: UInt64?, verified: Bool)
+    /// Stopped by a person, parts kept.
+    case paused
+    /// Stopped by a person, parts kept until `keep-cancelled` is over.
+    case cancelled
+    /// The server holds nothing of it any more.
+    case aborted
+    /// Needs a person. The checkpoint is kept, `retry` goes on from it.
+    case failed(UploadFailureReason)
+    /// The engine waits for something outside; try again by itself (`until`, or when the scope's lease or endpoint is back).
+    case held(HeldReason, until: Timestamp?)
+}
+
+public enum HeldReason: String, Sendable, Codable { case credentials, network, disk, schedule }
+
+/// Why an upload needs a person; `message` is one sentence: what, why, what to do.
+public struct UploadFailureReason: Sendable, Equatable, Codable {
+    /// OSS error code, or one of ours: `SourceChanged`, `SourceUnreadable`, `ChecksumMismatch`, `LocalError`.
+    public var code: String
+    public var httpStatus: Int?
+    public var requestID: String?
+    public var part: Int?
+    public var message: String
+    public init(code: String, httpStatus: Int? = nil, requestID: String? = nil, part: Int? = nil, message: String) {
+        (self.code, self.httpStatus, self.requestID, self.part, self.message) = (code, httpStatus, requestID, part, message)
+    }
+}

@@ -1,0 +1,140 @@
+import ArgumentParser
+import Contracts
+import Glibc
+import TerminalUI
+
+/// What pause, resume, retry, cancel, abort and remove have in common.
+struct ActionArguments: ParsableArguments {
+    @OptionGroup var global: GlobalOptions
+    @Flag(name: .long, help: "Every upload.") var all = false
+    @Flag(name: .long, help: "Say what would be changed; change nothing.") var dryRun = false
+    @Argument(help: "QUERY or ids.") var words: [String] = []
+
+    /// An id is `u-` and letters and digits; everything else is a query.
+    private var ids: [String]? {
+        let looksLikeID = { (word: String) in
+            word.hasPrefix("u-") && word.utf8.count > 2 && word.utf8.dropFirst(2).allSatisfy { (48...57).contains($0) || (65...90).contains($0) }
+        }
+        return !words.isEmpty && words.allSatisfy(looksLikeID) ? words : nil
+    }
+
+    func perform(_ action: String, asks: Bool = false) async throws {
+        guard all || !words.isEmpty else {
+            throw Failure("\(action) needs a QUERY, ids, or --all. Example: davit \(action) state:uploading", exit: Exit.usage)
+        }
+        let client = try await ControlClient.connect(global)
+        var request = ActionRequest(action: action, query: ids == nil && !words.isEmpty ? words.joined(separator: " ") : nil, ids: ids)
+        if all { request.all = true }
+        if asks && !dryRun && !global.yes { try await confirm(action, request, client) }
+        request.dryRun = dryRun ? true : nil
+        let result = try await client.post("/v1/actions", request, as: ActionResult.self)
+        if global.json {
+            try Output.json(result)
+        } else if !global.quiet {
+            let verb = dryRun ? "would be changed" : "changed"
+            Output.note("\(action): \(result.changed) of \(result.matched) uploads \(verb)")
+            for item in result.items where !item.changed {
+                Output.note("  \(item.id)  \(item.state.rawValue)  \(Output.clean(item.reason ?? ""))")
+            }
+        }
+        if result.matched == 0 { throw Finished(exit: Exit.nothingMatched) }
+    }
+
+    /// What cannot be undone asks; without a terminal it is refused.
+    private func confirm(_ action: String, _ request: ActionRequest, _ client: ControlClient) async throws {
+        guard isatty(0) == 1, !global.noInput else {
+            throw Failure("\(action) deletes stored parts and cannot be undone. Say --yes to do it, --dry-run to look", exit: Exit.refused)
+        }
+        var look = request
+        look.dryRun = true
+        let matched = try await client.post("/v1/actions", look, as: ActionResult.self).matched
+        if matched == 0 { throw Finished(exit: Exit.nothingMatched) }
+        Output.progress("\(action) \(matched) uploads and delete their stored parts? This cannot be undone. [y/N] ")
+        guard let answer = readLine(), ["y", "Y", "yes"].contains(answer) else { throw Failure("nothing was changed", exit: Exit.refused) }
+    }
+}
+
+struct Pause: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Stop uploads; stored parts are kept. Example: davit pause --all")
+    @OptionGroup var arguments: ActionArguments
+    func run() async throws { try await arguments.perform("pause") }
+}
+
+struct Resume: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Go on with paused uploads; only what is missing is sent.")
+    @OptionGroup var arguments: ActionArguments
+    func run() async throws { try await arguments.perform("resume") }
+}
+
+struct Retry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Try failed, waiting or held uploads again now.")
+    @OptionGroup var arguments: ActionArguments
+    func run() async throws { try await arguments.perform("retry") }
+}
+
+struct Cancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Cancel uploads; stored parts are kept for a while and undo brings them back.")
+    @OptionGroup var arguments: ActionArguments
+    func run() async throws { try await arguments.perform("cancel") }
+}
+
+struct Abort: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Cancel uploads and delete their stored parts on the server. Needs --yes.")
+    @OptionGroup var arguments: ActionArguments
+    func run() async throws { try await arguments.perform("abort", asks: true) }
+}
+
+struct Remove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Take ended uploads off the list.")
+    @OptionGroup var arguments: ActionArguments
+    func run() async throws { try await arguments.perform("remove") }
+}
+
+struct Undo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Take back the last pause, resume or cancel.")
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let client = try await ControlClient.connect(global)
+        let result = try await client.post("/v1/actions", ActionRequest(action: "undo"), as: ActionResult.self)
+        if global.json { try Output.json(result) } else { Output.note("undo: \(result.changed) of \(result.matched) uploads changed") }
+        if result.matched == 0 { throw Finished(exit: Exit.nothingMatched) }
+    }
+}
+
+struct Limit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show or set the rate of all uploads together.",
+        discussion: "Examples: davit limit 50MiB, davit limit 400Mbit, davit limit none. 0 stops all traffic; it never means unlimited.")
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "Bytes a second, such as 50MiB; or none.") var rate: String?
+
+    func run() async throws {
+        let client = try await ControlClient.connect(global)
+        let limits: LimitsView
+        if let rate {
+            limits = try await client.put("/v1/limits", LimitsChange(rate: rate), as: LimitsView.self)
+        } else {
+            limits = try await client.get(LimitsView.self, "/v1/limits")
+        }
+        if global.json { try Output.json(limits) } else { Output.result(limits.rate.map { "\(formatSize($0))/s (\($0) bytes a second)" } ?? "none") }
+    }
+}
+
+struct Slots: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show or set how many uploads and parts run at once.")
+    @OptionGroup var global: GlobalOptions
+    @Option(name: .long, help: ArgumentHelp("Parts in flight over all uploads.", valueName: "n")) var parts: Int?
+    @Argument(help: "Uploads at once.") var uploads: Int?
+
+    func run() async throws {
+        let client = try await ControlClient.connect(global)
+        let limits: LimitsView
+        if uploads != nil || parts != nil {
+            limits = try await client.put("/v1/limits", LimitsChange(uploads: uploads, parts: parts), as: LimitsView.self)
+        } else {
+            limits = try await client.get(LimitsView.self, "/v1/limits")
+        }
+        if global.json { try Output.json(limits) } else { Output.result("\(limits.uploads) uploads, \(limits.parts) parts at once") }
+    }
+}

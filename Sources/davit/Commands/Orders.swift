@@ -1,0 +1,237 @@
+import ArgumentParser
+import Contracts
+import FoundationEssentials
+import Glibc
+import Platform
+
+/// Options of `put` and `add`.
+struct OrderFlags: ParsableArguments {
+    @Option(name: .long, parsing: .singleValue, help: ArgumentHelp("Only names that match (in order with --exclude).", valueName: "glob"))
+    var include: [String] = []
+    @Option(name: .long, parsing: .singleValue, help: ArgumentHelp("Not the names that match.", valueName: "glob"))
+    var exclude: [String] = []
+    @Option(name: .long, help: ArgumentHelp("Not smaller than this.", valueName: "size"))
+    var minSize: String?
+    @Option(name: .long, help: ArgumentHelp("Not larger than this.", valueName: "size"))
+    var maxSize: String?
+    @Option(name: .long, help: ArgumentHelp("Not changed within this time.", valueName: "duration"))
+    var minAge: String?
+    @Option(name: .long, help: ArgumentHelp("Changed within this time.", valueName: "duration"))
+    var maxAge: String?
+    @Option(name: .long, help: ArgumentHelp("Names of sources, a line each; - is standard input.", valueName: "file"))
+    var filesFrom: String?
+    @Flag(name: .customShort("0"), help: "--files-from is NUL separated.")
+    var nul = false
+    @Option(name: .long, help: ArgumentHelp("What to do where the object is there: skip, newer, overwrite, fail, rename.", valueName: "rule"))
+    var existing: String?
+    @Option(name: .long, help: ArgumentHelp("Size of a part, such as 16MiB.", valueName: "size"))
+    var partSize: String?
+    @Option(name: .long, help: ArgumentHelp("Standard, IA, Archive, ColdArchive, DeepColdArchive.", valueName: "class"))
+    var storageClass: String?
+    @Option(name: .long, help: ArgumentHelp("default, private, public-read, public-read-write.", valueName: "acl"))
+    var acl: String?
+    @Option(name: .long, help: ArgumentHelp("Content type of the objects.", valueName: "type"))
+    var contentType: String?
+    @Option(name: .long, parsing: .singleValue, help: ArgumentHelp("User metadata.", valueName: "name=value"))
+    var meta: [String] = []
+    @Option(name: .long, parsing: .singleValue, help: ArgumentHelp("Object tag.", valueName: "name=value"))
+    var tag: [String] = []
+    @Option(name: .long, help: ArgumentHelp("Server-side encryption: aes256, kms, kms:KEY.", valueName: "how"))
+    var sse: String?
+    @Option(name: .long, help: ArgumentHelp("File with the callback JSON.", valueName: "file"))
+    var callback: String?
+    @Option(name: .long, help: ArgumentHelp("high, normal or low.", valueName: "priority"))
+    var priority: String?
+    @Option(name: .long, help: ArgumentHelp("Bytes a second for this order.", valueName: "rate"))
+    var limit: String?
+    @Option(name: .long, help: ArgumentHelp("Start at this time (RFC 3339).", valueName: "time"))
+    var at: String?
+    @Flag(name: .long, help: "Queue it paused.")
+    var paused = false
+    @Option(name: .long, help: ArgumentHelp("Symbolic links: skip (default) or follow.", valueName: "how"))
+    var links: String?
+    @Flag(name: .long, help: "File names only, without folders.")
+    var flat = false
+    @Flag(name: .long, help: "Say what would be queued; queue nothing.")
+    var dryRun = false
+    @Option(name: .long, help: ArgumentHelp("The same order twice with one id queues it once.", valueName: "id"))
+    var submissionId: String?
+    @Option(name: .long, help: ArgumentHelp("Put one file to this signed URL; no DEST then.", valueName: "url"))
+    var signedUrl: String?
+
+    func options() throws -> OrderOptions {
+        var options = OrderOptions()
+        // The parser gathers --include and --exclude apart; their order among each other comes from the command line itself.
+        options.filters = Self.filtersInOrder(CommandLine.arguments)
+        options.minSize = try minSize.map { try Self.size($0, "--min-size") }
+        options.maxSize = try maxSize.map { try Self.size($0, "--max-size") }
+        options.minAge = try minAge.map { try Self.seconds($0, "--min-age") }
+        options.maxAge = try maxAge.map { try Self.seconds($0, "--max-age") }
+        if let existing {
+            options.existing = try Self.oneOf(existing, ["skip", "newer", "overwrite", "fail", "rename"], "--existing")
+        }
+        options.partSize = try partSize.map { try Self.size($0, "--part-size") }
+        options.storageClass = storageClass
+        options.acl = acl
+        options.contentType = contentType
+        options.meta = try Self.pairs(meta, "--meta")
+        options.tags = try Self.pairs(tag, "--tag")
+        options.sse = sse
+        if let callback {
+            do {
+                options.callback = String(decoding: try SecureFile.read(callback, limit: 16384, mustBePrivate: false), as: UTF8.self)
+            } catch {
+                throw Failure("--callback: \(Output.clean(error.message))", exit: Exit.usage)
+            }
+        }
+        if let priority { options.priority = Priority(rawValue: try Self.oneOf(priority, ["high", "normal", "low"], "--priority")) }
+        options.limit = try limit.map { try Self.size($0, "--limit") }
+        options.at = at
+        if paused { options.paused = true }
+        if let links { options.links = try Self.oneOf(links, ["skip", "follow"], "--links") }
+        if flat { options.flat = true }
+        if dryRun { options.dryRun = true }
+        options.signedUrl = signedUrl
+        return options
+    }
+
+    static func filtersInOrder(_ arguments: [String]) -> [String]? {
+        var filters: [String] = []
+        var index = 0
+        while index < arguments.count {
+            let argument = arguments[index]
+            for (name, sign) in [("--include", "+"), ("--exclude", "-")] {
+                if argument == name, index + 1 < arguments.count {
+                    filters.append(sign + arguments[index + 1])
+                    index += 1
+                } else if argument.hasPrefix(name + "=") {
+                    filters.append(sign + argument.dropFirst(name.count + 1))
+                }
+            }
+            index += 1
+        }
+        return filters.isEmpty ? nil : filters
+    }
+
+    private static func size(_ text: String, _ option: String) throws -> Int64 {
+        guard let size = parseSize(text) else {
+            throw Failure("\(option) \(Output.clean(text)) is not a size. Use for example 100KiB, 16MiB, 5GB or a number of bytes", exit: Exit.usage)
+        }
+        return size
+    }
+
+    private static func seconds(_ text: String, _ option: String) throws -> Double {
+        guard let duration = parseDuration(text) else {
+            throw Failure("\(option) \(Output.clean(text)) is not a duration. Use for example 30s, 10m, 2h, 7d", exit: Exit.usage)
+        }
+        return Double(duration.components.seconds)
+    }
+
+    private static func oneOf(_ text: String, _ allowed: [String], _ option: String) throws -> String {
+        guard allowed.contains(text) else {
+            throw Failure("\(option) \(Output.clean(text)) is not known. Use one of: \(allowed.joined(separator: ", "))", exit: Exit.usage)
+        }
+        return text
+    }
+
+    private static func pairs(_ texts: [String], _ option: String) throws -> [String: String]? {
+        guard !texts.isEmpty else { return nil }
+        var pairs: [String: String] = [:]
+        for text in texts {
+            guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+                throw Failure("\(option) \(Output.clean(text)) has no name=value form", exit: Exit.usage)
+            }
+            pairs[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        return pairs
+    }
+}
+
+/// `5`, `100KiB`, `16MiB`, `1G` (GiB), `5GB` (SI). Bytes.
+func parseSize(_ text: String) -> Int64? {
+    let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+    guard let number = Double(digits), number >= 0 else { return nil }
+    let units: [String: Double] = [
+        "": 1, "b": 1, "k": 1024, "kib": 1024, "kb": 1000, "m": 1_048_576, "mib": 1_048_576, "mb": 1_000_000, "g": 1_073_741_824,
+        "gib": 1_073_741_824, "gb": 1_000_000_000, "t": 1_099_511_627_776, "tib": 1_099_511_627_776, "tb": 1_000_000_000_000,
+    ]
+    guard let unit = units[text.dropFirst(digits.count).lowercased()], number * unit < 9e18 else { return nil }
+    return Int64(number * unit)
+}
+
+/// What `put` and `add` have in common: the order, sent.
+struct Ordering {
+    let global: GlobalOptions
+    let flags: OrderFlags
+    let arguments: [String]
+
+    /// Missing sources are told at once; the others go on.
+    func send(to client: ControlClient) async throws -> (job: JobView, missing: Int) {
+        var paths = arguments
+        var destination: String?
+        if flags.signedUrl == nil {
+            guard let last = paths.popLast() else { throw Failure("DEST is missing. Use: davit put PATH... DEST", exit: Exit.usage) }
+            destination = last
+            if let remote = global.remote, !last.hasPrefix("oss://"), !last.contains(":") { destination = "\(remote):\(last)" }
+        }
+        if let file = flags.filesFrom { paths += try Self.names(from: file, nul: flags.nul) }
+        guard !paths.isEmpty else {
+            throw Failure("no PATH to upload was named. Use: davit put PATH... DEST", exit: Exit.usage)
+        }
+        if paths.contains("-") {
+            throw Failure("standard input as a source is not in this version. Write it to a file first", exit: Exit.usage)
+        }
+        var missing = 0
+        var present: [String] = []
+        for path in paths {
+            var information = stat()
+            if lstat(path, &information) == 0 {
+                present.append(EngineStarter.absolute(path))
+            } else {
+                missing += 1
+                Output.note("davit: error: \(Output.clean(path)) cannot be read (\(String(cString: strerror(errno)))). It was not queued")
+            }
+        }
+        if present.isEmpty { throw Finished(exit: Exit.usage) }
+        let order = JobOrder(
+            submissionId: flags.submissionId ?? UUID().uuidString, sources: present, dest: destination, options: try flags.options(),
+            credentials: global.environmentCredentials(for: destination))
+        let job = try await client.post("/v1/jobs", order, as: JobView.self)
+        return (job, missing)
+    }
+
+    static func report(_ refused: [JobView.Refused]) {
+        for item in refused.prefix(20) {
+            Output.note("davit: error: \(Output.clean(item.path)) was not queued (\(Output.clean(item.reason)))")
+        }
+        if refused.count > 20 { Output.note("davit: error: and \(refused.count - 20) more were not queued") }
+    }
+
+    private static func names(from file: String, nul: Bool) throws -> [String] {
+        let bytes: [UInt8]
+        do {
+            bytes = try SecureFile.read(file == "-" ? "/dev/stdin" : file, limit: 256 << 20, mustBePrivate: false)
+        } catch {
+            throw Failure("--files-from: \(Output.clean(error.message))", exit: Exit.usage)
+        }
+        return bytes.split(separator: nul ? 0 : 10).map { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+struct Add: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Queue files and folders and return; prints the job id.",
+        discussion: "Example: davit add photos/ ingest:2026/")
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var flags: OrderFlags
+    @Argument(help: ArgumentHelp("PATH... DEST", valueName: "path")) var arguments: [String]
+
+    func run() async throws {
+        let client = try await ControlClient.connect(global)
+        let (job, missing) = try await Ordering(global: global, flags: flags, arguments: arguments).send(to: client)
+        Ordering.report(job.refused)
+        if global.json { try Output.json(job) } else { Output.result(job.job) }
+        let lost = missing + job.refused.count
+        if lost > 0 { throw Finished(exit: job.total > 0 ? Exit.partly : Exit.failed) }
+    }
+}

@@ -1,0 +1,137 @@
+import ArgumentParser
+import Contracts
+import FoundationEssentials
+import Glibc
+import Platform
+import TerminalUI
+
+/// Queues, shows progress on standard error, waits. The uploads belong to the engine: leaving never stops them.
+struct Put: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Queue files and folders, show progress, wait for them.",
+        discussion: """
+            Ctrl-C detaches: the uploads go on. A second Ctrl-C within 2 s cancels them.
+            Example: davit put video.mov photos/ oss://my-bucket/2026/
+            """)
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var flags: OrderFlags
+    @Argument(help: ArgumentHelp("PATH... DEST", valueName: "path")) var arguments: [String]
+
+    func run() async throws {
+        let deadline = try global.timeoutDuration().map { ContinuousClock.now + $0 }
+        let client = try await ControlClient.connect(global)
+        let (order, missing) = try await Ordering(global: global, flags: flags, arguments: arguments).send(to: client)
+        Ordering.report(order.refused)
+        if flags.dryRun {
+            if global.json { try Output.json(order) } else { Output.result("would queue \(order.total) files, \(formatSize(order.bytes))") }
+            return
+        }
+        let follower = Follower(client: client, job: order.job, quiet: global.quiet, deadline: deadline)
+        let job = try await follower.untilEnded()
+        try await report(job, missing: missing, client: client)
+    }
+
+    private func report(_ job: JobView, missing: Int, client: ControlClient) async throws {
+        let done = job.counts["done", default: 0] + job.counts["skipped", default: 0]
+        let failed = job.counts["failed", default: 0] + job.counts["cancelled", default: 0]
+        let lost = failed + missing + job.refused.count
+        if failed > 0 {
+            let page = try await client.allUploads(query: "job:\(job.job) state:failed", limit: 20)
+            for upload in page.items {
+                let reason = upload.lastError.map { Output.clean($0.message) } ?? "no reason was recorded"
+                Output.note("davit: error: \(Output.clean(upload.path)) failed (\(reason))")
+            }
+            if page.total > page.items.count { Output.note("davit: error: and \(page.total - page.items.count) more: davit queue state:failed") }
+        }
+        if global.json {
+            try Output.json(job)
+        } else if !global.quiet {
+            Output.note("\(done) of \(job.total + missing) stored, \(formatSize(job.stored))\(lost > 0 ? ", \(lost) not" : "")")
+        }
+        if lost > 0 { throw Finished(exit: done > 0 ? Exit.partly : Exit.failed) }
+    }
+}
+
+/// Watches one job until all of it ended, the time is over, or a person presses Ctrl-C.
+struct Follower {
+    let client: ControlClient
+    let job: String
+    let quiet: Bool
+    let deadline: ContinuousClock.Instant?
+
+    private static let interval = Duration.milliseconds(250)
+    /// How long credentials must be refused before `put` gives up waiting for them.
+    private static let patience = Duration.seconds(3)
+
+    func untilEnded() async throws -> JobView {
+        let interrupts = Interrupts()
+        defer { interrupts.stop() }
+        var refusedSince: ContinuousClock.Instant?
+        var shown = false
+        while true {
+            let view = try await client.get(JobView.self, "/v1/jobs/\(job)")
+            let ended = UploadState.allCases.filter(\.isEnded).reduce(0) { $0 + view.counts[$1.rawValue, default: 0] }
+            if !quiet && Output.errorIsTerminal {
+                Output.progress("\r\u{1B}[K" + line(view, ended: ended))
+                shown = true
+            }
+            if view.state != "scanning" && ended >= view.total {
+                if shown { Output.progress("\r\u{1B}[K") }
+                return view
+            }
+            if let reason = try await refusal(view) {
+                let since = refusedSince ?? ContinuousClock.now
+                refusedSince = since
+                if ContinuousClock.now - since >= Self.patience {
+                    if shown { Output.note("") }
+                    throw Failure(
+                        "no valid credentials (\(Output.clean(reason))). The uploads are kept and wait: see davit auth status",
+                        exit: Exit.noCredentials)
+                }
+            } else {
+                refusedSince = nil
+            }
+            if let deadline, ContinuousClock.now >= deadline {
+                if shown { Output.note("") }
+                throw Failure("time is over (--timeout). The uploads go on; follow them with: davit wait job:\(job)", exit: Exit.timeout)
+            }
+            if interrupts.take() { try await detach(interrupts, shown: shown) }
+            await interrupts.pause(Self.interval)
+        }
+    }
+
+    /// Why nothing can go on, when everything left is held for credentials that were refused.
+    private func refusal(_ view: JobView) async throws -> String? {
+        let held = view.counts["held", default: 0]
+        let alive = ["uploading", "verifying", "retrying", "queued"].reduce(0) { $0 + view.counts[$1, default: 0] }
+        guard held > 0, alive == 0 else { return nil }
+        let page = try await client.allUploads(query: "job:\(job) state:held", limit: 1)
+        guard let upload = page.items.first, upload.heldReason == "credentials", upload.nextTry == nil else { return nil }
+        return upload.lastError?.message ?? "none are configured for this destination"
+    }
+
+    private func line(_ view: JobView, ended: Int) -> String {
+        let percent = view.bytes > 0 ? " \(formatPercent(stored: view.stored, size: view.bytes))" : ""
+        let scanning = view.state == "scanning" ? "+" : ""
+        let held = view.counts["held", default: 0]
+        let retrying = view.counts["retrying", default: 0]
+        var text = "\(ended) of \(view.total)\(scanning) files, \(formatSize(view.stored)) of \(formatSize(view.bytes))\(scanning)\(percent)"
+        if retrying > 0 { text += ", \(retrying) retrying" }
+        if held > 0 { text += ", \(held) held" }
+        return text
+    }
+
+    private func detach(_ interrupts: Interrupts, shown: Bool) async throws {
+        if shown { Output.note("") }
+        Output.note("detached: the uploads go on. Follow them with: davit wait job:\(job). Ctrl-C again within 2 s cancels them")
+        let until = ContinuousClock.now + .seconds(2)
+        while ContinuousClock.now < until {
+            if interrupts.take() {
+                _ = try await client.post("/v1/actions", ActionRequest(action: "cancel", query: "job:\(job)"), as: ActionResult.self)
+                throw Failure("cancelled. Stored parts are kept for a while: davit undo brings the uploads back", exit: Exit.interrupted)
+            }
+            await interrupts.pause(.milliseconds(100))
+        }
+        throw Finished(exit: Exit.interrupted)
+    }
+}

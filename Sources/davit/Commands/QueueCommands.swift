@@ -1,0 +1,122 @@
+import ArgumentParser
+import Contracts
+import TerminalUI
+
+struct Queue: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "The queue, or what of it matches QUERY.",
+        discussion: """
+            QUERY: words match the name; field:value, size>1G, and, or, not, parentheses.
+            Example: davit queue 'state:failed,held size>100M' --sort size-
+            """)
+    @OptionGroup var global: GlobalOptions
+    @Option(name: .long, help: ArgumentHelp("order name size done rate eta added finished tries dest error; a - behind reverses.", valueName: "key"))
+    var sort: String?
+    @Option(name: .long, help: ArgumentHelp("At most so many.", valueName: "n")) var limit: Int?
+    @Option(name: .long, help: ArgumentHelp("Comma separated: id state name size stored rate eta dest error.", valueName: "names"))
+    var columns: String?
+    @Flag(name: .customShort("0"), help: "Only the paths, NUL separated.") var nul = false
+    @Argument(help: "What to show.") var query: [String] = []
+
+    func run() async throws {
+        let client = try await ControlClient.connect(global)
+        let wanted = limit ?? (global.json || global.plain || nul ? Int.max : 1000)
+        let list = try await client.allUploads(query: query.isEmpty ? nil : query.joined(separator: " "), sort: sort, limit: max(0, wanted))
+        if nul {
+            for upload in list.items { Output.raw(upload.path + "\0") }
+            return
+        }
+        if global.json { return try Output.json(list) }
+        let names = (columns ?? "id,state,size,stored,rate,name,dest").split(separator: ",").map(String.init)
+        for name in names where Self.cell(name, nil, plain: false) == nil {
+            throw Failure("--columns: \(Output.clean(name)) is not known. Use: id state name size stored rate eta dest error", exit: Exit.usage)
+        }
+        let rows = list.items.map { upload in names.map { Self.cell($0, upload, plain: global.plain) ?? "" } }
+        if global.plain { return Output.plain(rows) }
+        if rows.isEmpty {
+            Output.note(query.isEmpty ? "The queue is empty. Add to it with: davit add PATH... DEST" : "No upload matches.")
+            return
+        }
+        let numbers = Set(names.indices.filter { ["size", "stored", "rate", "eta"].contains(names[$0]) })
+        Output.table([names.map { $0.uppercased() }] + rows, right: numbers)
+        if list.truncated { Output.note("\(list.items.count) of \(list.total) shown; --limit shows more") }
+    }
+
+    /// `nil` when there is no such column; a missing upload asks only that.
+    private static func cell(_ name: String, _ upload: UploadView?, plain: Bool) -> String? {
+        guard let upload else { return ["id", "state", "name", "size", "stored", "rate", "eta", "dest", "error"].contains(name) ? "" : nil }
+        switch name {
+        case "id": return upload.id
+        case "state": return upload.state.rawValue
+        case "name": return Output.clean(upload.path)
+        case "size": return plain ? upload.size.map(String.init) ?? "" : upload.size.map(formatSize) ?? "?"
+        case "stored": return plain ? String(upload.stored) : formatSize(upload.stored)
+        case "rate": return plain ? String(upload.rate) : upload.rate > 0 ? formatSize(upload.rate) + "/s" : ""
+        case "eta": return upload.etaHigh.map { plain ? String($0) : formatDuration($0) } ?? ""
+        case "dest": return Output.clean(upload.dest)
+        case "error": return upload.lastError.map { Output.clean($0.message) } ?? ""
+        default: return nil
+        }
+    }
+}
+
+struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "One upload.", discussion: "Example: davit show u-7Q4K2 --parts --events")
+    @OptionGroup var global: GlobalOptions
+    @Flag(name: .long, help: "Its parts.") var parts = false
+    @Flag(name: .long, help: "What happened to it.") var events = false
+    @Argument(help: "The upload's id.") var id: String
+
+    /// `show --json` is the upload itself with `schema`; parts and events beside it when asked for.
+    private struct Shown: Encodable {
+        var upload: UploadView
+        var detail: UploadDetail
+        var parts: Bool
+        var events: Bool
+        enum Extra: String, CodingKey { case schema, map, active, events }
+        func encode(to encoder: any Encoder) throws {
+            try upload.encode(to: encoder)
+            var container = encoder.container(keyedBy: Extra.self)
+            try container.encode(1, forKey: .schema)
+            if parts {
+                try container.encode(detail.map, forKey: .map)
+                try container.encode(detail.active, forKey: .active)
+            }
+            if events { try container.encode(detail.events, forKey: .events) }
+        }
+    }
+
+    func run() async throws {
+        let client = try await ControlClient.connect(global)
+        let detail = try await client.get(UploadDetail.self, "/v1/uploads/\(ControlClient.encode(id))")
+        let upload = detail.upload
+        if global.json { return try Output.json(Shown(upload: upload, detail: detail, parts: parts, events: events)) }
+        var rows = [
+            ["id", upload.id], ["state", upload.state.rawValue + (upload.heldReason.map { " (\($0))" } ?? "")],
+            ["file", Output.clean(upload.path)], ["destination", Output.clean(upload.dest)],
+            ["size", upload.size.map { "\(formatSize($0)) (\($0) bytes)" } ?? "not known yet"],
+            ["stored", "\(formatSize(upload.stored)), sending \(formatSize(upload.sending)), resent \(formatSize(upload.resent))"],
+            ["parts", "\(upload.parts.stored) of \(upload.parts.total), \(formatSize(upload.parts.size)) each"],
+            ["tries", String(upload.tries)], ["priority", upload.priority.rawValue], ["job", upload.job], ["added", upload.added],
+        ]
+        if let uploadId = upload.uploadId { rows.append(["upload id", Output.clean(uploadId)]) }
+        if let finished = upload.finished { rows.append(["finished", finished]) }
+        if let etag = upload.etag { rows.append(["etag", Output.clean(etag)]) }
+        if let crc64 = upload.crc64 { rows.append(["crc64", "\(crc64) (\(upload.verify.state))"]) }
+        if let error = upload.lastError { rows.append(["last error", "\(error.at)  \(Output.clean(error.message))"]) }
+        if let next = upload.nextTry { rows.append(["next try", next]) }
+        Output.table(rows)
+        if parts {
+            Output.result("\nparts  (# stored, s sending, 2-9 sending again, ! failed, . to do)")
+            var rest = Substring(detail.map)
+            while !rest.isEmpty {
+                Output.result("  " + rest.prefix(64))
+                rest = rest.dropFirst(64)
+            }
+        }
+        if events {
+            Output.result("\nevents")
+            for event in detail.events { Output.result("  \(event.at)  \(event.kind)  \(Output.clean(event.text))") }
+        }
+    }
+}

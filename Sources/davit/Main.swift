@@ -1,0 +1,65 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Platform
+import TerminalUI
+
+/// The root command. Without a subcommand it is the terminal.
+struct Davit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "davit",
+        abstract: "Uploads files to Alibaba Cloud OSS: a persistent queue, a detached engine, temporary credentials.",
+        discussion: """
+            Examples:
+              davit                                      the terminal: queue, browse, watch
+              davit put photos/ oss://my-bucket/2026/    queue a folder and wait for it
+              davit add disk.img ingest:images/          queue and return
+              davit queue state:failed                   what failed, and why
+              davit pause --all                          and later: davit resume --all
+
+            Exit status: 0 all done, 1 failed, 2 usage or configuration, 3 some done and some failed, 4 nothing matched,
+            5 engine not reachable, 6 no valid credentials, 7 refused (needs --yes), 8 timeout, 130 and 143 interrupted.
+            """,
+        version: davitVersion,
+        subcommands: [
+            Attach.self, Put.self, Add.self, Queue.self, Show.self, Status.self, Watch.self, Wait.self, Pause.self, Resume.self,
+            Retry.self, Cancel.self, Abort.self, Remove.self, Undo.self, Limit.self, Slots.self, List.self, Presign.self, Orphans.self,
+            Auth.self, EngineCommand.self, Config.self, ThemeCommand.self, Completion.self,
+        ],
+        defaultSubcommand: Attach.self)
+}
+
+@main
+enum Program {
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try Davit.parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            exit(Exit.done)
+        } catch let finished as Finished {
+            exit(finished.exit)
+        } catch let failure as Failure {
+            Output.note("davit: error: \(failure.message)")
+            exit(failure.exit)
+        } catch {
+            explain(error)
+        }
+    }
+
+    /// Help and version go to standard output with 0; what the parser refuses is one error with exit status 2.
+    private static func explain(_ error: any Error) -> Never {
+        if Davit.exitCode(for: error) == .success {
+            Output.result(Davit.fullMessage(for: error))
+            exit(Exit.done)
+        }
+        let message = Davit.message(for: error)
+        let line = message.split(separator: "\n").first.map(String.init) ?? "the command line cannot be read"
+        Output.note("davit: error: \(Output.clean(line)). See: davit --help")
+        exit(Exit.usage)
+    }
+}

@@ -1,0 +1,58 @@
+import Contracts
+import FoundationEssentials
+import Platform
+import Glibc
+import TerminalUI
+
+/// Results go to standard output, everything else to standard error. Text that came from outside passes `displayText`.
+enum Output {
+    static let isTerminal = isatty(1) == 1
+    static let errorIsTerminal = isatty(2) == 1
+
+    static func result(_ text: String) { write(text + "\n", to: 1) }
+    static func raw(_ text: String) { write(text, to: 1) }
+    static func note(_ text: String) { write(text + "\n", to: 2) }
+    /// Without a line end: progress.
+    static func progress(_ text: String) { write(text, to: 2) }
+
+    static func json<T: Encodable>(_ value: T) throws {
+        result(String(decoding: try ContractJSON.encode(value), as: UTF8.self))
+    }
+
+    /// Name or server text, safe for any screen.
+    static func clean(_ text: String) -> String { displayText(text) }
+
+    /// Columns padded to their widest cell; the last one is left as it is. Right-aligned where `right` says so.
+    static func table(_ rows: [[String]], right: Set<Int> = []) {
+        guard let first = rows.first else { return }
+        let widths = first.indices.map { column in rows.map { displayWidth($0[column]) }.max() ?? 0 }
+        for row in rows {
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                let padding = String(repeating: " ", count: max(0, widths[column] - displayWidth(cell)))
+                if right.contains(column) {
+                    line += padding + cell
+                } else {
+                    line += column == row.count - 1 ? cell : cell + padding
+                }
+                if column < row.count - 1 { line += "  " }
+            }
+            result(line)
+        }
+    }
+
+    /// Tab separated, one line a row.
+    static func plain(_ rows: [[String]]) {
+        for row in rows { result(row.joined(separator: "\t")) }
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}

@@ -1,1 +1,2 @@
-#include <openssl/evp.h>
+// Everything the library needs is callable as it stands; a C target must have one source.
+#include "COpenSSL.h"

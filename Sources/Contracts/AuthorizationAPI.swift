@@ -13,17 +13,23 @@ public enum AuthorizationJSON {
     }
 }
 
-/// `POST /v1/credentials`.
+/// `POST /v1/credentials`. An empty body asks for the same as `{}`: the client's first grant, whole.
 public struct CredentialsRequest: Codable, Sendable, Equatable {
+    /// Full, as in a key: it must lie inside the granted one. Absent and empty mean the whole grant; a slash is added at its end.
     public var prefix: String?
+    /// Of `upload list get delete`; absent means all that are granted.
     public var verbs: [String]?
+    /// At least 1. Longer than granted is cut, and the answer says so; STS gives no less than 900.
     public var durationSeconds: Int?
+    /// For the audit log.
     public var job: String?
-    public init(prefix: String? = nil, verbs: [String]? = nil, durationSeconds: Int? = nil, job: String? = nil) {
-        (self.prefix, self.verbs, self.durationSeconds, self.job) = (prefix, verbs, durationSeconds, job)
+    /// Which grant, for clients with grants in several buckets.
+    public var bucket: String?
+    public init(prefix: String? = nil, verbs: [String]? = nil, durationSeconds: Int? = nil, job: String? = nil, bucket: String? = nil) {
+        (self.prefix, self.verbs, self.durationSeconds, self.job, self.bucket) = (prefix, verbs, durationSeconds, job, bucket)
     }
     enum CodingKeys: String, CodingKey {
-        case prefix, verbs, job
+        case prefix, verbs, job, bucket
         case durationSeconds = "duration_seconds"
     }
 }
@@ -80,15 +86,19 @@ public struct CredentialsAnswer: Codable, Sendable, CustomStringConvertible, Cus
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// `POST /v1/signed-urls`, at most 1,000 requests, all or none.
+/// `POST /v1/signed-urls`, at most 1,000 requests, all or none. None at all is a question too: where may this client write?
 public struct SignedURLsRequest: Codable, Sendable, Equatable {
     public struct Item: Codable, Sendable, Equatable {
         /// `put initiate part complete abort list-parts head`.
         public var operation: String
+        /// Full, the granted prefix included.
         public var key: String
+        /// With `part complete abort list-parts`.
         public var uploadId: String?
+        /// With `part`; with `list-parts` the part number after which the page begins.
         public var partNumber: Int?
-        /// Headers that will be sent (content type, `x-oss-*`): they become part of the signature.
+        /// Headers that will be sent (content type, `x-oss-meta-*` and others that describe the object): they become part of the
+        /// signature and come back in the answer.
         public var headers: [String: String]?
         public init(operation: String, key: String, uploadId: String? = nil, partNumber: Int? = nil, headers: [String: String]? = nil) {
             self.operation = operation
@@ -104,14 +114,16 @@ public struct SignedURLsRequest: Codable, Sendable, Equatable {
         }
     }
     public var requests: [Item]
-    /// Seconds.
+    /// Seconds, 900 when absent. The URLs end no later than the token they are signed with, so `expires_at` may be nearer.
     public var expiresIn: Int?
     public var job: String?
-    public init(requests: [Item], expiresIn: Int? = nil, job: String? = nil) {
-        (self.requests, self.expiresIn, self.job) = (requests, expiresIn, job)
+    /// Which grant, for clients with grants in several buckets.
+    public var bucket: String?
+    public init(requests: [Item], expiresIn: Int? = nil, job: String? = nil, bucket: String? = nil) {
+        (self.requests, self.expiresIn, self.job, self.bucket) = (requests, expiresIn, job, bucket)
     }
     enum CodingKeys: String, CodingKey {
-        case requests, job
+        case requests, job, bucket
         case expiresIn = "expires_in"
     }
 }
@@ -136,11 +148,14 @@ public struct SignedURLsAnswer: Codable, Sendable, Equatable {
     /// What the grant puts in front of keys; the keys in the request are full keys inside it.
     public var bucket: String?
     public var prefix: String?
-    public init(urls: [Item], serverTime: String, bucket: String?, prefix: String?) {
-        (self.urls, self.serverTime, self.bucket, self.prefix) = (urls, serverTime, bucket, prefix)
+    /// Whether the grant has the verb `get`, without which `head` is refused.
+    public var mayRead: Bool?
+    public init(urls: [Item], serverTime: String, bucket: String?, prefix: String?, mayRead: Bool? = nil) {
+        (self.urls, self.serverTime, self.bucket, self.prefix, self.mayRead) = (urls, serverTime, bucket, prefix, mayRead)
     }
     enum CodingKeys: String, CodingKey {
         case urls, bucket, prefix
         case serverTime = "server_time"
+        case mayRead = "may_read"
     }
 }

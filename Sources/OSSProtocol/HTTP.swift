@@ -18,16 +18,25 @@ public struct HTTPHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         get { fields.first { HTTPHeaders.sameName($0.name, name) }?.value }
         set {
             let place = fields.firstIndex { HTTPHeaders.sameName($0.name, name) }
+            guard let place else {
+                if let newValue { fields.append(Field(name, newValue)) }
+                return
+            }
             fields.removeAll { HTTPHeaders.sameName($0.name, name) }
             guard let newValue else { return }
-            fields.insert(Field(name, newValue), at: min(place ?? fields.count, fields.count))
+            fields.insert(Field(name, newValue), at: min(place, fields.count))
         }
     }
 
     public mutating func add(_ name: String, _ value: String) { fields.append(Field(name, value)) }
 
     static func sameName(_ a: String, _ b: String) -> Bool {
-        a.utf8.count == b.utf8.count && zip(a.utf8, b.utf8).allSatisfy { lower($0) == lower($1) }
+        guard a.utf8.count == b.utf8.count else { return false }
+        var (left, right) = (a.utf8.makeIterator(), b.utf8.makeIterator())
+        while let one = left.next(), let other = right.next() {
+            if one != other, lower(one) != lower(other) { return false }
+        }
+        return true
     }
 
     private static func lower(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 0x20 : byte }

@@ -10,7 +10,8 @@ public struct PartRange: Sendable, Hashable, Codable {
     public init(number: Int, offset: Int64, length: Int64) { (self.number, self.offset, self.length) = (number, offset, length) }
 }
 
-/// A part the server has acknowledged. `crc64` is `nil` where the server did not say (parts made by a copy).
+/// A part the server has acknowledged. In a checkpoint `crc64` is the CRC-64 of the bytes of our file, and it agreed with the server's
+/// wherever the server gave one; in a listing it is the server's, `nil` where the server did not say (parts made by a copy).
 public struct StoredPart: Sendable, Hashable, Codable {
     public var number: Int
     public var size: Int64
@@ -28,7 +29,8 @@ public struct UploadCheckpoint: Sendable, Equatable, Codable {
         case fresh
         /// `uploadID` is ours; parts may be stored.
         case sending
-        /// Complete was (or is about to be) sent: settle by HEAD or ListParts before anything is sent again.
+        /// Complete was (or is about to be) sent: settle by HEAD or ListParts before anything is sent again. Without an upload id it
+        /// was a put that may not overwrite, whose repetition could be refused because of itself.
         case completing
         /// An abort is owed.
         case aborting
@@ -41,8 +43,15 @@ public struct UploadCheckpoint: Sendable, Equatable, Codable {
     public var parts: [StoredPart]
     /// Bytes of attempts that failed or were thrown away.
     public var resentBytes: Int64
+    /// A Complete went out for this upload id, so a vanished id may mean success. Outlives the phase when an abort is ordered after it.
+    public var completeSent: Bool
 
-    public init(phase: Phase = .fresh, partSize: Int64, uploadID: String? = nil, parts: [StoredPart] = [], resentBytes: Int64 = 0) {
+    /// - Parameter partSize: of a `PartPlan`; kept for the whole life of the upload, whatever the preference becomes.
+    public init(
+        phase: Phase = .fresh, partSize: Int64, uploadID: String? = nil, parts: [StoredPart] = [], resentBytes: Int64 = 0,
+        completeSent: Bool = false
+    ) {
+        self.completeSent = completeSent
         self.phase = phase
         self.partSize = partSize
         self.uploadID = uploadID
@@ -94,8 +103,13 @@ public enum UploadEvent: Sendable, Equatable {
     case leaseArrived
     /// No lease can be had and asking again by itself is pointless (refused, not configured).
     case leaseRefused(reason: String)
-    /// A person's orders.
+    /// A person's orders. `abortRequested` may be the first event of a run whose only purpose is the abort.
     case paused, cancelled, abortRequested
+    /// A person does not want to wait for the next try.
+    case tryNow
+    /// Answers to `.hash`.
+    case hashed(number: Int, crc64: UInt64)
+    case hashFailed(number: Int, RequestFailure)
     /// The file is not what it was when it was queued.
     case sourceChanged(detail: String)
     /// The time of `nextDeadline` has come.
@@ -116,7 +130,11 @@ public enum UploadAction: Sendable, Equatable {
     case awaitLease
     /// Set the clock offset from the server's time before signing again.
     case correctClock(serverTime: Timestamp)
-    /// Cancel every request of this upload that is in flight; late answers are ignored by the machine.
+    /// Read that range of the file, without sending it, and report `.hashed` with its CRC-64: a part the server lists but whose answer we
+    /// never saw is only kept when it holds the file's bytes. One at a time.
+    case hash(PartRange)
+    /// Cancel every request of this upload that is in flight, and report nothing of them any more: the same part may be sent anew.
+    /// Never given while an initiate or a complete is in flight, since their answers matter.
     case cancelRequests
     /// Parts may be wanted: ask `takePart(at:)` as slots allow.
     case partsReady

@@ -11,6 +11,8 @@ enum Output {
 
     static func result(_ text: String) { write(text + "\n", to: 1) }
     static func raw(_ text: String) { write(text, to: 1) }
+    /// A sequence for the terminal itself, while the terminal UI is up.
+    static func terminal(_ sequence: String) { write(sequence, to: 1) }
     static func note(_ text: String) { write(text + "\n", to: 2) }
     /// Without a line end: progress.
     static func progress(_ text: String) { write(text, to: 2) }
@@ -20,16 +22,16 @@ enum Output {
     }
 
     /// Name or server text, safe for any screen.
-    static func clean(_ text: String) -> String { displayText(text) }
+    static func clean(_ text: String) -> String { displayText(text).plain }
 
     /// Columns padded to their widest cell; the last one is left as it is. Right-aligned where `right` says so.
     static func table(_ rows: [[String]], right: Set<Int> = []) {
         guard let first = rows.first else { return }
-        let widths = first.indices.map { column in rows.map { displayWidth($0[column]) }.max() ?? 0 }
+        let widths = first.indices.map { column in rows.map { displayText($0[column]).width }.max() ?? 0 }
         for row in rows {
             var line = ""
             for (column, cell) in row.enumerated() {
-                let padding = String(repeating: " ", count: max(0, widths[column] - displayWidth(cell)))
+                let padding = String(repeating: " ", count: max(0, widths[column] - displayText(cell).width))
                 if right.contains(column) {
                     line += padding + cell
                 } else {

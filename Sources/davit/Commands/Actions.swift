@@ -117,7 +117,7 @@ struct Limit: AsyncParsableCommand {
         } else {
             limits = try await client.get(LimitsView.self, "/v1/limits")
         }
-        if global.json { try Output.json(limits) } else { Output.result(limits.rate.map { "\(formatSize($0))/s (\($0) bytes a second)" } ?? "none") }
+        if global.json { try Output.json(limits) } else { Output.result(limits.rate.map { "\(Formats.size($0))/s (\($0) bytes a second)" } ?? "none") }
     }
 }
 

@@ -22,7 +22,7 @@ struct AuthStatusCommand: AsyncParsableCommand {
         let rows = auth.leases.map { lease in
             [
                 Output.clean(lease.scope), lease.kind, lease.state, Output.clean(lease.identity ?? ""),
-                lease.left.map { formatDuration(Int($0)) } ?? "", lease.renewsIn.map { formatDuration(Int($0)) } ?? "",
+                lease.left.map { Formats.duration($0) } ?? "", lease.renewsIn.map { Formats.duration($0) } ?? "",
                 Output.clean(lease.lastError ?? ""),
             ]
         }
@@ -131,7 +131,7 @@ struct EngineStatus: AsyncParsableCommand {
         let status = try await client.get(StatusView.self, "/v1/status")
         if global.json { return try Output.json(status.engine) }
         let engine = status.engine
-        Output.result("running  version \(engine.version)  process \(engine.pid)  up \(formatDuration(Int(engine.uptime)))")
+        Output.result("running  version \(engine.version)  process \(engine.pid)  up \(Formats.duration(engine.uptime))")
     }
 }
 

@@ -23,7 +23,7 @@ struct Put: AsyncParsableCommand {
         let (order, missing) = try await Ordering(global: global, flags: flags, arguments: arguments).send(to: client)
         Ordering.report(order.refused)
         if flags.dryRun {
-            if global.json { try Output.json(order) } else { Output.result("would queue \(order.total) files, \(formatSize(order.bytes))") }
+            if global.json { try Output.json(order) } else { Output.result("would queue \(order.total) files, \(Formats.size(order.bytes))") }
             return
         }
         let follower = Follower(client: client, job: order.job, quiet: global.quiet, deadline: deadline)
@@ -46,7 +46,7 @@ struct Put: AsyncParsableCommand {
         if global.json {
             try Output.json(job)
         } else if !global.quiet {
-            Output.note("\(done) of \(job.total + missing) stored, \(formatSize(job.stored))\(lost > 0 ? ", \(lost) not" : "")")
+            Output.note("\(done) of \(job.total + missing) stored, \(Formats.size(job.stored))\(lost > 0 ? ", \(lost) not" : "")")
         }
         if lost > 0 { throw Finished(exit: done > 0 ? Exit.partly : Exit.failed) }
     }
@@ -111,11 +111,11 @@ struct Follower {
     }
 
     private func line(_ view: JobView, ended: Int) -> String {
-        let percent = view.bytes > 0 ? " \(formatPercent(stored: view.stored, size: view.bytes))" : ""
+        let percent = view.bytes > 0 ? " \(Formats.percent(view.stored, of: view.bytes) ?? "")" : ""
         let scanning = view.state == "scanning" ? "+" : ""
         let held = view.counts["held", default: 0]
         let retrying = view.counts["retrying", default: 0]
-        var text = "\(ended) of \(view.total)\(scanning) files, \(formatSize(view.stored)) of \(formatSize(view.bytes))\(scanning)\(percent)"
+        var text = "\(ended) of \(view.total)\(scanning) files, \(Formats.size(view.stored)) of \(Formats.size(view.bytes))\(scanning)\(percent)"
         if retrying > 0 { text += ", \(retrying) retrying" }
         if held > 0 { text += ", \(held) held" }
         return text

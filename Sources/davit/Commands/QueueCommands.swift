@@ -49,10 +49,10 @@ struct Queue: AsyncParsableCommand {
         case "id": return upload.id
         case "state": return upload.state.rawValue
         case "name": return Output.clean(upload.path)
-        case "size": return plain ? upload.size.map(String.init) ?? "" : upload.size.map(formatSize) ?? "?"
-        case "stored": return plain ? String(upload.stored) : formatSize(upload.stored)
-        case "rate": return plain ? String(upload.rate) : upload.rate > 0 ? formatSize(upload.rate) + "/s" : ""
-        case "eta": return upload.etaHigh.map { plain ? String($0) : formatDuration($0) } ?? ""
+        case "size": return plain ? upload.size.map(String.init) ?? "" : upload.size.map(Formats.size) ?? "?"
+        case "stored": return plain ? String(upload.stored) : Formats.size(upload.stored)
+        case "rate": return plain ? String(upload.rate) : upload.rate > 0 ? Formats.size(upload.rate) + "/s" : ""
+        case "eta": return upload.etaHigh.map { plain ? String($0) : Formats.duration(Double($0)) } ?? ""
         case "dest": return Output.clean(upload.dest)
         case "error": return upload.lastError.map { Output.clean($0.message) } ?? ""
         default: return nil
@@ -94,9 +94,9 @@ struct Show: AsyncParsableCommand {
         var rows = [
             ["id", upload.id], ["state", upload.state.rawValue + (upload.heldReason.map { " (\($0))" } ?? "")],
             ["file", Output.clean(upload.path)], ["destination", Output.clean(upload.dest)],
-            ["size", upload.size.map { "\(formatSize($0)) (\($0) bytes)" } ?? "not known yet"],
-            ["stored", "\(formatSize(upload.stored)), sending \(formatSize(upload.sending)), resent \(formatSize(upload.resent))"],
-            ["parts", "\(upload.parts.stored) of \(upload.parts.total), \(formatSize(upload.parts.size)) each"],
+            ["size", upload.size.map { "\(Formats.size($0)) (\($0) bytes)" } ?? "not known yet"],
+            ["stored", "\(Formats.size(upload.stored)), sending \(Formats.size(upload.sending)), resent \(Formats.size(upload.resent))"],
+            ["parts", "\(upload.parts.stored) of \(upload.parts.total), \(Formats.size(upload.parts.size)) each"],
             ["tries", String(upload.tries)], ["priority", upload.priority.rawValue], ["job", upload.job], ["added", upload.added],
         ]
         if let uploadId = upload.uploadId { rows.append(["upload id", Output.clean(uploadId)]) }

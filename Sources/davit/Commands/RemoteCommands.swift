@@ -28,7 +28,7 @@ struct List: AsyncParsableCommand {
             return try Output.json(
                 ListResult(bucket: last.bucket, prefix: last.prefix, items: entries, truncated: last.truncated, continuation: last.continuation))
         }
-        let rows = entries.map { [$0.size.map { global.plain ? String($0) : formatSize($0) } ?? "", $0.modified ?? "", Output.clean($0.key)] }
+        let rows = entries.map { [$0.size.map { global.plain ? String($0) : Formats.size($0) } ?? "", $0.modified ?? "", Output.clean($0.key)] }
         if global.plain { return Output.plain(rows) }
         if rows.isEmpty {
             Output.note("oss://\(last.bucket)/\(Output.clean(last.prefix)) has no objects here.")
@@ -115,7 +115,7 @@ struct Orphans: AsyncParsableCommand {
         if global.json { return try Output.json(list) }
         let rows = list.items.map {
             [
-                $0.owner + ($0.aborted ? ", aborted" : ""), formatDuration(Int($0.age)), $0.bytes.map { global.plain ? String($0) : formatSize($0) } ?? "?",
+                $0.owner + ($0.aborted ? ", aborted" : ""), Formats.duration($0.age), $0.bytes.map { global.plain ? String($0) : Formats.size($0) } ?? "?",
                 Output.clean($0.uploadId), Output.clean("oss://\($0.bucket)/\($0.key)"),
             ]
         }

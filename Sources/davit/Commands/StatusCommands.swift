@@ -17,23 +17,23 @@ struct Status: AsyncParsableCommand {
 /// `davit status` as lines; also what `davit` shows without a terminal.
 func statusLines(_ status: StatusView) -> [String] {
     var lines: [String] = []
-    let limit = status.limits.rate.map { " of \(formatSize($0))/s" } ?? ""
+    let limit = status.limits.rate.map { " of \(Formats.size($0))/s" } ?? ""
     let totals = status.totals
-    let percent = totals.bytes > 0 ? "  \(formatPercent(stored: totals.stored, size: totals.bytes))" : ""
-    lines.append("rate     \(formatSize(status.rate))/s\(limit)\(percent)  \(formatSize(totals.stored)) of \(formatSize(totals.bytes)) stored")
+    let percent = totals.bytes > 0 ? "  \(Formats.percent(totals.stored, of: totals.bytes) ?? "")" : ""
+    lines.append("rate     \(Formats.size(status.rate))/s\(limit)\(percent)  \(Formats.size(totals.stored)) of \(Formats.size(totals.bytes)) stored")
     if let low = status.etaLow, let high = status.etaHigh, high > 0 {
-        lines.append("eta      \(low == high ? formatDuration(high) : "\(formatDuration(low)) to \(formatDuration(high))")")
+        lines.append("eta      \(low == high ? Formats.duration(Double(high)) : "\(Formats.duration(Double(low))) to \(Formats.duration(Double(high)))")")
     }
     let counts = UploadState.allCases.compactMap { state -> String? in
         let count = status.counts[state.rawValue, default: 0]
-        return count > 0 ? "\(formatCount(count)) \(state.rawValue)" : nil
+        return count > 0 ? "\(Formats.count(count)) \(state.rawValue)" : nil
     }
     lines.append("uploads  " + (counts.isEmpty ? "none" : counts.joined(separator: "  ")) + (status.queuePaused ? "  (queue paused)" : ""))
     lines.append("slots    \(status.slotsUsed) of \(status.limits.uploads) uploads, \(status.partsSending) of \(status.limits.parts) parts")
     for lease in status.leases {
         var text = "lease    \(Output.clean(lease.scope))  \(lease.kind)  \(lease.state)"
-        if let left = lease.left { text += "  \(formatDuration(Int(left))) left" }
-        if let renews = lease.renewsIn { text += ", renews in \(formatDuration(Int(renews)))" }
+        if let left = lease.left { text += "  \(Formats.duration(left)) left" }
+        if let renews = lease.renewsIn { text += ", renews in \(Formats.duration(renews))" }
         if let error = lease.lastError { text += "  \(Output.clean(error))" }
         lines.append(text)
     }
@@ -41,7 +41,7 @@ func statusLines(_ status: StatusView) -> [String] {
         lines.append("outage   \(Output.clean(outage.endpoint)) since \(outage.since): \(Output.clean(outage.reason))")
     }
     let engine = status.engine
-    lines.append("engine   \(engine.version), process \(engine.pid), up \(formatDuration(Int(engine.uptime))), \(engine.frontEnds) front ends")
+    lines.append("engine   \(engine.version), process \(engine.pid), up \(Formats.duration(engine.uptime)), \(engine.frontEnds) front ends")
     if let offset = status.clockOffset { lines.append("clock    OSS is \(offset >= 0 ? "+" : "")\(Int(offset.rounded())) s from this host") }
     return lines
 }
@@ -56,13 +56,13 @@ struct Watch: AsyncParsableCommand {
         let words = query.map { Array($0.utf8) }
         do {
             for try await event in client.http.events("/v1/events") where event.event == "upload" {
-                guard let upload = try? ContractJSON.decode(UploadView.self, from: event.data.utf8) else { continue }
+                guard let upload = try? ContractJSON.decode(UploadView.self, from: event.data) else { continue }
                 let text = Array((upload.path + " " + upload.dest + " " + upload.state.rawValue).utf8)
                 guard words.allSatisfy({ text.contains(subsequence: $0) }) else { continue }
                 if global.json {
                     try Output.json(upload)
                 } else {
-                    let size = upload.size.map { formatPercent(stored: upload.stored, size: $0) } ?? ""
+                    let size = Formats.percent(upload.stored, of: upload.size) ?? ""
                     let fields = [upload.id, upload.state.rawValue, size, Output.clean(upload.path), Output.clean(upload.dest)]
                     Output.result(fields.joined(separator: global.plain ? "\t" : "  "))
                 }

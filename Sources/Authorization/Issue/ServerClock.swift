@@ -1,0 +1,18 @@
+import OSSProtocol
+import Platform
+
+/// Our clock, corrected by what STS says its clock is. Tokens end and signatures are judged by theirs.
+final class ServerClock: Sendable {
+    private let wall: @Sendable () -> Timestamp
+    private let offset = Lock<Duration>(.zero)
+
+    init(_ wall: @escaping @Sendable () -> Timestamp) { self.wall = wall }
+
+    func now() -> Timestamp { wall() + offset.withLock { $0 } }
+
+    /// `Date` has whole seconds and the answer took its time: below two seconds nothing is learnt.
+    func learn(_ serverTime: Timestamp) {
+        let difference = serverTime - wall()
+        offset.withLock { $0 = (.seconds(-2)...(.seconds(2))).contains(difference) ? .zero : difference }
+    }
+}

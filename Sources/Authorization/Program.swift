@@ -1,0 +1,133 @@
+import Glibc
+import OSSProtocol
+import Platform
+
+/// What `davit-authd` does, without its command line. Exit statuses: 0, 1 failed, 2 usage or configuration.
+public enum AuthorizationProgram {
+    /// - Parameters:
+    ///   - listen: instead of the file's, `HOST:PORT`.
+    ///   - json: one line `{"url":…}` on standard output once it answers.
+    public static func run(config: String, listen: String?, json: Bool, environment: [String: String]) async -> Int32 {
+        guard let settings = settings(config, environment) else { return 2 }
+        let address: ListenAddress
+        let audit: AuditFile
+        let pem: HTTPServer.PEM?
+        do throws(SettingError) {
+            address = try listen.map { text throws(SettingError) in try ListenAddress(text) } ?? settings.listen
+            audit = try AuditFile(path: settings.auditLog)
+            pem = try settings.tls.map { files throws(SettingError) in try read(files) }
+        } catch {
+            return fail("\(error)", 2)
+        }
+        let counters = Counters()
+        let clock = ServerClock(SystemClock.wall)
+        let transport: CurlTransport
+        do {
+            var wire = CurlTransport.Configuration()
+            wire.userAgent = "davit-authd"
+            transport = try CurlTransport(wire)
+        } catch {
+            return fail("the HTTP client does not start (\(error))", 1)
+        }
+        defer { transport.close() }
+        let source = STSClient(
+            transport: transport, clock: clock, counters: counters,
+            ownCredentials: { source throws(SettingError) in try OwnCredentials.read(source, environment: environment) },
+            nonce: { Randomness.token() })
+        let service = AuthorizationService(
+            settings: settings, source: source, audit: audit, clock: clock, counters: counters, wall: SystemClock.wall)
+        return await serve(service, audit, settings, address, pem, config: config, json: json, environment: environment)
+    }
+
+    private static func serve(
+        _ service: AuthorizationService, _ audit: AuditFile, _ settings: Settings, _ address: ListenAddress, _ pem: HTTPServer.PEM?,
+        config: String, json: Bool, environment: [String: String]
+    ) async -> Int32 {
+        let scheme = pem == nil ? "http" : "https"
+        let server = HTTPServer(service: service, host: address.host, port: address.port, pem: pem) { port in
+            let url = "\(scheme)://\(ListenAddress(host: address.host, port: port).description)"
+            Screen.note("listening on \(url)")
+            if json { Screen.result("{\"url\":\"\(url)\"}") }
+        }
+        // Caught from here on: before, the signal would end the program.
+        let hangups = Signals.arrivals(of: [SIGHUP])
+        // Ends with the server, by the cancellation below.
+        let reloads = Task {
+            for await _ in hangups { reload(service, audit, settings, config, environment) }
+        }
+        defer { reloads.cancel() }
+        do {
+            try await server.run()
+            return 0
+        } catch {
+            return fail("\(address.description) cannot be listened on (\(error)). Is the port taken? Choose another with --listen", 1)
+        }
+    }
+
+    private static func reload(
+        _ service: AuthorizationService, _ audit: AuditFile, _ old: Settings, _ config: String, _ environment: [String: String]
+    ) {
+        // Whoever rotates the audit log says so by the same signal.
+        do { try audit.reopen() } catch { _ = fail("\(error)", 1) }
+        guard let fresh = settings(config, environment) else { return Screen.note("davit-authd: the configuration stays as it was") }
+        if fresh.listen != old.listen || fresh.tls != old.tls || fresh.auditLog != old.auditLog {
+            Screen.note("davit-authd: listen, tls-cert, tls-key and audit-log change with the next start")
+        }
+        service.use(fresh)
+        Screen.note("davit-authd: the configuration is read anew, \(fresh.clients.count) clients")
+    }
+
+    /// `--check`: everything that is wrong, without starting.
+    public static func check(config: String, environment: [String: String]) -> Int32 {
+        guard let settings = settings(config, environment) else { return 2 }
+        do throws(SettingError) {
+            if let tls = settings.tls { _ = try read(tls) }
+        } catch {
+            return fail("\(error)", 2)
+        }
+        Screen.result("\(config): ok, \(settings.clients.count) clients")
+        return 0
+    }
+
+    /// `token new CLIENT`.
+    public static func newToken(client: String, json: Bool) -> Int32 {
+        do throws(SettingError) {
+            let (token, hash) = try ClientToken.new(client: client)
+            if json {
+                Screen.result("{\"token\":\"\(token.text.reveal())\",\"token-hash\":\"\(hash)\"}")
+            } else {
+                Screen.result("token: \(token.text.reveal())\ntoken-hash = \"\(hash)\"")
+            }
+            return 0
+        } catch {
+            return fail("\"\(Line.clean(client, most: 80))\": \(error)", 2)
+        }
+    }
+
+    /// Prints what is wrong.
+    private static func settings(_ path: String, _ environment: [String: String]) -> Settings? {
+        let reading = SettingsFile.read(path, environment: environment)
+        for problem in reading.problems { Screen.note(problem) }
+        return reading.settings
+    }
+
+    private static func read(_ files: TLSFiles) throws(SettingError) -> HTTPServer.PEM {
+        // A chain of certificates is some kilobytes.
+        let largest = 1 << 20
+        do {
+            return try HTTPServer.PEM(
+                certificates: try SecureFile.read(files.certificate, limit: largest, mustBePrivate: false),
+                key: try SecureFile.read(files.key, limit: largest, mustBePrivate: true))
+        } catch let error as FileError {
+            throw SettingError(error.message)
+        } catch {
+            throw SettingError("tls-cert \(files.certificate) and tls-key \(files.key) cannot be used (\(error)). Both must be PEM")
+        }
+    }
+
+    /// One line on standard error, `davit-authd: error: …`.
+    public static func fail(_ text: String, _ status: Int32) -> Int32 {
+        Screen.note("davit-authd: error: \(Line.clean(text, most: 2000))")
+        return status
+    }
+}

@@ -1,0 +1,120 @@
+import OSSProtocol
+
+/// `authd.toml`, every value typed and checked; paths are absolute. Holds no secret, only where one is kept.
+///
+/// Source: docs/interface.md, "davit-authd".
+public struct Settings: Sendable, Equatable {
+    /// Who may come in and for what; found by the bytes of the name.
+    public var clients: [Client]
+    public var sts: STSSettings
+    /// `HOST:PORT`.
+    public var listen: ListenAddress
+    public var tls: TLSFiles?
+    public var auditLog: String
+
+    public func client(named name: some Sequence<UInt8>) -> Client? {
+        clients.first { $0.name.utf8.elementsEqual(name) }
+    }
+}
+
+public struct ListenAddress: Sendable, Equatable {
+    /// A name or an address, without brackets.
+    public var host: String
+    /// 0 takes a free port.
+    public var port: Int
+
+    public init(host: String, port: Int) { (self.host, self.port) = (host, port) }
+
+    /// `HOST:PORT`, `[IPv6]:PORT`.
+    /// - Throws: a sentence about what is accepted.
+    public init(_ text: String) throws(SettingError) {
+        let bytes = Array(text.utf8)
+        guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")), let port = UInt16(String(decoding: bytes[(colon + 1)...], as: UTF8.self))
+        else {
+            throw SettingError("no address to listen on. Accepted: HOST:PORT, 127.0.0.1:9001 or [::1]:9001; port 0 takes a free one")
+        }
+        var host = bytes[..<colon]
+        if host.first == UInt8(ascii: "["), host.last == UInt8(ascii: "]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(UInt8(ascii: ":")) {
+            throw SettingError("an IPv6 address without brackets. Accepted: [::1]:9001")
+        }
+        guard !host.isEmpty, host.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }) else {
+            throw SettingError("an address without a host. Accepted: HOST:PORT, 127.0.0.1:9001")
+        }
+        self.init(host: String(decoding: host, as: UTF8.self), port: Int(port))
+    }
+
+    /// As it stands in a URL.
+    public var description: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+public struct TLSFiles: Sendable, Equatable {
+    /// PEM, the server's own certificate first.
+    public var certificate: String
+    /// PEM; refused when others can read it.
+    public var key: String
+}
+
+/// `[sts]`: where temporary credentials come from and with which key they are asked for.
+public struct STSSettings: Sendable, Equatable {
+    public var endpoint: Endpoint
+    public var region: String
+    public var roleARN: String
+    public var credentials: CredentialSource
+}
+
+/// `[sts.credentials]`.
+public enum CredentialSource: Sendable, Equatable {
+    case fixed(accessKeyID: String, secretFile: String, securityTokenFile: String?)
+    /// `OSS_ACCESS_KEY_ID`, `OSS_ACCESS_KEY_SECRET`, `OSS_SESSION_TOKEN` of the server's environment.
+    case environment
+}
+
+/// `[[client]]`.
+public struct Client: Sendable, Equatable {
+    /// 2 to 64 of `A-Za-z0-9.@-_`: it is the role session's name too, so OSS's own logs name the client.
+    public var name: String
+    public var tokenHash: TokenHash
+    /// The token may stand in the path, for clients that can send no header.
+    public var mayUsePath: Bool
+    /// At least one; the first is what `GET /v1/credentials` gives.
+    public var grants: [Grant]
+
+    public init(name: String, tokenHash: TokenHash, mayUsePath: Bool = false, grants: [Grant]) {
+        (self.name, self.tokenHash, self.mayUsePath, self.grants) = (name, tokenHash, mayUsePath, grants)
+    }
+}
+
+/// `[[client.grant]]`: the widest a client may ask for.
+public struct Grant: Sendable, Equatable {
+    public var bucket: String
+    public var region: String
+    /// Handed to the client, and where signed URLs point.
+    public var endpoint: Endpoint
+    /// With the client's name filled in; empty (the whole bucket) or ending in `/`.
+    public var prefix: String
+    public var verbs: Set<GrantVerb>
+    /// The longest life of a token.
+    public var duration: Duration
+    public var requestsPerMinute: Int
+
+    public init(
+        bucket: String, region: String, endpoint: Endpoint, prefix: String, verbs: Set<GrantVerb>, duration: Duration = .seconds(3600),
+        requestsPerMinute: Int = 60
+    ) {
+        self.bucket = bucket
+        self.region = region
+        self.endpoint = endpoint
+        self.prefix = prefix
+        self.verbs = verbs
+        self.duration = duration
+        self.requestsPerMinute = requestsPerMinute
+    }
+}
+
+/// Why a value is not accepted, as it stands after `“key” cannot be "…": `.
+public struct SettingError: Error, Sendable, Equatable, CustomStringConvertible {
+    public var description: String
+    public init(_ text: String) { description = text }
+}

@@ -1,0 +1,190 @@
+import OSSProtocol
+import Platform
+import TOML
+
+/// `authd.toml` as it was read: the settings when it is usable, and everything that is wrong with it.
+public struct SettingsReading: Sendable {
+    public var settings: Settings?
+    /// `FILE:LINE:COL: error: …`, in the order of the file.
+    public var problems: [String]
+}
+
+public enum SettingsFile {
+    /// Ten thousand clients fit.
+    private static let largest = 16 << 20
+
+    /// Reads the file, and the key it names, so that a secret that others can read is found before the first client asks.
+    public static func read(_ path: String, environment: [String: String]) -> SettingsReading {
+        do throws(FileError) {
+            let bytes = try SecureFile.read(path, limit: largest, mustBePrivate: false)
+            return parse(bytes, file: path) { source in
+                do throws(SettingError) {
+                    _ = try OwnCredentials.read(source, environment: environment)
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+        } catch {
+            return SettingsReading(settings: nil, problems: ["davit-authd: error: \(error.message)"])
+        }
+    }
+
+    /// - Parameter probe: what is wrong with the key that the settings name.
+    static func parse(_ bytes: [UInt8], file: String, probe: @escaping (CredentialSource) -> SettingError? = { _ in nil })
+        -> SettingsReading
+    {
+        var limits = TOMLLimits()
+        (limits.size, limits.values) = (largest, 1_000_000)
+        let document: TOMLDocument
+        do throws(TOMLError) { document = try TOMLDocument(parsing: bytes, limits: limits) } catch {
+            return SettingsReading(settings: nil, problems: [error.problem.text(file: file)])
+        }
+        let problems = TOMLProblems()
+        let reader = SettingsReader(root: TOMLReader(document, problems), folder: folder(of: file), probe: probe)
+        let settings = reader.settings()
+        return SettingsReading(
+            settings: problems.isEmpty ? settings : nil, problems: problems.sorted.map { $0.text(file: file) })
+    }
+
+    private static func folder(of path: String) -> String {
+        let bytes = Array(path.utf8)
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return String(decoding: bytes[..<max(slash, 1)], as: UTF8.self)
+    }
+}
+
+/// Reads the tables one by one. Every value that is wrong leaves a problem and a hole; the settings stand only without problems.
+private struct SettingsReader {
+    let root: TOMLReader
+    let folder: String
+    let probe: (CredentialSource) -> SettingError?
+
+    func settings() -> Settings? {
+        let listen =
+            root.table["listen"] == nil ? ListenAddress(host: "127.0.0.1", port: 9001) : root.parsed("listen", by: ListenAddress.init(_:))
+        _ = root.value("listen")
+        let audit = root.string("audit-log", allowEmpty: false)
+        let certificate = root.string("tls-cert", allowEmpty: false)
+        let key = root.string("tls-key", allowEmpty: false)
+        if (certificate == nil) != (key == nil) {
+            root.report(certificate == nil ? "tls-key" : "tls-cert", "tls-cert and tls-key go together; one is missing")
+        }
+        let sts = root.subtable("sts", required: true).flatMap(self.sts)
+        let clients = self.clients()
+        root.finish()
+        guard let listen, let sts else { return nil }
+        return Settings(
+            clients: clients, sts: sts, listen: listen,
+            tls: certificate.flatMap { certificate in key.map { TLSFiles(certificate: absolute(certificate), key: absolute($0)) } },
+            auditLog: absolute(audit ?? "audit.jsonl"))
+    }
+
+    private func absolute(_ path: String) -> String {
+        path.utf8.first == UInt8(ascii: "/") ? path : "\(folder)/\(path)"
+    }
+
+    // MARK: [sts]
+
+    private func sts(_ reader: TOMLReader) -> STSSettings? {
+        let endpoint = reader.parsed("endpoint", by: Endpoint.init(_:))
+        let region = reader.parsed("region", required: true, by: SettingsReader.region)
+        let role = reader.parsed("role-arn", required: true, by: SettingsReader.role)
+        let credentials = reader.subtable("credentials", required: true).flatMap(self.credentials)
+        reader.finish()
+        guard let region, let role, let credentials else { return nil }
+        return STSSettings(endpoint: endpoint ?? .stsForRegion(region), region: region, roleARN: role, credentials: credentials)
+    }
+
+    private func credentials(_ reader: TOMLReader) -> CredentialSource? {
+        switch reader.choice("kind", of: ["static", "env"], required: true) {
+        case "static":
+            let id = reader.string("access-key-id", required: true, allowEmpty: false)
+            let secret = reader.string("access-key-secret-file", required: true, allowEmpty: false)
+            let token = reader.string("security-token-file", allowEmpty: false)
+            reader.finish()
+            guard let id, let secret else { return nil }
+            let source = CredentialSource.fixed(accessKeyID: id, secretFile: absolute(secret), securityTokenFile: token.map(absolute))
+            if let error = probe(source) { reader.report("access-key-secret-file", "\(error)") }
+            return source
+        case "env":
+            reader.finish()
+            if let error = probe(.environment) { reader.report("kind", "\(error)") }
+            return .environment
+        default:
+            return nil
+        }
+    }
+
+    /// Lower-case letters, digits and `-`, as in `cn-hangzhou`.
+    private static func region(_ text: String) throws(SettingError) -> String {
+        let isName = text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
+        guard isName, (2...40).contains(text.utf8.count) else { throw SettingError("no region. Accepted: a name like cn-hangzhou") }
+        guard !text.utf8.starts(with: "oss-".utf8) else { throw SettingError("an endpoint's name. Accepted: the region without “oss-”") }
+        return text
+    }
+
+    private static func role(_ text: String) throws(SettingError) -> String {
+        let fields = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        guard fields.count == 5, fields[0].elementsEqual("acs".utf8), fields[1].elementsEqual("ram".utf8), fields[2].isEmpty,
+            !fields[3].isEmpty, fields[4].starts(with: "role/".utf8), fields[4].count > 5
+        else { throw SettingError("no role. Accepted: acs:ram::ACCOUNT:role/NAME") }
+        return text
+    }
+
+    // MARK: [[client]]
+
+    private func clients() -> [Client] {
+        var seen: Set<[UInt8]> = []
+        return root.subtables("client").compactMap { reader in
+            let name = reader.parsed("name", required: true) { text throws(SettingError) in
+                if let reason = SettingText.problem(clientName: text) { throw SettingError(reason) }
+                return text
+            }
+            let hash = reader.parsed("token-hash", required: true, isSecret: true, by: TokenHash.init(_:))
+            let mayUsePath = reader.boolean("uri") ?? false
+            let grants = reader.subtables("grant").compactMap { grant($0, client: name) }
+            if reader.table["grant"] == nil { reader.report("[[client]] needs at least one [[client.grant]]") }
+            reader.finish()
+            guard let name, let hash else { return nil }
+            if !seen.insert(Array(name.utf8)).inserted { reader.report("name", "there are two clients \"\(name)\"; names must differ") }
+            return Client(name: name, tokenHash: hash, mayUsePath: mayUsePath, grants: grants)
+        }
+    }
+
+    private func grant(_ reader: TOMLReader, client: String?) -> Grant? {
+        let bucket = reader.parsed("bucket", required: true) { text throws(OSSLimitError) in
+            try OSSLimits.check(bucket: text)
+            return text
+        }
+        let region = reader.parsed("region", required: true, by: SettingsReader.region)
+        let endpoint = reader.parsed("endpoint", by: Endpoint.init(_:))
+        let prefix = reader.parsed("prefix", required: true) { text throws(SettingError) in
+            try SettingText.prefix(template: text, client: client ?? "client")
+        }
+        let verbs = self.verbs(reader)
+        let duration = reader.parsed("duration", by: SettingText.life)
+        let rate = reader.integer("requests-per-minute", in: 1...1_000_000)
+        reader.finish()
+        guard let bucket, let region, let prefix, let verbs else { return nil }
+        return Grant(
+            bucket: bucket, region: region, endpoint: endpoint ?? .forRegion(region), prefix: prefix, verbs: verbs,
+            duration: duration ?? .seconds(3600), requestsPerMinute: rate.map(Int.init) ?? 60)
+    }
+
+    private func verbs(_ reader: TOMLReader) -> Set<GrantVerb>? {
+        guard let words = reader.strings("verbs", required: true) else { return nil }
+        let accepted = GrantVerb.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+        var verbs: Set<GrantVerb> = []
+        for (text, position) in words {
+            if let verb = GrantVerb(rawValue: text) {
+                verbs.insert(verb)
+            } else {
+                let guess = nearest(text, among: GrantVerb.allCases.map(\.rawValue)).map { " Did you mean \"\($0)\"?" } ?? ""
+                reader.problems.report(at: position, "unknown verb.\(guess) Accepted: \(accepted)")
+            }
+        }
+        if words.isEmpty { reader.report("verbs", "\"verbs\" is empty. Accepted: one or more of \(accepted)") }
+        return verbs.isEmpty ? nil : verbs
+    }
+}

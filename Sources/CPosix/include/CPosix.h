@@ -1,0 +1,29 @@
+#ifndef CPOSIX_H
+#define CPOSIX_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+// What Swift's Glibc module leaves out (needs _GNU_SOURCE) or cannot call (variadic), one typed function each.
+
+int dposix_pipe_cloexec(int ends[2]);
+void dposix_name_thread(const char *name);
+void dposix_error_text(int code, char *buffer, size_t size);
+
+/// From now on `signal_number` writes its number as one byte to `descriptor` (a non-blocking pipe). Async-signal-safe.
+int dposix_forward_signal(int signal_number, int descriptor);
+int dposix_default_signal(int signal_number);
+int dposix_ignore_signal(int signal_number);
+
+/// Bytes written to the socket that the peer has not acknowledged yet; negative when it cannot be told.
+int dposix_unacknowledged(int socket);
+/// 1 when bytes wait to be read on the socket; they stay there.
+int dposix_bytes_wait(int socket);
+
+/// Starts `path` in a session of its own: standard input from /dev/null, output and errors to `log`, `readiness` as
+/// descriptor 3, nothing else open, default signals, working directory `/`. Both descriptors must be above 3.
+/// Returns 0 or an errno.
+int dposix_spawn_detached(
+    pid_t *process, const char *path, char *const arguments[], char *const environment[], int log, int readiness);
+
+#endif

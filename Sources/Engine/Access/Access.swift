@@ -1,0 +1,248 @@
+import Contracts
+import Logging
+import OSSProtocol
+import Platform
+
+/// The access half of the engine: which credentials serve which scope. It resolves destinations, authorizes requests and tells
+/// people about leases; the configuration can be exchanged while it runs.
+public actor Access: RequestAuthorizer, TargetResolver {
+    /// Credentials that came with orders: more than this many different ones at once are not remembered.
+    private static let mostOrders = 256
+
+    nonisolated let clock: ServerClock
+    nonisolated let log: Logger
+    private let environment: [String: String]
+    private let folder: String
+    private let makeTransport: @Sendable (_ caFile: String?) throws -> any Transport
+
+    private(set) var configuration: Configuration
+    private var sources: [String: Source] = [:]
+    private var orders: [String: OrderProvider] = [:]
+    private var transports: [String: any Transport] = [:]
+    private let signers = SignerCache()
+
+    private enum Source {
+        case leases(LeaseKeeper, kind: String)
+        case signedURLs(SignedURLKeeper)
+    }
+
+    /// - Parameters:
+    ///   - environment: the engine's own.
+    ///   - folder: of the credential cache; made 0700 by the caller.
+    ///   - makeTransport: for everything small: authorization servers, listings. Asked once for each CA file.
+    public init(
+        configuration: Configuration, environment: [String: String], folder: String, clock: ServerClock, log: Logger,
+        makeTransport: @escaping @Sendable (_ caFile: String?) throws -> any Transport
+    ) {
+        self.configuration = configuration
+        self.environment = environment
+        self.folder = folder
+        self.clock = clock
+        self.log = log
+        self.makeTransport = makeTransport
+    }
+
+    /// Exchanges the configuration. Leases of remotes that stayed as they were live on.
+    public func adopt(_ new: Configuration) {
+        for remote in configuration.remotes where new.remote(named: remote.name) != remote { sources[remote.name] = nil }
+        configuration = new
+    }
+
+    // MARK: - RequestAuthorizer
+
+    public func authorize(
+        _ operation: OSSOperation, key: ObjectKey, target: Target, minimumLife: Duration
+    ) async throws(AccessFailure) -> AuthorizedRequest {
+        try await authorizer(target.scope).authorize(operation, key: key, target: target, minimumLife: minimumLife)
+    }
+
+    public func retire(generation: UInt64, target: Target) async {
+        await (try? authorizer(target.scope))?.retire(generation: generation, target: target)
+    }
+
+    public nonisolated func learnClock(serverTime: Timestamp) async { clock.learn(serverTime: serverTime) }
+
+    private func authorizer(_ scope: String) throws(AccessFailure) -> any RequestAuthorizer {
+        switch try source(scope) {
+        case .leases(let keeper, _): LeaseAuthorizer(keeper: keeper, clock: clock, signers: signers)
+        case .signedURLs(let keeper): SignedURLAuthorizer(keeper: keeper, clock: clock)
+        }
+    }
+
+    // MARK: - Sources
+
+    private func source(_ scope: String) throws(AccessFailure) -> Source {
+        if let known = sources[scope] { return known }
+        let made = try makeSource(scope)
+        sources[scope] = made
+        return made
+    }
+
+    private func makeSource(_ scope: String) throws(AccessFailure) -> Source {
+        let cache = LeaseCache(folder: folder, scope: scope)
+        if OrderScope.isOne(scope) {
+            guard let order = orders[scope] ?? cache.load().flatMap(OrderProvider.init(cached:)) else {
+                throw .refused("the credentials that came with this order are gone. Set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET and give the order again")
+            }
+            remember(order, for: scope)
+            return .leases(keeper(scope, order, cache: nil), kind: order.kind)
+        }
+        guard let remote = configuration.remote(named: scope) else {
+            throw .refused("the remote “\(scope)” is no longer in the configuration. Put [remote.\(scope)] back, or cancel its uploads")
+        }
+        switch remote.credentials {
+        case .fixed(let id, let secretFile, let tokenFile):
+            let provider = FixedProvider(accessKeyID: id, secretFile: secretFile, securityTokenFile: tokenFile)
+            return .leases(keeper(scope, provider, cache: nil), kind: provider.kind)
+        case .environment:
+            // An order's own credentials come first; the engine's environment serves those that brought none.
+            let order = orders[scope] ?? cache.load().flatMap(OrderProvider.init(cached:))
+            if let order { remember(order, for: scope) }
+            let provider: any CredentialProvider = order ?? EnvironmentProvider(environment: environment)
+            return .leases(keeper(scope, provider, cache: nil), kind: provider.kind)
+        case .broker(let url, let tokenFile):
+            let provider = BrokerProvider(server: try server(url, tokenFile, remote), bucket: remote.bucket)
+            return .leases(keeper(scope, provider, cache: cache), kind: provider.kind)
+        case .signedURL(let url, let tokenFile):
+            let server = try server(url, tokenFile, remote)
+            return .signedURLs(SignedURLKeeper(server: server, bucket: remote.bucket, scope: scope, clock: clock, log: log))
+        }
+    }
+
+    private func keeper(_ scope: String, _ provider: any CredentialProvider, cache: LeaseCache?) -> LeaseKeeper {
+        LeaseKeeper(scope: scope, provider: provider, clock: clock, cache: cache, log: log)
+    }
+
+    private func server(_ url: String, _ tokenFile: String, _ remote: RemoteSettings) throws(AccessFailure) -> AuthorizationServer {
+        guard let server = AuthorizationServer(url: url, tokenFile: tokenFile, transport: try transport(caFile: remote.caFile)) else {
+            throw .refused("“\(PlainText.line(url, limit: 100))” is no address of an authorization server")
+        }
+        return server
+    }
+
+    /// What listings and probes of that scope are sent with.
+    func transport(scope: String) throws(AccessFailure) -> any Transport {
+        try transport(caFile: configuration.remote(named: scope)?.caFile)
+    }
+
+    private func transport(caFile: String?) throws(AccessFailure) -> any Transport {
+        if let known = transports[caFile ?? ""] { return known }
+        do {
+            let made = try makeTransport(caFile)
+            transports[caFile ?? ""] = made
+            return made
+        } catch {
+            throw .refused("no connection can be made\(caFile.map { " with ca-file \($0)" } ?? ""): \(error)")
+        }
+    }
+
+    /// Whom a remote's credentials come from, for messages; `nil` for scopes of orders.
+    func kind(scope: String) -> String {
+        switch try? source(scope) {
+        case .leases(_, let kind)?: kind
+        case .signedURLs?: "signed-url"
+        case nil: "none"
+        }
+    }
+
+    /// What the scope's source grants, as far as it says so.
+    func grant(scope: String) async throws(AccessFailure) -> Grant? {
+        switch try source(scope) {
+        case .leases(let keeper, _): try await keeper.grant()
+        case .signedURLs(let keeper): try await keeper.grant()
+        }
+    }
+
+    /// The credentials themselves, for URLs that people asked to be signed; `nil` where no key is on this machine.
+    func lease(scope: String, minimumLife: Duration) async throws(AccessFailure) -> LeaseKeeper.Lease? {
+        guard case .leases(let keeper, _) = try source(scope) else { return nil }
+        return try await keeper.lease(minimumLife: minimumLife)
+    }
+
+    /// The keeper of a scope whose requests the authorization server signs.
+    func signedURLs(scope: String) throws(AccessFailure) -> SignedURLKeeper? {
+        guard case .signedURLs(let keeper) = try source(scope) else { return nil }
+        return keeper
+    }
+
+    nonisolated func signer(_ region: String) -> V4Signer { signers.signer(region) }
+
+    // MARK: - Orders' credentials
+
+    /// Kept in memory and in the 0600 cache under the scope; the newest ones win.
+    func keep(_ order: OrderProvider, for scope: String) {
+        guard orders[scope] != order else { return }
+        remember(order, for: scope)
+        sources[scope] = nil
+        do throws(FileError) {
+            try LeaseCache(folder: folder, scope: scope).store(order.entry(now: clock.now()))
+        } catch {
+            log.warning("credentials of an order could not be kept for a restart", metadata: ["scope": "\(scope)", "reason": "\(error.message)"])
+        }
+    }
+
+    private func remember(_ order: OrderProvider, for scope: String) {
+        if orders.count >= Access.mostOrders, orders[scope] == nil, let other = orders.keys.first {
+            // It is still in the cache, from where it comes back when an upload needs it.
+            orders[other] = nil
+            sources[other] = nil
+        }
+        orders[scope] = order
+    }
+
+    func ownEnvironment() -> [String: String] { environment }
+
+    // MARK: - What people see
+
+    /// `GET /v1/settings`.
+    func settings() -> SettingsView {
+        let remotes = configuration.remotes.map {
+            RemoteView(
+                name: $0.name, bucket: $0.bucket ?? "", region: $0.region, endpoint: $0.endpoint, prefix: $0.prefix, kind: $0.credentials.kind)
+        }
+        return SettingsView(theme: configuration.theme, defaultRemote: configuration.defaultRemote, remotes: remotes)
+    }
+
+    /// `GET /v1/auth`: every remote, and every order's credentials that are in use.
+    func status(uploads: [String: Int]) async -> AuthStatus {
+        for remote in configuration.remotes { _ = try? source(remote.name) }
+        return AuthStatus(leases: await leases(uploads: uploads), clockOffset: clock.offsetSeconds)
+    }
+
+    /// The leases in use, in the order of their scopes.
+    public func leases(uploads: [String: Int] = [:]) async -> [LeaseView] {
+        var views: [LeaseView] = []
+        for (scope, source) in sources.sorted(by: { $0.key < $1.key }) {
+            switch source {
+            case .leases(let keeper, _): views.append(await keeper.view(uploads: uploads[scope] ?? 0))
+            case .signedURLs(let keeper): views.append(await keeper.view(uploads: uploads[scope] ?? 0))
+            }
+        }
+        return views
+    }
+
+    /// The queue's status with leases, clock and default remote put in.
+    func complete(_ status: StatusView) async -> StatusView {
+        var full = status
+        let counted = Dictionary(status.leases.map { ($0.scope, $0.uploads) }, uniquingKeysWith: max)
+        full.leases = await leases(uploads: counted)
+        full.clockOffset = clock.offsetSeconds
+        full.defaultRemote = configuration.defaultRemote
+        return full
+    }
+
+    /// Fetches anew, for one remote or for all that are in use.
+    func renew(remote: String?) async throws(OrderError) {
+        if let remote, configuration.remote(named: remote) == nil {
+            throw OrderError(code: "NoSuchRemote", message: "there is no remote “\(PlainText.line(remote, limit: 60))” in the configuration", exit: 2)
+        }
+        let scopes = remote.map { [$0] } ?? configuration.remotes.map(\.name)
+        for scope in scopes {
+            do throws(AccessFailure) {
+                if case .leases(let keeper, _) = try source(scope) { try await keeper.renew() }
+            } catch {
+                throw OrderError(code: "NoCredentials", message: "\(scope): \(error.text)", exit: 6)
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import FoundationEssentials
+import OSSProtocol
+import Platform
+
+/// What the engine keeps of one scope's credentials on disk, so that a restart goes on: a 0600 file in a 0700 folder. The file's
+/// permissions are what guards it; nothing is encrypted, since the key would lie beside it.
+struct LeaseCache: Sendable {
+    /// A file that is larger was not written by us.
+    private static let limit = 256 << 10
+
+    let path: String
+    let scope: String
+
+    init(folder: String, scope: String) {
+        // Scopes hold names that people chose: the file's name is made of none of it.
+        path = folder + "/lease-" + Hex.encode(Array(Digests.sha256(Array(scope.utf8)).prefix(16))) + ".json"
+        self.scope = scope
+    }
+
+    struct Entry: Sendable, Equatable {
+        var credentials: Credentials
+        /// When they were had and when they end, by our clock.
+        var fetched: Timestamp
+        var expires: Timestamp?
+        var grant: Grant?
+        /// `CredentialProvider.fingerprint` of who gave them.
+        var fingerprint: String
+        /// Settings that came with an order; `nil` for leases.
+        var order: OrderPlace?
+    }
+
+    /// `nil` when there is none, it belongs to another scope, or it cannot be trusted (others could read it).
+    func load() -> Entry? {
+        guard let bytes = try? SecureFile.read(path, limit: LeaseCache.limit, mustBePrivate: true),
+            let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes)), Array(stored.scope.utf8) == Array(scope.utf8)
+        else { return nil }
+        let credentials = Credentials(
+            accessKeyID: stored.accessKeyID, accessKeySecret: Secret(stored.accessKeySecret),
+            securityToken: stored.securityToken.map { Secret($0) }, expiration: stored.expiration)
+        return Entry(
+            credentials: credentials, fetched: stored.fetched, expires: stored.expires, grant: stored.grant, fingerprint: stored.fingerprint,
+            order: stored.order)
+    }
+
+    func store(_ entry: Entry) throws(FileError) {
+        let stored = Stored(
+            scope: scope, accessKeyID: entry.credentials.accessKeyID, accessKeySecret: entry.credentials.accessKeySecret.reveal(),
+            securityToken: entry.credentials.securityToken?.reveal(), expiration: entry.credentials.expiration, fetched: entry.fetched,
+            expires: entry.expires, grant: entry.grant, fingerprint: entry.fingerprint, order: entry.order)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let bytes = try? encoder.encode(stored) else { return }
+        try SecureFile.write(path, Array(bytes), mode: 0o600)
+    }
+
+    /// The only place where a secret becomes part of a document: the file that is meant to hold it.
+    private struct Stored: Codable {
+        var scope: String
+        var accessKeyID: String
+        var accessKeySecret: String
+        var securityToken: String?
+        var expiration: Timestamp?
+        var fetched: Timestamp
+        var expires: Timestamp?
+        var grant: Grant?
+        var fingerprint: String
+        var order: OrderPlace?
+    }
+}
+
+/// Where credentials that came with an order hold.
+struct OrderPlace: Sendable, Hashable, Codable {
+    var region: String
+    /// With scheme.
+    var endpoint: String
+    /// `virtual` or `path`.
+    var addressing: String
+}

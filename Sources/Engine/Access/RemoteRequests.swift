@@ -1,0 +1,83 @@
+import Contracts
+import OSSProtocol
+import Platform
+
+/// One small request to OSS with one more try where that helps: a stale lease, a wrong clock, a lost connection.
+struct RemoteRequests: Sendable {
+    let access: Access
+
+    /// - Returns: the answer, whatever its status.
+    /// - Throws: exit 6 without credentials, 1 without an answer.
+    func send(_ operation: OSSOperation, key: ObjectKey?, target: Target) async throws(OrderError) -> HTTPResponse {
+        var last: HTTPResponse?
+        var lost: String?
+        for _ in 0..<2 {
+            let authorized: AuthorizedRequest
+            do throws(AccessFailure) {
+                authorized = try await access.authorize(operation, key: key ?? ObjectKey(""), target: target, minimumLife: .seconds(30))
+            } catch {
+                throw RemoteRequests.noCredentials(error, target)
+            }
+            let reply: TransportReply
+            do {
+                reply = try await access.transport(scope: target.scope).send(
+                    authorized.request, body: nil, options: RemoteRequests.options, progress: nil)
+            } catch let error as AccessFailure {
+                throw RemoteRequests.noCredentials(error, target)
+            } catch let error as TransportError {
+                lost = error.message
+                continue
+            } catch {
+                throw OrderError(code: "Internal", message: "\(error)", exit: 1)
+            }
+            let response = reply.response
+            guard response.status >= 300 else { return response }
+            last = response
+            let error = OSSError(response: response)
+            switch error.code {
+            case "SecurityTokenExpired", "InvalidSecurityToken", "AccessKeyIdAndSecurityTokenNotMatch", "InvalidAccessKeyId":
+                await access.retire(generation: authorized.generation, target: target)
+            case "RequestTimeTooSkewed":
+                if let time = error.serverTime { await access.learnClock(serverTime: time) }
+            default:
+                guard response.status >= 500 else { return response }
+            }
+        }
+        if let last { return last }
+        throw OrderError(
+            code: "Unreachable", message: "\(target.endpoint) does not answer (\(lost ?? "no reason given")). Check the endpoint and the network",
+            exit: 1)
+    }
+
+    static var options: SendOptions {
+        var options = SendOptions()
+        options.connectTimeout = .seconds(10)
+        options.stallTimeout = .seconds(30)
+        options.total = .seconds(60)
+        // A page of 1,000 keys of 1,023 bytes, each byte encoded as three, with everything that stands around them.
+        options.maxAnswerBytes = 8 << 20
+        return options
+    }
+
+    static func noCredentials(_ failure: AccessFailure, _ target: Target) -> OrderError {
+        OrderError(
+            code: "NoCredentials", message: "no valid credentials for \(target.remote.map { "“\($0)”" } ?? "oss://\(target.bucket)"): \(failure.text)",
+            exit: 6)
+    }
+
+    /// What OSS said, with what to do about the usual causes.
+    static func failure(_ error: OSSError, _ target: Target) -> OrderError {
+        let advice: String =
+            switch error.code {
+            case "AccessDenied": ". These credentials do not allow it; ask whoever gives them out"
+            case "NoSuchBucket": ". Check the bucket's name and the endpoint"
+            case "SignatureDoesNotMatch": ". Check the secret key"
+            case "InvalidAccessKeyId": ". Check the access key id"
+            default: ""
+            }
+        return OrderError(
+            code: error.code,
+            message: "oss://\(target.bucket): \(PlainText.line(error.message)) (\(error.code), HTTP \(error.status), request \(error.requestID ?? "unknown"))\(advice)",
+            exit: 1)
+    }
+}

@@ -1,0 +1,96 @@
+import Contracts
+import OSSProtocol
+
+/// How destinations become targets. What an authorization server grants wins over what the remote says.
+extension Access {
+    public func resolve(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target {
+        let destination = try Destination(dest, remotes: configuration.remotes.map(\.name))
+        switch destination {
+        case .bucket(let bucket, let name): return try bucketTarget(bucket, name, credentials)
+        case .remote(let remoteName, let name):
+            guard let remote = configuration.remote(named: remoteName) else { throw Destination.wrong("there is no remote “\(remoteName)”") }
+            let target = try await remoteTarget(remote, name, credentials)
+            guard target.prefix.utf8.count <= OSSLimits.keyBytes else {
+                throw Destination.wrong("“\(PlainText.line(target.prefix, limit: 80))…” is \(target.prefix.utf8.count) bytes long (an object key has at most \(OSSLimits.keyBytes)). Use a shorter destination")
+            }
+            return target
+        }
+    }
+
+    private func bucketTarget(_ bucket: String, _ name: String, _ credentials: OrderCredentials?) throws(OrderError) -> Target {
+        let order: OrderProvider
+        if let credentials {
+            order = try OrderProvider(credentials)
+        } else if let own = try OrderProvider(environment: ownEnvironment()) {
+            order = own
+        } else {
+            throw OrderProvider.missing
+        }
+        let scope = OrderScope.name(bucket: bucket, order: order)
+        keep(order, for: scope)
+        return Target(
+            scope: scope, remote: nil, bucket: bucket, region: order.place.region, endpoint: order.place.endpoint,
+            addressing: order.place.addressing, prefix: name, isKey: Access.isKey(name))
+    }
+
+    private func remoteTarget(
+        _ remote: RemoteSettings, _ name: String, _ credentials: OrderCredentials?
+    ) async throws(OrderError) -> Target {
+        var place = (bucket: remote.bucket, region: remote.region, endpoint: remote.endpoint, addressing: remote.addressing.rawValue)
+        var (granted, mayRead) = ("", true)
+        switch remote.credentials {
+        case .fixed: break
+        case .environment:
+            let order = try credentials.map { given throws(OrderError) in try OrderProvider(given, in: remote) }
+            if let order { keep(order, for: remote.name) }
+            place.region = place.region ?? order?.place.region ?? ownEnvironment()["OSS_REGION"]
+            place.endpoint = place.endpoint ?? order?.place.endpoint ?? ownEnvironment()["OSS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
+        case .broker, .signedURL:
+            do throws(AccessFailure) {
+                if let grant = try await grant(scope: remote.name) {
+                    (granted, mayRead) = (grant.prefix, grant.mayRead)
+                    place.bucket = grant.bucket ?? place.bucket
+                    place.region = grant.region ?? grant.endpoint.flatMap(RegionNames.region(ofEndpoint:)) ?? place.region
+                    place.endpoint = grant.endpoint ?? place.endpoint
+                }
+            } catch {
+                throw OrderError(code: "NoCredentials", message: "there are no credentials for “\(remote.name)”: \(error.text)", exit: 6)
+            }
+            if case .signedURL(let url, _) = remote.credentials {
+                // The signed URL says where it goes; these only name the place until the first one is there.
+                place.endpoint = place.endpoint ?? (place.region == nil ? WebAddress(url)?.origin : nil)
+                place.region = place.region ?? ""
+            }
+        }
+        guard let bucket = place.bucket else {
+            throw Destination.wrong("nobody says which bucket “\(remote.name)” means. Set bucket in [remote.\(remote.name)]")
+        }
+        guard let region = place.region else {
+            throw Destination.wrong("nobody says which region “\(remote.name)” is in. Set region in [remote.\(remote.name)]")
+        }
+        let endpoint: Endpoint
+        do throws(EndpointError) {
+            endpoint = try place.endpoint.map { text throws(EndpointError) in try Endpoint(text) } ?? .forRegion(region)
+        } catch {
+            throw Destination.wrong("the endpoint of “\(remote.name)”: \(error)")
+        }
+        return Target(
+            scope: remote.name, remote: remote.name, bucket: bucket, region: region, endpoint: "\(endpoint.scheme)://\(endpoint.host)",
+            addressing: endpoint.isAddress ? "path" : place.addressing,
+            prefix: Prefixes.under(granted: granted, remote: remote.prefix) + name, isKey: Access.isKey(name), existing: remote.existing,
+            storageClass: remote.storageClass, mayRead: mayRead)
+    }
+
+    private static func isKey(_ name: String) -> Bool { name.utf8.last.map { $0 != UInt8(ascii: "/") } ?? false }
+}
+
+extension OrderProvider {
+    /// For a remote that says its place itself: the order need not.
+    fileprivate init(_ order: OrderCredentials, in remote: RemoteSettings) throws(OrderError) {
+        var full = order
+        full.region = remote.region ?? order.region
+        full.endpoint = remote.endpoint ?? order.endpoint
+        full.addressing = remote.addressing.rawValue
+        try self.init(full)
+    }
+}

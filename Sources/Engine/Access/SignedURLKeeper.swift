@@ -1,0 +1,335 @@
+import Contracts
+import Logging
+import OSSProtocol
+
+/// The signed URLs of one scope: no key is on this machine, the authorization server signs each request.
+///
+/// One request to it is under way at a time; what is asked for meanwhile goes out together with the next. Parts are asked for
+/// ahead of need, so that a part rarely waits. No caller's cancellation reaches a request under way.
+actor SignedURLKeeper {
+    /// What a URL is for. Two equal ones may share a URL.
+    struct Ask: Hashable, Sendable {
+        /// Name in the authorization API.
+        var operation: String
+        var key: ObjectKey
+        var uploadID: String?
+        /// With `list-parts`: the part number after which the page begins.
+        var part: Int?
+        /// Names and values alternating, in the order of the request.
+        var headers: [String]
+    }
+
+    struct Signed: Sendable {
+        var url: WebAddress
+        var method: String
+        var headers: HTTPHeaders
+        /// On our own clock.
+        var expires: Timestamp
+        var life: Duration
+        var generation: UInt64
+        var isUsed = false
+    }
+
+    /// More than one authorization request may carry is refused by it; more than these would be waste.
+    static let mostInRequest = 200
+    private static let mostKept = 4096
+    private static let window = 4...32
+    /// So many URLs before the end of what was asked for, the next ones are asked for.
+    private static let margin = 4
+
+    private let server: AuthorizationServer
+    /// The remote's, for clients with grants in several buckets.
+    private let bucket: String?
+    private let scope: String
+    private let clock: ServerClock
+    private let log: Logger
+
+    private var kept: [Ask: Signed] = [:]
+    private var line: [Ask] = []
+    private var inLine: Set<Ask> = []
+    private var waiting: [Ask: [UInt64: CheckedContinuation<Result<Signed, AccessFailure>, Never>]] = [:]
+    private var nextWaiter: UInt64 = 0
+    private var isFlying = false
+    private var generation: UInt64 = 0
+    /// How many parts are asked for at once: fewer when URLs die unused.
+    private var ahead = 32
+    private var failures = 0
+    private var trouble: (until: Timestamp, failure: AccessFailure)?
+    private var fetches = 0
+    private var place: Grant?
+
+    init(server: AuthorizationServer, bucket: String?, scope: String, clock: ServerClock, log: Logger) {
+        (self.server, self.bucket, self.scope, self.clock, self.log) = (server, bucket, scope, clock, log)
+    }
+
+    /// A URL for it that lives at least `minimumLife`, or half of its own life where URLs are short-lived.
+    func signed(_ ask: Ask, minimumLife: Duration) async throws(AccessFailure) -> Signed {
+        if let ready = kept[ask], isFresh(ready, minimumLife) {
+            kept[ask]?.isUsed = true
+            askAhead(of: ask, onlyNearEnd: true)
+            takeOff()
+            return ready
+        }
+        kept[ask] = nil
+        if let trouble, trouble.until > clock.now() { throw trouble.failure }
+        enqueue(ask)
+        if ask.operation == "part" { askAhead(of: ask, onlyNearEnd: false) }
+        takeOff()
+        return try await wait(for: ask).get()
+    }
+
+    /// OSS refused URLs of that generation: none of it or before it is handed out again.
+    func retire(_ old: UInt64) {
+        kept = kept.filter { $0.value.generation > old }
+    }
+
+    /// The upload is over: its URLs are of no use any more.
+    func forget(key: ObjectKey, uploadID: String) {
+        kept = kept.filter { $0.key.key != key || $0.key.uploadID != uploadID }
+        let over = line.filter { $0.key == key && $0.uploadID == uploadID && waiting[$0] == nil }
+        guard !over.isEmpty else { return }
+        inLine.subtract(over)
+        line.removeAll { !inLine.contains($0) }
+    }
+
+    /// One URL for a person, with a life of their choice; kept nowhere.
+    func signedAlone(_ ask: Ask, expires: Int) async throws(AccessFailure) -> SignedURLsAnswer.Item {
+        let (answer, _) = try await self.ask([ask.item], expiresIn: expires)
+        guard let item = answer.urls.first else { throw .unavailable(until: nil, "the authorization server gave no URL") }
+        return item
+    }
+
+    /// Where the authorization server lets this client write. Asked once, with an order for no URL at all.
+    func grant() async throws(AccessFailure) -> Grant {
+        if let place { return place }
+        var (answer, _) = try await ask([])
+        if let bucket, let granted = answer.bucket, !granted.utf8.elementsEqual(bucket.utf8) {
+            // The grant it chose by itself is another bucket's: is there one for ours?
+            do throws(AccessFailure) {
+                answer = try await ask([], bucket: bucket).0
+            } catch {
+                guard case .refused = error else { throw error }
+            }
+        }
+        let found = Grant(
+            bucket: answer.bucket, prefix: Prefixes.folder(answer.prefix ?? ""), mayRead: answer.mayRead ?? false, mayList: false)
+        place = found
+        return found
+    }
+
+    func view(uploads: Int) -> LeaseView {
+        let now = clock.now()
+        let ends = kept.values.map(\.expires).filter { $0 > now }.max()
+        let inTrouble = trouble.flatMap { $0.until > now ? $0.failure : nil }
+        let state: String =
+            switch inTrouble {
+            case .refused: "refused"
+            case .unavailable: "backing-off"
+            case nil: isFlying ? "fetching" : (fetches > 0 ? "held" : "empty")
+            }
+        return LeaseView(
+            scope: scope, kind: "signed-url", state: state, identity: nil, expires: ends.map { (clock.serverNow() + ($0 - now)).iso8601 },
+            left: ends.map { Double(($0 - now).inMilliseconds) / 1000 }, renewsIn: nil, lastError: inTrouble?.text, fetches: fetches,
+            uploads: uploads)
+    }
+
+    // MARK: - Asking
+
+    private func isFresh(_ signed: Signed, _ minimumLife: Duration) -> Bool {
+        signed.expires - clock.now() >= min(minimumLife, signed.life / 2)
+    }
+
+    private func enqueue(_ ask: Ask) {
+        guard inLine.insert(ask).inserted else { return }
+        line.append(ask)
+    }
+
+    private func askAhead(of ask: Ask, onlyNearEnd: Bool) {
+        guard let part = ask.part else { return }
+        let isThere: (Int) -> Bool = { [kept, inLine] number in
+            var next = ask
+            next.part = number
+            return kept[next] != nil || inLine.contains(next)
+        }
+        if onlyNearEnd, isThere(min(part + SignedURLKeeper.margin, 10_000)) { return }
+        guard part < 10_000 else { return }
+        for number in (part + 1)...min(part + max(ahead - 1, 1), 10_000) where !isThere(number) {
+            var next = ask
+            next.part = number
+            enqueue(next)
+        }
+    }
+
+    private func wait(for ask: Ask) async -> Result<Signed, AccessFailure> {
+        let id = nextWaiter
+        nextWaiter += 1
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if Task.isCancelled {
+                    continuation.resume(returning: .failure(.cancelled))
+                } else {
+                    waiting[ask, default: [:]][id] = continuation
+                }
+            }
+        } onCancel: {
+            Task { await self.giveUp(ask, id) }
+        }
+    }
+
+    private func giveUp(_ ask: Ask, _ id: UInt64) {
+        guard let continuation = waiting[ask]?.removeValue(forKey: id) else { return }
+        if waiting[ask]?.isEmpty == true { waiting[ask] = nil }
+        continuation.resume(returning: .failure(.cancelled))
+    }
+
+    /// Unstructured on purpose: a caller that gives up must not take the others' URLs with it.
+    private func takeOff() {
+        guard !isFlying, !line.isEmpty else { return }
+        isFlying = true
+        Task { await fly() }
+    }
+
+    private func fly() async {
+        while !line.isEmpty {
+            let batch = Array(line.prefix(SignedURLKeeper.mostInRequest))
+            line.removeFirst(batch.count)
+            await sign(batch)
+            dropExpired()
+        }
+        isFlying = false
+    }
+
+    /// The authorization server takes a batch or refuses it as a whole; halving finds what it refuses.
+    private func sign(_ batch: [Ask]) async {
+        do throws(AccessFailure) {
+            let (answer, time) = try await ask(batch.map(\.item))
+            land(batch, answer, serverTime: time)
+        } catch {
+            if case .refused = error, trouble == nil, batch.count > 1 {
+                // What nobody waits for is not worth another question.
+                let wanted = batch.filter { waiting[$0] != nil }
+                inLine.subtract(batch.filter { waiting[$0] == nil })
+                guard wanted.count == batch.count else { return wanted.isEmpty ? () : await sign(wanted) }
+                await sign(Array(batch.prefix(batch.count / 2)))
+                await sign(Array(batch.dropFirst(batch.count / 2)))
+                return
+            }
+            for ask in batch { answer(ask, .failure(error)) }
+        }
+    }
+
+    private func ask(
+        _ items: [SignedURLsRequest.Item], expiresIn: Int? = nil, bucket: String? = nil
+    ) async throws(AccessFailure) -> (SignedURLsAnswer, Timestamp?) {
+        let body: [UInt8]
+        let request = SignedURLsRequest(requests: items, expiresIn: expiresIn, bucket: bucket ?? place?.bucket)
+        do { body = try AuthorizationJSON.encode(request) } catch { throw .refused("the request cannot be written") }
+        fetches += 1
+        let bytes: [UInt8]
+        let date: Timestamp?
+        do throws(AuthorizationServer.Failure) {
+            (bytes, date) = try await server.post("/v1/signed-urls", body: body)
+        } catch {
+            throw failed(error)
+        }
+        guard let answer = try? AuthorizationJSON.decode(SignedURLsAnswer.self, from: bytes), answer.urls.count == items.count else {
+            throw failed(.init(status: 200, reason: .unavailable(retryAfter: nil, "the authorization server answered something else than URLs")))
+        }
+        (failures, trouble) = (0, nil)
+        let time = Timestamp(iso8601: answer.serverTime) ?? date
+        if let time { clock.learn(serverTime: time) }
+        return (answer, time)
+    }
+
+    /// A failure is a "not before" for everybody, except a refusal of what was asked: that is about those requests alone.
+    private func failed(_ failure: AuthorizationServer.Failure) -> AccessFailure {
+        let now = clock.now()
+        switch failure.reason {
+        case .refused(let text), .notConfigured(let text):
+            log.warning("signed URLs refused", metadata: ["scope": "\(scope)", "reason": "\(text)"])
+            if failure.status != 403, failure.status != 400, failure.status != 422 {
+                trouble = (now + .seconds(10), .refused(text))
+            }
+            return .refused(text)
+        case .unavailable(let retryAfter, let text):
+            failures = min(failures + 1, 7)
+            let until = now + (retryAfter ?? .milliseconds(500 << failures))
+            log.warning("no signed URLs now", metadata: ["scope": "\(scope)", "reason": "\(text)"])
+            trouble = (until, .unavailable(until: until, text))
+            return .unavailable(until: until, text)
+        }
+    }
+
+    private func land(_ batch: [Ask], _ answers: SignedURLsAnswer, serverTime: Timestamp?) {
+        generation += 1
+        let now = clock.now()
+        for (ask, item) in zip(batch, answers.urls) {
+            guard let url = WebAddress(item.url), let end = Timestamp(iso8601: item.expiresAt), let headers = SignedURLKeeper.headers(item)
+            else {
+                answer(ask, .failure(.unavailable(until: now + .seconds(5), "the authorization server gave a URL that cannot be used")))
+                continue
+            }
+            let expires = clock.local(end, serverTime: serverTime)
+            var signed = Signed(
+                url: url, method: item.method, headers: headers, expires: expires, life: expires - now, generation: generation)
+            signed.isUsed = waiting[ask] != nil
+            // Only a part's URL may be wanted again (the part is retried) or not yet (asked ahead).
+            if ask.operation == "part" { kept[ask] = signed }
+            answer(ask, .success(signed))
+        }
+    }
+
+    private func answer(_ ask: Ask, _ result: Result<Signed, AccessFailure>) {
+        inLine.remove(ask)
+        for continuation in (waiting.removeValue(forKey: ask) ?? [:]).values { continuation.resume(returning: result) }
+    }
+
+    private func dropExpired() {
+        let now = clock.now()
+        let wasted = kept.values.count { $0.expires <= now && !$0.isUsed }
+        kept = kept.filter { $0.value.expires > now }
+        let window = SignedURLKeeper.window
+        if wasted > 0 {
+            ahead = max(window.lowerBound, ahead / 2)
+        } else {
+            ahead = min(window.upperBound, ahead + 2)
+        }
+        guard kept.count > SignedURLKeeper.mostKept else { return }
+        let oldest = kept.sorted { $0.value.expires < $1.value.expires }.prefix(kept.count - SignedURLKeeper.mostKept)
+        for (ask, _) in oldest { kept[ask] = nil }
+    }
+
+    private static func headers(_ item: SignedURLsAnswer.Item) -> HTTPHeaders? {
+        var headers = HTTPHeaders()
+        for (name, value) in item.headers.sorted(by: { $0.key < $1.key }) {
+            let isClean = (name + value).utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+            guard isClean, !name.isEmpty, !name.utf8.contains(UInt8(ascii: ":")) else { return nil }
+            // The transport writes it from the URL.
+            if name.lowercased() != "host" { headers.add(name, value) }
+        }
+        return headers
+    }
+}
+
+extension SignedURLKeeper.Ask {
+    fileprivate var item: SignedURLsRequest.Item {
+        var named: [String: String]?
+        if !headers.isEmpty {
+            named = [:]
+            for index in stride(from: 0, to: headers.count - 1, by: 2) { named?[headers[index]] = headers[index + 1] }
+        }
+        return SignedURLsRequest.Item(
+            operation: operation, key: key.description, uploadId: uploadID, partNumber: part, headers: named)
+    }
+}
+
+extension AccessFailure {
+    /// The caller was cancelled; nothing is wrong with the access.
+    static let cancelled = AccessFailure.unavailable(until: nil, "cancelled")
+
+    var text: String {
+        switch self {
+        case .refused(let text), .unavailable(_, let text): text
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import OSSProtocol
+import Platform
+
+/// Signs with leases: version 4, in the header, by the server's clock.
+struct LeaseAuthorizer: RequestAuthorizer {
+    let keeper: LeaseKeeper
+    let clock: ServerClock
+    let signers: SignerCache
+
+    func authorize(
+        _ operation: OSSOperation, key: ObjectKey, target: Target, minimumLife: Duration
+    ) async throws(AccessFailure) -> AuthorizedRequest {
+        let address = try target.address()
+        let lease = try await keeper.lease(minimumLife: minimumLife)
+        let request = signers.signer(address.region).sign(
+            operation.request(at: address, key: key), resource: operation.resource(at: address, key: key), credentials: lease.credentials,
+            now: clock.serverNow())
+        return AuthorizedRequest(request: request, generation: lease.generation)
+    }
+
+    func retire(generation: UInt64, target: Target) async { await keeper.retire(generation) }
+    func learnClock(serverTime: Timestamp) async { clock.learn(serverTime: serverTime) }
+}
+
+/// Sends what the authorization server signed. Listing and deleting are not among what it signs.
+struct SignedURLAuthorizer: RequestAuthorizer {
+    let keeper: SignedURLKeeper
+    let clock: ServerClock
+
+    func authorize(
+        _ operation: OSSOperation, key: ObjectKey, target: Target, minimumLife: Duration
+    ) async throws(AccessFailure) -> AuthorizedRequest {
+        let address = try target.address()
+        let plain = operation.request(at: address, key: key)
+        guard let ask = SignedURLAuthorizer.ask(operation, key: key, request: plain) else {
+            throw .refused("the authorization server signs uploads only, not \(operation.permission)")
+        }
+        let signed = try await keeper.signed(ask, minimumLife: minimumLife)
+        guard signed.method == plain.method else {
+            throw .refused("the authorization server signed \(signed.method) where \(plain.method) was asked for")
+        }
+        switch operation {
+        case .complete(let uploadID, _, _), .abort(let uploadID): await keeper.forget(key: key, uploadID: uploadID)
+        default: break
+        }
+        let request = HTTPRequest(
+            method: signed.method, scheme: signed.url.scheme, host: signed.url.host, path: signed.url.path, query: signed.url.query,
+            headers: signed.headers, body: plain.body)
+        return AuthorizedRequest(request: request, generation: signed.generation)
+    }
+
+    func retire(generation: UInt64, target: Target) async { await keeper.retire(generation) }
+    func learnClock(serverTime: Timestamp) async { clock.learn(serverTime: serverTime) }
+
+    /// `nil` for what the authorization API has no name for.
+    static func ask(_ operation: OSSOperation, key: ObjectKey, request: HTTPRequest) -> SignedURLKeeper.Ask? {
+        var ask = SignedURLKeeper.Ask(operation: "", key: key, uploadID: nil, part: nil, headers: [])
+        switch operation {
+        case .putObject: ask.operation = "put"
+        case .headObject: ask.operation = "head"
+        case .initiate: ask.operation = "initiate"
+        case .uploadPart(let number, let uploadID): (ask.operation, ask.uploadID, ask.part) = ("part", uploadID, number)
+        case .complete(let uploadID, _, _): (ask.operation, ask.uploadID) = ("complete", uploadID)
+        case .abort(let uploadID): (ask.operation, ask.uploadID) = ("abort", uploadID)
+        case .listParts(let uploadID, let after):
+            (ask.operation, ask.uploadID, ask.part) = ("list-parts", uploadID, after > 0 ? after : nil)
+        case .getObject, .deleteObject, .listObjects, .listMultipartUploads, .bucketInfo, .listBuckets: return nil
+        }
+        for field in request.headers.fields { ask.headers += [field.name, field.value] }
+        return ask
+    }
+}
+
+/// One signer a region: each remembers its derived keys.
+final class SignerCache: Sendable {
+    private let signers = Lock<[String: V4Signer]>([:])
+
+    func signer(_ region: String) -> V4Signer {
+        signers.withLock { signers in
+            if let signer = signers[region] { return signer }
+            // Regions come with orders; a few are in use at a time.
+            if signers.count >= 64 { signers.removeAll() }
+            let signer = V4Signer(region: region)
+            signers[region] = signer
+            return signer
+        }
+    }
+}
+
+extension Target {
+    /// Where its requests go.
+    func address() throws(AccessFailure) -> BucketAddress {
+        do throws(EndpointError) {
+            return BucketAddress(
+                endpoint: try Endpoint(endpoint), addressing: Addressing(rawValue: addressing) ?? .virtual, region: region, bucket: bucket)
+        } catch {
+            throw .refused("\(error)")
+        }
+    }
+}

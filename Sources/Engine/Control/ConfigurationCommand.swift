@@ -1,0 +1,186 @@
+import Contracts
+import Platform
+
+/// `davit-engine config check|path|show`, as text and status; printing is the program's matter.
+public enum ConfigurationCommand {
+    public struct Result: Sendable, Equatable {
+        /// For standard output.
+        public var output: String
+        /// For standard error.
+        public var complaints: String
+        public var exit: Int32
+    }
+
+    /// Every problem of the file, errors and notes; exit 2 when there is an error.
+    /// - Parameter file: what the user named, `nil` for the usual place.
+    public static func check(file: String?, places: Places, json: Bool) -> Result {
+        let path = file ?? places.configFile
+        let reading = ConfigurationReader.load(path, mustExist: file != nil)
+        let exit: Int32 = reading.isUsable ? 0 : 2
+        if json {
+            let items = reading.problems.map {
+                Problem(file: $0.file, line: $0.line, column: $0.column, severity: $0.severity.rawValue, message: $0.message)
+            }
+            return Result(output: text(ListEnvelope(items: items, total: items.count)), complaints: "", exit: exit)
+        }
+        let lines = reading.problems.map { "\($0)\n" }.joined()
+        guard reading.isUsable else { return Result(output: "", complaints: lines, exit: exit) }
+        let count = reading.configuration.remotes.count
+        return Result(output: "\(path): right, \(count) remote\(count == 1 ? "" : "s")\n", complaints: lines, exit: exit)
+    }
+
+    public static func path(file: String?, places: Places, json: Bool) -> Result {
+        let path = file ?? places.configFile
+        return Result(output: json ? text(PathAnswer(path: path)) : path + "\n", complaints: "", exit: 0)
+    }
+
+    /// The configuration as it is understood, with every default, as TOML or JSON.
+    public static func show(file: String?, places: Places, json: Bool) -> Result {
+        let reading = ConfigurationReader.load(file ?? places.configFile, mustExist: file != nil)
+        guard reading.isUsable else {
+            return Result(output: "", complaints: reading.errors.map { "\($0)\n" }.joined(), exit: 2)
+        }
+        let shown = ConfigurationText(reading.configuration)
+        return Result(output: json ? text(shown.values) : shown.toml, complaints: "", exit: 0)
+    }
+
+    private struct Problem: Codable, Sendable {
+        var file: String
+        var line: Int
+        var column: Int
+        var severity: String
+        var message: String
+    }
+
+    private struct PathAnswer: Codable {
+        var schema = 1
+        var path: String
+    }
+
+    private static func text(_ value: some Encodable) -> String {
+        ((try? ContractJSON.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}") + "\n"
+    }
+}
+
+/// A configuration written out again, for people who want to know what stands.
+struct ConfigurationText {
+    /// Table name and its keys with values, in order.
+    let tables: [(name: String, keys: [(key: String, value: Value)])]
+
+    enum Value: Encodable {
+        case text(String)
+        case number(Int)
+        case list([String])
+
+        var toml: String {
+            switch self {
+            case .text(let text): Value.quoted(text)
+            case .number(let number): "\(number)"
+            case .list(let texts): "[" + texts.map(Value.quoted).joined(separator: ", ") + "]"
+            }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch self {
+            case .text(let text): try container.encode(text)
+            case .number(let number): try container.encode(number)
+            case .list(let texts): try container.encode(texts)
+            }
+        }
+
+        private static func quoted(_ text: String) -> String {
+            var quoted = "\""
+            for scalar in text.unicodeScalars {
+                switch scalar {
+                case "\"": quoted += "\\\""
+                case "\\": quoted += "\\\\"
+                case "\n": quoted += "\\n"
+                case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                    let digits = String(scalar.value, radix: 16)
+                    quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                default: quoted.unicodeScalars.append(scalar)
+                }
+            }
+            return quoted + "\""
+        }
+    }
+
+    init(_ configuration: Configuration) {
+        var top: [(String, Value)] = []
+        if let remote = configuration.defaultRemote { top.append(("default-remote", .text(remote))) }
+        top.append(("theme", .text(configuration.theme)))
+        let engine = configuration.engine
+        let slots: (SlotCount) -> Value = { $0.number.map { .number($0) } ?? .text("auto") }
+        var tables: [(name: String, keys: [(key: String, value: Value)])] = [("", top)]
+        tables.append(
+            (
+                "engine",
+                [
+                    ("uploads", slots(engine.uploads)), ("parts", slots(engine.parts)),
+                    ("rate-limit", .text(ConfigurationText.rate(engine.rateLimit))),
+                    ("rate-schedule", .list(engine.rateSchedule.map(ConfigurationText.rule))), ("verify", .text(engine.verify)),
+                    ("keep-cancelled", .text(ConfigurationText.duration(engine.keepCancelled))),
+                    ("keep-history", .text(ConfigurationText.duration(engine.keepHistory))), ("log-level", .text(engine.logLevel.rawValue)),
+                ]
+            ))
+        for remote in configuration.remotes { tables += ConfigurationText.tables(remote) }
+        self.tables = tables
+    }
+
+    var toml: String {
+        tables.map { table in
+            (table.name.isEmpty ? "" : "[\(table.name)]\n") + table.keys.map { "\($0.key) = \($0.value.toml)\n" }.joined()
+        }.joined(separator: "\n")
+    }
+
+    /// `TABLE.KEY` to value; keys of the root stand alone.
+    var values: [String: Value] {
+        var values: [String: Value] = [:]
+        for table in tables { for (key, value) in table.keys { values[table.name.isEmpty ? key : "\(table.name).\(key)"] = value } }
+        return values
+    }
+
+    private static func tables(_ remote: RemoteSettings) -> [(name: String, keys: [(key: String, value: Value)])] {
+        // A name with a dot has to be quoted to stay one key.
+        let name = "remote." + (remote.name.utf8.contains(UInt8(ascii: ".")) ? "\"\(remote.name)\"" : remote.name)
+        var keys: [(String, Value)] = []
+        for (key, value) in [("bucket", remote.bucket), ("region", remote.region), ("endpoint", remote.endpoint)] {
+            if let value { keys.append((key, .text(value))) }
+        }
+        keys += [("addressing", .text(remote.addressing.rawValue)), ("prefix", .text(remote.prefix)), ("signature", .text("v4"))]
+        keys.append(("existing", .text(remote.existing)))
+        if let storage = remote.storageClass { keys.append(("storage-class", .text(storage))) }
+        if let file = remote.caFile { keys.append(("ca-file", .text(file))) }
+        var credentials: [(String, Value)] = [("kind", .text(remote.credentials.kind))]
+        switch remote.credentials {
+        case .broker(let url, let file), .signedURL(let url, let file):
+            credentials += [("url", .text(url)), ("token-file", .text(file))]
+        case .fixed(let id, let secret, let token):
+            credentials += [("access-key-id", .text(id)), ("access-key-secret-file", .text(secret))]
+            if let token { credentials.append(("security-token-file", .text(token))) }
+        case .environment: break
+        }
+        return [(name, keys), (name + ".credentials", credentials)]
+    }
+
+    static func rate(_ rate: Int64?) -> String { rate.map(String.init) ?? "none" }
+
+    static func duration(_ duration: Duration) -> String {
+        let seconds = duration.components.seconds
+        for (unit, name) in [(Int64(86_400), "d"), (3600, "h"), (60, "m")] where seconds > 0 && seconds % unit == 0 {
+            return "\(seconds / unit)\(name)"
+        }
+        return "\(seconds)s"
+    }
+
+    private static func rule(_ rule: RateRule) -> String {
+        guard !rule.days.isEmpty else { return "else \(rate(rule.rate))" }
+        let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+        let time: (Int) -> String = { minutes in
+            let pieces = [minutes / 60, minutes % 60].map { ($0 < 10 ? "0" : "") + "\($0)" }
+            return pieces.joined(separator: ":")
+        }
+        return "\(rule.days.sorted().map { names[$0] }.joined(separator: ",")) \(time(rule.from))-\(time(rule.until)) \(rate(rule.rate))"
+    }
+}

@@ -1,0 +1,136 @@
+import Contracts
+import Glibc
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// The control API on its Unix socket: reads requests, checks who asks, writes answers. What they mean is `ControlAPI`'s matter.
+public struct ControlServer: Sendable {
+    let api: ControlAPI
+    let hub: EventHub
+    let path: String
+    let log: Logger
+
+    /// Serves until the task is shut down gracefully or cancelled.
+    ///
+    /// - Parameters:
+    ///   - ready: called once requests are taken.
+    ///   - touched: called with each request, for whoever watches for idleness.
+    /// The caller holds the engine's lock: a socket file that is there belongs to nobody and is replaced.
+    func run(ready: @escaping @Sendable () async -> Void, touched: @escaping @Sendable () -> Void) async throws {
+        unlink(path)
+        let responder = ControlResponder(api: api, hub: hub, touched: touched)
+        let application = Application(
+            responder: responder,
+            configuration: ApplicationConfiguration(address: .unixDomainSocket(path: path), serverName: nil),
+            onServerRunning: { [path] _ in
+                // The folder is 0700 already; this guards against its being opened up later.
+                chmod(path, 0o600)
+                await ready()
+            },
+            logger: log)
+        defer { unlink(path) }
+        try await application.run()
+    }
+}
+
+struct ControlContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
+    }
+}
+
+struct ControlResponder: HTTPResponder {
+    typealias Context = ControlContext
+
+    let api: ControlAPI
+    let hub: EventHub
+    let touched: @Sendable () -> Void
+
+    func respond(to request: Request, context: ControlContext) async throws -> Response {
+        touched()
+        guard await Peer.isOurs(context.channel) else {
+            return answer(.error(403, code: "NotYours", message: "this engine belongs to another user", exit: 5), closes: true)
+        }
+        let target = request.head.path ?? "/"
+        let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let path = String(halves[0])
+        if request.method == .get, path == "/v1/events" { return await events(request, context) }
+
+        var buffer: ByteBuffer
+        do {
+            buffer = try await request.body.collect(upTo: ControlAPI.bodyLimit(path))
+        } catch {
+            let limit = ControlAPI.bodyLimit(path) >> 20
+            return answer(
+                .error(413, code: "TooLarge", message: "the body is over \(limit) MiB. Send the order in several", exit: 2), closes: true)
+        }
+        let body = buffer.readBytes(length: buffer.readableBytes) ?? []
+        return answer(
+            await api.handle(
+                ControlRequest(request.method.rawValue, path, query: halves.count > 1 ? String(halves[1]) : nil, body: body)))
+    }
+
+    private func answer(_ response: ControlResponse, closes: Bool = false) -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = response.contentType
+        headers[.cacheControl] = "no-store"
+        headers[.davitAPI] = ControlResponse.apiVersion
+        if closes { headers[.connection] = "close" }
+        return Response(
+            status: HTTPResponse.Status(code: response.status), headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: response.body)))
+    }
+
+    private func events(_ request: Request, _ context: ControlContext) async -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = "text/event-stream"
+        headers[.cacheControl] = "no-store"
+        headers[.davitAPI] = ControlResponse.apiVersion
+        let after = HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }.flatMap { UInt64($0) }
+        let (hub, channel, touched) = (hub, context.channel, touched)
+        let body = ResponseBody { writer in
+            let reader = await hub.attach(after: after) { channel.close(promise: nil) }
+            // A reader that goes away while nothing happens is noticed by this, not by the next write.
+            channel.closeFuture.whenComplete { _ in Task { await hub.detach(reader.id) } }
+            do {
+                for await _ in reader.bell {
+                    let bytes = await hub.take(reader.id)
+                    guard !bytes.isEmpty else { continue }
+                    touched()
+                    try await writer.write(ByteBuffer(bytes: bytes))
+                }
+                try await writer.finish(nil)
+            } catch {
+                await hub.detach(reader.id)
+                throw error
+            }
+            await hub.detach(reader.id)
+        }
+        return Response(status: .ok, headers: headers, body: body)
+    }
+}
+
+/// Who is at the other end of the socket.
+enum Peer {
+    /// `struct ucred`, which needs _GNU_SOURCE: pid, uid, gid.
+    private struct Credentials: Sendable { var pid: Int32 = 0, uid: UInt32 = 0, gid: UInt32 = 0 }
+
+    /// Whether the peer runs as the engine's own user. A peer that cannot be told is not.
+    static func isOurs(_ channel: any Channel) async -> Bool {
+        guard let provider = channel as? any SocketOptionProvider else { return false }
+        let option = provider.unsafeGetSocketOption(level: .socket, name: .init(rawValue: SO_PEERCRED)) as EventLoopFuture<Credentials>
+        guard let credentials = try? await option.get() else { return false }
+        return credentials.uid == getuid()
+    }
+}
+
+extension HTTPField.Name {
+    // The names are tokens, so the initializer cannot fail on them.
+    static var davitAPI: HTTPField.Name { HTTPField.Name("Davit-API") ?? .server }
+}

@@ -1,0 +1,137 @@
+import Contracts
+import FoundationEssentials
+import GRDB
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// One upload as the store keeps it.
+struct UploadRow: Sendable, Equatable {
+    var id: Int64 = 0
+    var job: Int64
+    var path: String
+    var key: String
+    var identity: SourceIdentity
+    /// `queued` also while it runs.
+    var state: UploadState = .queued
+    var held: HeldReason?
+    var priority: Priority = .normal
+    /// Places within a priority; the row's id unless it was moved.
+    var position: Int64 = 0
+    var isHidden = false
+    var stored: Int64 = 0
+    var resent: Int64 = 0
+    var tries = 0
+    var added: Timestamp
+    var started: Timestamp?
+    var finished: Timestamp?
+    var nextTry: Timestamp?
+    var error: StoredError?
+    var etag: String?
+    var crc64: UInt64?
+    var isVerified: Bool?
+    var phase: UploadCheckpoint.Phase = .fresh
+    var partSize: Int64
+    var uploadID: String?
+    var partsStored = 0
+    var completeSent = false
+
+    var size: Int64 { identity.size }
+    var text: String { UploadID.text(id) }
+}
+
+/// The newest error of an upload, kept as JSON.
+struct StoredError: Sendable, Equatable, Codable {
+    var code: String
+    var http: Int?
+    var request: String?
+    var at: Timestamp
+    var part: Int?
+    var message: String
+}
+
+/// What every upload of a job has in common.
+struct JobFacts: Sendable {
+    var id: Int64
+    var dest: String
+    var target: Target
+    var options: OrderOptions
+    var isScanning: Bool
+    /// Made from the options once: requests take it as it is.
+    var headers: ObjectHeaders
+
+    var forbidOverwrite: Bool { headers.forbidOverwrite }
+}
+
+extension UploadRow {
+    static let columns = """
+        id, job, path, key, size, device, inode, modified, state, hidden, held, priority, position, stored, resent, tries, added, started, \
+        finished, nextTry, error, etag, crc64, isVerified, phase, partSize, uploadID, partsStored, completeSent
+        """
+
+    /// - Parameter row: of `columns`, in that order.
+    init(_ row: Row) {
+        self.init(
+            job: row[1], path: row[2], key: row[3],
+            identity: SourceIdentity(
+                device: UInt64(bitPattern: row[5]), inode: UInt64(bitPattern: row[6]), size: row[4], modified: row[7]),
+            added: Timestamp(milliseconds: row[16]), partSize: row[25])
+        id = row[0]
+        state = UploadState(code: row[8]) ?? .failed
+        isHidden = row[9]
+        held = (row[10] as String?).flatMap { HeldReason(rawValue: $0) }
+        priority = Priority(code: row[11])
+        position = row[12]
+        stored = row[13]
+        resent = row[14]
+        tries = row[15]
+        started = (row[17] as Int64?).map(Timestamp.init(milliseconds:))
+        finished = (row[18] as Int64?).map(Timestamp.init(milliseconds:))
+        nextTry = (row[19] as Int64?).map(Timestamp.init(milliseconds:))
+        error = (row[20] as String?).flatMap { try? JSONDecoder().decode(StoredError.self, from: Data($0.utf8)) }
+        etag = row[21]
+        crc64 = (row[22] as Int64?).map { UInt64(bitPattern: $0) }
+        isVerified = row[23]
+        phase = UploadCheckpoint.Phase(rawValue: row[24]) ?? .fresh
+        uploadID = row[26]
+        partsStored = row[27]
+        completeSent = row[28]
+    }
+
+    /// What changes while it runs; path, key and order are changed by statements of their own.
+    func update(_ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                UPDATE uploads SET size = ?, device = ?, inode = ?, modified = ?, state = ?, held = ?, stored = ?, resent = ?, tries = ?,
+                  started = ?, finished = ?, nextTry = ?, error = ?, etag = ?, crc64 = ?, isVerified = ?, phase = ?, partSize = ?,
+                  uploadID = ?, partsStored = ?, completeSent = ? WHERE id = ?
+                """)
+        let values: [(any DatabaseValueConvertible)?] = [
+            size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code, held?.rawValue,
+            stored, resent, tries, started?.milliseconds, finished?.milliseconds, nextTry?.milliseconds, try error?.json, etag,
+            crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent, id,
+        ]
+        try statement.execute(arguments: StatementArguments(values))
+    }
+
+    /// - Returns: whether it was new; the job may hold that key already, after an interrupted scan.
+    func insert(_ db: Database) throws -> Bool {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO uploads (job, path, key, size, device, inode, modified, state, held, priority, position, added, nextTry,
+                  partSize) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        let values: [(any DatabaseValueConvertible)?] = [
+            job, path, key, size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code,
+            held?.rawValue, priority.code, position, added.milliseconds, nextTry?.milliseconds, partSize,
+        ]
+        try statement.execute(arguments: StatementArguments(values))
+        return db.changesCount > 0
+    }
+}
+
+extension StoredError {
+    var json: String {
+        get throws { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
+    }
+}

@@ -1,0 +1,171 @@
+import Contracts
+import GRDB
+
+/// The tables of the queue store, by named migrations; one that was released is never edited.
+///
+/// Rows know only states that outlive the engine: a running upload's row stays `queued` (what runs is the engine's memory), so a kill at
+/// any instant needs no repair.
+enum QueueSchema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 queue") { db in
+            try db.execute(sql: jobs)
+            try db.execute(sql: uploads)
+            try db.execute(sql: beside)
+            try db.execute(sql: counts)
+        }
+        return migrator
+    }
+
+    private static let jobs = """
+        CREATE TABLE jobs (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          submission TEXT NOT NULL UNIQUE,
+          isScanning INTEGER NOT NULL,
+          dest TEXT NOT NULL,
+          scope TEXT NOT NULL,
+          endpoint TEXT NOT NULL,
+          target TEXT NOT NULL,
+          options TEXT NOT NULL,
+          sources TEXT NOT NULL,
+          added INTEGER NOT NULL,
+          refusedCount INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE INDEX jobsByScope ON jobs(scope);
+        CREATE INDEX jobsScanning ON jobs(isScanning) WHERE isScanning = 1;
+        CREATE TABLE refused (job INTEGER NOT NULL, path TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (job, path)) WITHOUT ROWID;
+        """
+
+    private static let uploads = """
+        CREATE TABLE uploads (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          job INTEGER NOT NULL,
+          path TEXT NOT NULL,
+          key TEXT NOT NULL,
+          size INTEGER NOT NULL,
+          device INTEGER NOT NULL,
+          inode INTEGER NOT NULL,
+          modified INTEGER NOT NULL,
+          state INTEGER NOT NULL,
+          hidden INTEGER NOT NULL DEFAULT 0,
+          held TEXT,
+          priority INTEGER NOT NULL,
+          position INTEGER NOT NULL,
+          stored INTEGER NOT NULL DEFAULT 0,
+          resent INTEGER NOT NULL DEFAULT 0,
+          tries INTEGER NOT NULL DEFAULT 0,
+          added INTEGER NOT NULL,
+          started INTEGER,
+          finished INTEGER,
+          nextTry INTEGER,
+          error TEXT,
+          etag TEXT,
+          crc64 INTEGER,
+          isVerified INTEGER,
+          phase TEXT NOT NULL DEFAULT 'fresh',
+          partSize INTEGER NOT NULL,
+          uploadID TEXT,
+          partsStored INTEGER NOT NULL DEFAULT 0,
+          completeSent INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE UNIQUE INDEX uploadsByKey ON uploads(job, key);
+        CREATE INDEX uploadsInOrder ON uploads(hidden, state, priority, position);
+        CREATE INDEX uploadsBySize ON uploads(hidden, size);
+        CREATE INDEX uploadsFinished ON uploads(finished) WHERE finished IS NOT NULL;
+        CREATE INDEX uploadsWaiting ON uploads(nextTry) WHERE nextTry IS NOT NULL;
+        """
+
+    private static let beside = """
+        CREATE TABLE parts (
+          upload INTEGER NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, crc64 INTEGER,
+          PRIMARY KEY (upload, number)
+        ) WITHOUT ROWID;
+        CREATE TABLE ledger (
+          bucket TEXT NOT NULL, key TEXT NOT NULL, uploadID TEXT NOT NULL, target TEXT NOT NULL, upload INTEGER, since INTEGER NOT NULL,
+          PRIMARY KEY (bucket, key, uploadID)
+        ) WITHOUT ROWID;
+        CREATE INDEX ledgerByUpload ON ledger(upload);
+        CREATE TABLE events (
+          id INTEGER PRIMARY KEY AUTOINCREMENT, upload INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL
+        );
+        CREATE INDEX eventsByUpload ON events(upload, id);
+        CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE edits (
+          id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, action TEXT NOT NULL, by TEXT, isUndone INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE editRows (
+          edit INTEGER NOT NULL, upload INTEGER NOT NULL, state INTEGER NOT NULL, held TEXT, priority INTEGER NOT NULL,
+          hidden INTEGER NOT NULL, nextTry INTEGER, made INTEGER NOT NULL,
+          PRIMARY KEY (edit, upload)
+        ) WITHOUT ROWID;
+        """
+
+    /// Kept by triggers, so that no change of a row, however it is made, can leave them behind. Job 0 is the whole visible queue.
+    private static let counts = """
+        CREATE TABLE counts (
+          job INTEGER NOT NULL, state INTEGER NOT NULL, n INTEGER NOT NULL, bytes INTEGER NOT NULL, stored INTEGER NOT NULL,
+          resent INTEGER NOT NULL,
+          PRIMARY KEY (job, state)
+        ) WITHOUT ROWID;
+        CREATE TRIGGER uploadAdded AFTER INSERT ON uploads BEGIN
+          \(add("new.job", when: "1"))
+          \(add("0", when: "new.hidden = 0"))
+        END;
+        CREATE TRIGGER uploadDeleted AFTER DELETE ON uploads BEGIN
+          \(subtract("old.job", when: "1"))
+          \(subtract("0", when: "old.hidden = 0"))
+        END;
+        CREATE TRIGGER uploadChanged AFTER UPDATE OF state, hidden, size, stored, resent ON uploads BEGIN
+          \(subtract("old.job", when: "1"))
+          \(subtract("0", when: "old.hidden = 0"))
+          \(add("new.job", when: "1"))
+          \(add("0", when: "new.hidden = 0"))
+        END;
+        """
+
+    private static func add(_ job: String, when condition: String) -> String {
+        """
+        INSERT INTO counts (job, state, n, bytes, stored, resent)
+            SELECT \(job), new.state, 1, new.size, new.stored, new.resent WHERE \(condition)
+            ON CONFLICT (job, state) DO UPDATE SET n = n + 1, bytes = bytes + excluded.bytes, stored = stored + excluded.stored,
+              resent = resent + excluded.resent;
+        """
+    }
+
+    private static func subtract(_ job: String, when condition: String) -> String {
+        """
+        UPDATE counts SET n = n - 1, bytes = bytes - old.size, stored = stored - old.stored, resent = resent - old.resent
+            WHERE job = \(job) AND state = old.state AND \(condition);
+        """
+    }
+}
+
+extension UploadState {
+    /// As rows keep it; the numbers are also the order in which the queue is shown: what happens next comes first.
+    var code: Int {
+        switch self {
+        case .queued, .scanning, .uploading, .verifying, .retrying: 0
+        case .held: 1
+        case .paused: 2
+        case .failed: 3
+        case .cancelled: 4
+        case .skipped: 5
+        case .done: 6
+        }
+    }
+
+    init?(code: Int) {
+        guard let state = [UploadState.queued, .held, .paused, .failed, .cancelled, .skipped, .done].first(where: { $0.code == code }) else {
+            return nil
+        }
+        self = state
+    }
+
+    /// Whether a row can be in it: the others are only ever an engine's memory.
+    var isKept: Bool { ![.scanning, .uploading, .verifying, .retrying].contains(self) }
+}
+
+extension Priority {
+    var code: Int { switch self { case .high: 0; case .normal: 1; case .low: 2 } }
+    init(code: Int) { self = code <= 0 ? .high : code == 1 ? .normal : .low }
+}

@@ -1,0 +1,42 @@
+import Contracts
+
+/// What the queue half needs of the configuration, with numbers already decided.
+///
+/// `uploads`, `parts` and `rate` are what stands until somebody changes the limits of the running engine: a change is written
+/// down and wins over the configuration after a restart.
+public struct QueueSettings: Sendable, Equatable {
+    /// Files at once. Files that go up in one request may use all part slots instead.
+    public var uploads: Int
+    /// Parts and single puts in flight over all files.
+    public var parts: Int
+    /// Bytes a second; `nil` is no limit, 0 pauses.
+    public var rate: Int64?
+    /// How long the server keeps the stored parts of a cancelled upload.
+    public var keepCancelled: Duration
+    /// How long ended uploads stay in the history.
+    public var keepHistory: Duration
+    /// `crc64` or `none`.
+    public var verify: String
+    /// Of the program, for `status`.
+    public var version: String
+    /// Bytes a part, unless the order says otherwise; a file up to this size goes up in one request.
+    public var partSize: Int64
+    /// For `status`; the control server puts it in where it is `nil`.
+    public var defaultRemote: String?
+
+    public init(
+        uploads: Int = 5, parts: Int = 16, rate: Int64? = nil, keepCancelled: Duration = .seconds(86_400),
+        keepHistory: Duration = .seconds(90 * 86_400), verify: String = "crc64", version: String = "0", partSize: Int64 = 8 << 20,
+        defaultRemote: String? = nil
+    ) {
+        self.uploads = uploads
+        self.parts = parts
+        self.rate = rate
+        self.keepCancelled = keepCancelled
+        self.keepHistory = keepHistory
+        self.verify = verify
+        self.version = version
+        self.partSize = partSize
+        self.defaultRemote = defaultRemote
+    }
+}

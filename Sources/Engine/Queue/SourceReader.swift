@@ -1,0 +1,76 @@
+import Dispatch
+import Glibc
+import Platform
+
+/// Reads a range of a source without sending it, away from the threads that tasks run on.
+enum SourceReader {
+    private static let queue = DispatchQueue(label: "davit.source-reader")
+    private static let bufferSize = 512 << 10
+
+    /// CRC-64 of the range.
+    static func crc64(of source: SourceFile, offset: Int64, length: Int64) async throws(FileError) -> UInt64 {
+        let result: Result<UInt64, FileError> = await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: read(source, offset, length)) }
+        }
+        return try result.get()
+    }
+
+    private static func read(_ source: SourceFile, _ offset: Int64, _ length: Int64) -> Result<UInt64, FileError> {
+        // Opened anew: the descriptor of the source belongs to the transport. Its identity is compared by the caller.
+        let descriptor = open(source.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { return .failure(FileError(path: source.path, errno: errno, what: "cannot be read")) }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0, SourceIdentity(information) == source.identity else {
+            return .failure(FileError(path: source.path, errno: 0, what: "is not the file it was"))
+        }
+        var crc = CRC64Stream()
+        var at = offset
+        let end = offset + length
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 16)
+        defer { buffer.deallocate() }
+        while at < end {
+            let count = pread(descriptor, buffer.baseAddress, min(buffer.count, Int(end - at)), off_t(at))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                return .failure(FileError(path: source.path, errno: count == 0 ? 0 : errno, what: "cannot be read to its end"))
+            }
+            crc.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            at += Int64(count)
+        }
+        return .success(crc.value)
+    }
+
+    /// What a person should know of it.
+    static func difference(_ before: SourceIdentity, _ now: SourceIdentity) -> String {
+        if before.device != now.device || before.inode != now.inode { return "another file has its name now" }
+        if before.size != now.size { return "it had \(before.size) bytes and has \(now.size)" }
+        return "it was written to"
+    }
+}
+
+/// Body bytes of one request that have left so far. Written by the transport's thread, read by the loop.
+final class FlightMeter: Sendable {
+    private let sent = Lock<Int64>(0)
+    private let total: WireMeter
+
+    init(total: WireMeter) { self.total = total }
+
+    func report(_ bytes: Int64) {
+        let gained = sent.withLock { value in
+            let gained = bytes - value
+            value = max(value, bytes)
+            return max(gained, 0)
+        }
+        if gained > 0 { total.add(gained) }
+    }
+
+    var bytes: Int64 { sent.withLock { $0 } }
+}
+
+/// Body bytes of all requests since the engine started.
+final class WireMeter: Sendable {
+    private let sum = Lock<Int64>(0)
+    func add(_ bytes: Int64) { sum.withLock { $0 += bytes } }
+    var bytes: Int64 { sum.withLock { $0 } }
+}

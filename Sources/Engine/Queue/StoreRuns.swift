@@ -1,0 +1,117 @@
+import Contracts
+import FoundationEssentials
+import GRDB
+import OSSProtocol
+import TransferCore
+
+/// What running uploads write and read.
+extension QueueStore {
+    /// The rows that may start next, in order: priority, then position.
+    static func nextRows(
+        _ db: Database, excluding running: [Int64], closedScopes: [String], closedEndpoints: [String], waitingJobs: [Int64], limit: Int
+    ) throws -> [UploadRow] {
+        var conditions = ["hidden = 0 AND state = \(UploadState.queued.code)"]
+        var arguments: [any DatabaseValueConvertible] = []
+        if !running.isEmpty { conditions.append("id NOT IN (\(list(running)))") }
+        if !waitingJobs.isEmpty { conditions.append("job NOT IN (\(list(waitingJobs)))") }
+        for (column, closed) in [("scope", closedScopes), ("endpoint", closedEndpoints)] where !closed.isEmpty {
+            conditions.append("job NOT IN (SELECT id FROM jobs WHERE \(column) IN (\(closed.map { _ in "?" }.joined(separator: ","))))")
+            arguments += closed
+        }
+        let sql = """
+            SELECT \(UploadRow.columns) FROM uploads WHERE \(conditions.joined(separator: " AND "))
+            ORDER BY hidden, state, priority, position LIMIT \(limit)
+            """
+        return try Row.fetchAll(db, sql: sql, arguments: StatementArguments(arguments)).map(UploadRow.init)
+    }
+
+    static func row(_ db: Database, id: Int64) throws -> UploadRow? {
+        try Row.fetchOne(db.cachedStatement(sql: "SELECT \(UploadRow.columns) FROM uploads WHERE id = ?"), arguments: [id]).map(UploadRow.init)
+    }
+
+    static func parts(_ db: Database, upload: Int64) throws -> [StoredPart] {
+        let statement = try db.cachedStatement(sql: "SELECT number, size, etag, crc64 FROM parts WHERE upload = ? ORDER BY number")
+        return try Row.fetchAll(statement, arguments: [upload]).map { row in
+            StoredPart(number: row[0], size: row[1], etag: row[2], crc64: (row[3] as Int64?).map { UInt64(bitPattern: $0) })
+        }
+    }
+
+    static func write(_ changes: CheckpointChanges, upload: Int64, _ db: Database) throws {
+        if changes.replacesParts {
+            try db.cachedStatement(sql: "DELETE FROM parts WHERE upload = ?").execute(arguments: [upload])
+        }
+        guard !changes.parts.isEmpty else { return }
+        let statement = try db.cachedStatement(sql: "INSERT OR REPLACE INTO parts (upload, number, size, etag, crc64) VALUES (?, ?, ?, ?, ?)")
+        for part in changes.parts {
+            try statement.execute(arguments: [upload, part.number, part.size, part.etag, part.crc64.map { Int64(bitPattern: $0) }])
+        }
+    }
+
+    static func addEvent(_ db: Database, upload: Int64, at: Timestamp, kind: String, text: String) throws {
+        try db.cachedStatement(sql: "INSERT INTO events (upload, at, kind, text) VALUES (?, ?, ?, ?)")
+            .execute(arguments: [upload, at.milliseconds, kind, text])
+    }
+
+    /// The newest, oldest first.
+    static func events(_ db: Database, upload: Int64, limit: Int) throws -> [(at: Timestamp, kind: String, text: String)] {
+        let statement = try db.cachedStatement(sql: "SELECT at, kind, text FROM events WHERE upload = ? ORDER BY id DESC LIMIT ?")
+        return try Row.fetchAll(statement, arguments: [upload, limit]).reversed().map { row in
+            (Timestamp(milliseconds: row[0]), row[1], row[2])
+        }
+    }
+
+    static func setting(_ db: Database, _ name: String) throws -> String? {
+        try String.fetchOne(db, sql: "SELECT value FROM settings WHERE name = ?", arguments: [name])
+    }
+
+    static func set(_ db: Database, _ name: String, _ value: String?) throws {
+        if let value {
+            try db.execute(sql: "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", arguments: [name, value])
+        } else {
+            try db.execute(sql: "DELETE FROM settings WHERE name = ?", arguments: [name])
+        }
+    }
+
+    /// Integers only: nothing from outside gets into a statement's text.
+    static func list(_ numbers: [Int64]) -> String { numbers.map(String.init).joined(separator: ",") }
+}
+
+/// The ledger: upload ids that somebody must complete or abort.
+extension QueueStore {
+    static func owe(_ db: Database, row: UploadRow, uploadID: String, target: Target, at: Timestamp) throws {
+        try db.cachedStatement(
+            sql: "INSERT OR REPLACE INTO ledger (bucket, key, uploadID, target, upload, since) VALUES (?, ?, ?, ?, ?, ?)"
+        ).execute(arguments: [target.bucket, row.key, uploadID, try json(target), row.id, at.milliseconds])
+    }
+
+    /// Nothing in the queue needs what that upload has on the server any more: it is aborted in the background.
+    static func giveUp(_ db: Database, upload: Int64, keeping uploadID: String? = nil) throws {
+        if let uploadID {
+            try db.execute(sql: "UPDATE ledger SET upload = NULL WHERE upload = ? AND uploadID <> ?", arguments: [upload, uploadID])
+        } else {
+            try db.cachedStatement(sql: "UPDATE ledger SET upload = NULL WHERE upload = ?").execute(arguments: [upload])
+        }
+    }
+
+    static func settle(_ db: Database, bucket: String, key: String, uploadID: String) throws {
+        try db.cachedStatement(sql: "DELETE FROM ledger WHERE bucket = ? AND key = ? AND uploadID = ?")
+            .execute(arguments: [bucket, key, uploadID])
+    }
+
+    static func ledger(_ db: Database, onlyAbandoned: Bool = false) throws -> [LedgerEntry] {
+        let sql = "SELECT bucket, key, uploadID, target, upload FROM ledger\(onlyAbandoned ? " WHERE upload IS NULL" : "") ORDER BY since LIMIT 100000"
+        return try Row.fetchAll(db, sql: sql).compactMap { row in
+            let text: String = row[3]
+            guard let target = try? JSONDecoder().decode(Target.self, from: Data(text.utf8)) else { return nil }
+            let upload: Int64? = row[4]
+            return LedgerEntry(
+                bucket: row[0], key: ObjectKey(row[1] as String), uploadID: row[2], upload: upload.map(UploadID.text), target: target)
+        }
+    }
+
+    static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}

@@ -1,0 +1,125 @@
+import Contracts
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// An upload that has its turn: its machine, its requests in flight, and what is left to perform. Touched by the engine loop only.
+final class UploadRun {
+    struct Flight {
+        var task: Task<Void, Never>
+        var kind: Kind
+        var meter: FlightMeter
+        var since: Timestamp
+        var length: Int64
+        /// Counts against the limit of parts.
+        var holdsSlot: Bool
+        /// For the rate of the last seconds.
+        var rate = RateEstimator()
+        var seen: Int64 = 0
+    }
+
+    enum Kind: Equatable {
+        case look, put, part(Int), initiate, listParts, complete, abort, head, hash
+
+        /// Its answer matters even to somebody who stops: a new upload id, a finished object.
+        var mustLand: Bool { self == .initiate || self == .complete }
+    }
+
+    var row: UploadRow
+    let job: JobFacts
+    /// `nil` until the source was looked at, where that comes first.
+    var machine: UploadMachine
+    var source: SourceFile?
+    /// What the machine asked for and was not performed yet, in order.
+    var actions: [UploadAction] = []
+    /// A checkpoint is on its way to the disk: nothing after it is performed until it is there.
+    var isSaving = false
+    /// Slots of answers whose checkpoint is not written yet.
+    var slotsAwaitingSave = 0
+    var flights: [Int: Flight] = [:]
+    /// The final state is on its way to the disk.
+    var isLanding = false
+    /// Goes up in one request.
+    var isSmall: Bool { machine.plan.isSinglePut }
+    /// It is the one upload that finds out whether a closed gate can be opened.
+    var isProbe = false
+    /// Bytes of the source were sent in this run: it must not change any more.
+    var hasSent = false
+    /// Its source was looked at and the first event given.
+    var isStarted = false
+    var staleGeneration: UInt64?
+    /// A person's order that came while it was not started.
+    var lookTries = 0
+    var lookAgain: Timestamp?
+    /// Answers of parts, for the detail screen; at most one a part that failed.
+    var lastAnswers: [Int: String] = [:]
+    var rate = RateEstimator()
+    var lastSeen: Int64 = 0
+    /// Tries of earlier runs.
+    let earlierTries: Int
+    /// Stored bytes as the row on disk has them.
+    var storedOnDisk: Int64
+    /// The edit that made it stop: how undo brings it back.
+    var edit: Int64?
+    /// What the machine ended with is not shown as it is: an abort that could not be finished goes on in the background.
+    var isAborting = false
+
+    init(row: UploadRow, job: JobFacts, machine: UploadMachine) {
+        (self.row, self.job, self.machine) = (row, job, machine)
+        earlierTries = row.tries
+        storedOnDisk = row.stored
+    }
+
+    var id: Int64 { row.id }
+
+    /// Bytes on the wire that nobody has acknowledged.
+    var sendingBytes: Int64 {
+        flights.values.reduce(0) { sum, flight in
+            switch flight.kind {
+            case .put, .part: sum + min(flight.meter.bytes, flight.length)
+            default: sum
+            }
+        }
+    }
+
+    var slotsInUse: Int { flights.values.count(where: \.holdsSlot) + slotsAwaitingSave }
+
+    /// As people see it.
+    var state: UploadState {
+        if !isStarted { return .uploading }
+        switch machine.phase {
+        case .verifying: return .verifying
+        case .retrying, .awaitingLease: return flights.isEmpty ? .retrying : .uploading
+        case .idle, .starting, .uploading, .aborting, .ended: return .uploading
+        }
+    }
+
+    /// The row with what the machine knows.
+    func refreshRow() {
+        guard isStarted else { return }
+        row.stored = machine.phase == .ended && machine.checkpoint.phase == .done ? row.size : machine.storedBytes
+        row.partsStored = machine.storedParts
+        row.resent = machine.checkpoint.resentBytes
+        row.phase = machine.checkpoint.phase
+        row.partSize = machine.checkpoint.partSize
+        row.uploadID = machine.checkpoint.uploadID
+        row.completeSent = machine.checkpoint.completeSent
+        if let last = machine.lastFailure {
+            row.error = StoredError(last.failure, part: last.part, at: last.at)
+        }
+    }
+}
+
+extension StoredError {
+    init(_ failure: RequestFailure, part: Int?, at: Timestamp) {
+        self.init(code: "", http: nil, request: failure.requestID, at: at, part: part, message: failure.message)
+        switch failure.cause {
+        case .answer(let status, let code, _): (self.code, http) = (code, status)
+        case .curl(let code): self.code = code == 28 ? "Timeout" : "Network"
+        case .unusableAnswer: code = "UnusableAnswer"
+        case .cancelled: code = "Cancelled"
+        case .source(let number): code = number == 0 ? "SourceChanged" : "SourceUnreadable"
+        case .unsigned: code = "NoCredentials"
+        }
+    }
+}

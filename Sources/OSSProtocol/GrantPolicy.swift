@@ -1,0 +1,65 @@
+/// What a grant lets a client do under its prefix.
+public enum GrantVerb: String, Sendable, Codable, CaseIterable {
+    /// PutObject, multipart, abort and list of own parts; not HEAD, which needs `get`.
+    case upload
+    case list
+    case get
+    case delete
+}
+
+extension SessionPolicy {
+    /// The smallest session policy for a grant: one bucket, one prefix, some verbs.
+    ///
+    /// The prefix always ends in `/*`, so that `users/al` never lets `users/alice/` in; an empty prefix means the whole bucket.
+    /// - Throws: `.notExpressible` for characters that a policy reads as patterns, `.tooLong` past 2,048 characters.
+    public static func text(bucket: String, prefix: String, verbs: some Sequence<GrantVerb>) throws(PolicyError) -> String {
+        do {
+            try OSSLimits.check(bucket: bucket)
+            if !prefix.isEmpty { try OSSLimits.check(key: ObjectKey(prefix)) }
+        } catch {
+            throw .notExpressible("\(error)")
+        }
+        // RAM has no way to write these literally; a grant must never become wider than it says.
+        guard !prefix.utf8.contains(where: { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "$") }) else {
+            throw .notExpressible("the prefix \"\(prefix)\" has *, ? or $, which a policy reads as a pattern; choose another prefix")
+        }
+        let wanted = Set(verbs)
+        guard !wanted.isEmpty else {
+            throw .notExpressible("a grant without verbs allows nothing; name at least one of upload, list, get, delete")
+        }
+        let folder = prefix.isEmpty || prefix.utf8.last == UInt8(ascii: "/") ? prefix : "\(prefix)/"
+
+        var actions: [String] = []
+        if wanted.contains(.upload) { actions += ["oss:PutObject", "oss:ListParts", "oss:AbortMultipartUpload"] }
+        if wanted.contains(.get) { actions.append("oss:GetObject") }
+        if wanted.contains(.delete) { actions.append("oss:DeleteObject") }
+        var statements: [String] = []
+        if !actions.isEmpty { statements.append(statement(actions, "acs:oss:*:*:\(bucket)/\(folder)*", condition: "")) }
+        if wanted.contains(.list) {
+            let condition = folder.isEmpty ? "" : ",\"Condition\":{\"StringLike\":{\"oss:Prefix\":[\(quoted("\(folder)*"))]}}"
+            statements.append(statement(["oss:ListObjects"], "acs:oss:*:*:\(bucket)", condition: condition))
+        }
+        let text = "{\"Version\":\"1\",\"Statement\":[\(statements.joined(separator: ","))]}"
+        let length = text.unicodeScalars.count
+        guard length <= longest else { throw .tooLong(characters: length, longest: longest) }
+        return text
+    }
+
+    private static func statement(_ actions: [String], _ resource: String, condition: String) -> String {
+        let list = actions.map { quoted($0) }.joined(separator: ",")
+        return "{\"Effect\":\"Allow\",\"Action\":[\(list)],\"Resource\":[\(quoted(resource))]\(condition)}"
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var bytes: [UInt8] = [UInt8(ascii: "\"")]
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+            case 0..<32: bytes += Array("\\u00\(Hex.encode([byte]))".utf8)
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,60 @@
+import Glibc
+
+/// What makes a file the same file with the same content, as far as the system tells. `modified` in nanoseconds since 1970.
+public struct SourceIdentity: Sendable, Hashable, Codable {
+    public var device: UInt64
+    public var inode: UInt64
+    public var size: Int64
+    public var modified: Int64
+
+    public init(device: UInt64, inode: UInt64, size: Int64, modified: Int64) {
+        (self.device, self.inode, self.size, self.modified) = (device, inode, size, modified)
+    }
+
+    init(_ status: stat) {
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+    }
+}
+
+/// A regular file that stays open for reading while parts of it are sent; closed with its last reference.
+public final class SourceFile: Sendable {
+    public let path: String
+    /// As it was when it was opened.
+    public let identity: SourceIdentity
+    let descriptor: Int32
+
+    private init(path: String, identity: SourceIdentity, descriptor: Int32) {
+        (self.path, self.identity, self.descriptor) = (path, identity, descriptor)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Follows links: whether a link may be sent is the scanner's decision.
+    public static func open(_ path: String) throws(FileError) -> SourceFile {
+        // O_NONBLOCK: a pipe without a writer must be refused, not waited for.
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw FileError(path: path, errno: errno, what: "cannot be opened") }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw FileError(path: path, errno: code, what: "cannot be examined")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            let code = status.st_mode & S_IFMT == S_IFDIR ? EISDIR : 0
+            throw FileError(path: path, errno: code, what: "cannot be sent", why: code == 0 ? "it is not a regular file" : nil)
+        }
+        return SourceFile(path: path, identity: SourceIdentity(status), descriptor: descriptor)
+    }
+
+    /// The open file's identity now: differs from `identity` when it was written to. A replaced path does not show here.
+    public func currentIdentity() throws(FileError) -> SourceIdentity {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileError(path: path, errno: errno, what: "cannot be examined") }
+        return SourceIdentity(status)
+    }
+}

@@ -1,0 +1,77 @@
+import OSSProtocol
+
+/// Sends one finished request and answers once. Knows nothing of OSS, signs nothing, retries nothing.
+///
+/// Cancelling the task ends the request with `.cancelled`.
+public protocol Transport: Sendable {
+    /// - Parameters:
+    ///   - body: a range of a file as the body; otherwise `request.body` is sent.
+    ///   - progress: body bytes handed to the socket so far, at most about every 100 ms and once at the end; called on the
+    ///     transport's thread, so it must be quick.
+    func send(
+        _ request: HTTPRequest, body: FileBody?, options: SendOptions, progress: (@Sendable (Int64) -> Void)?
+    ) async throws(TransportError) -> TransportReply
+}
+
+/// A range of an open file as a request's body. Bytes.
+public struct FileBody: Sendable {
+    public var source: SourceFile
+    public var offset: Int64
+    public var length: Int64
+    public init(source: SourceFile, offset: Int64, length: Int64) { (self.source, self.offset, self.length) = (source, offset, length) }
+}
+
+public struct SendOptions: Sendable {
+    /// Name, connection and TLS together.
+    public var connectTimeout: Duration = .seconds(10)
+    /// No byte either way for so long, once connected. Time held back by our own rate limit does not count.
+    public var stallTimeout: Duration = .seconds(30)
+    /// The whole request; `nil` for as long as bytes move. Time held back by our own rate limit does not count.
+    public var total: Duration?
+    /// A longer answer is `.answerTooLarge`.
+    public var maxAnswerBytes: Int = 4 << 20
+    public init() {}
+}
+
+public struct TransportReply: Sendable {
+    public var response: HTTPResponse
+    /// CRC-64 of the body bytes that were read for sending. Stands for the whole body unless the server answered before its end.
+    public var bodyCRC64: UInt64
+    /// Body bytes handed to the socket.
+    public var bodyBytesSent: Int64
+    public init(response: HTTPResponse, bodyCRC64: UInt64 = 0, bodyBytesSent: Int64 = 0) {
+        (self.response, self.bodyCRC64, self.bodyBytesSent) = (response, bodyCRC64, bodyBytesSent)
+    }
+}
+
+/// Why there is no answer.
+public struct TransportError: Error, Sendable, Equatable, CustomStringConvertible {
+    public enum Kind: Sendable, Equatable {
+        /// libcurl's `CURLcode`: 6 name, 7 connect, 18 truncated answer, 28 time-out, 35 and 60 TLS, 52, 55 and 56 broken connection …
+        case curl(Int32)
+        case cancelled
+        /// Reading the file failed, or (0) it ended before the part did.
+        case source(errno: Int32)
+        case answerTooLarge
+        /// The transport was closed.
+        case closed
+    }
+    public var kind: Kind
+    /// One sentence for people.
+    public var message: String
+    /// Body bytes that had left before it failed.
+    public var bodyBytesSent: Int64
+
+    public init(kind: Kind, message: String, bodyBytesSent: Int64 = 0) {
+        (self.kind, self.message, self.bodyBytesSent) = (kind, message, bodyBytesSent)
+    }
+
+    public var description: String { message }
+}
+
+extension Transport {
+    /// A request without a file.
+    public func send(_ request: HTTPRequest, options: SendOptions = SendOptions()) async throws(TransportError) -> TransportReply {
+        try await send(request, body: nil, options: options, progress: nil)
+    }
+}

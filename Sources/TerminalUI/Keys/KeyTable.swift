@@ -1,0 +1,193 @@
+/// One line of the key table: lookup, help and hints all come from it.
+struct Binding: Sendable {
+    struct Hint: Sendable {
+        /// The keys as the hint row writes them, where it joins two lines of the table: `+ -`.
+        var keys: String?
+        var text: String
+        /// Smaller is kept longer when the window gets narrow.
+        var rank: Int
+        var screens: [Screen]
+    }
+    let keys: [Key]
+    let action: Action
+    let label: String
+    /// Empty: all screens.
+    let screens: [Screen]
+    let hints: [Hint]
+
+    func isBound(on screen: Screen) -> Bool { screens.isEmpty || screens.contains(screen) }
+}
+
+enum KeyTable {
+    static let bindings: [Binding] = movement + screens + lists + uploads + files + general
+
+    static func action(for key: Key, on screen: Screen) -> Action? {
+        bindings.first { $0.isBound(on: screen) && $0.keys.contains(key) }?.action
+    }
+
+    static func bindings(on screen: Screen) -> [Binding] { bindings.filter { $0.isBound(on: screen) } }
+
+    /// Hints of a screen in the order they are shown.
+    static func hints(on screen: Screen) -> [(keys: String, text: String, rank: Int)] {
+        bindings.flatMap { binding in
+            binding.hints.filter { $0.screens.contains(screen) }.map { hint in
+                (hint.keys ?? binding.keys.first.map(name) ?? "", hint.text, hint.rank)
+            }
+        }
+    }
+
+    /// `p`, `Space`, `Ctrl-D`, `PgDn`.
+    static func name(_ key: Key) -> String {
+        switch key {
+        case .character(" "): "Space"
+        case .character(let character): String(character)
+        case .control(let character): "Ctrl-" + String(character).uppercased()
+        case .enter: "Enter"
+        case .escape: "Esc"
+        case .tab: "Tab"
+        case .backTab: "Shift-Tab"
+        case .backspace: "Backspace"
+        case .delete: "Delete"
+        case .insert: "Insert"
+        case .up: "Up"
+        case .down: "Down"
+        case .left: "Left"
+        case .right: "Right"
+        case .home: "Home"
+        case .end: "End"
+        case .pageUp: "PgUp"
+        case .pageDown: "PgDn"
+        case .function(let number): "F\(number)"
+        }
+    }
+
+    private static func bind(
+        _ keys: [Key], _ action: Action, _ label: String, _ screens: [Screen] = [], hints: [Binding.Hint] = []
+    ) -> Binding {
+        Binding(keys: keys, action: action, label: label, screens: screens, hints: hints)
+    }
+
+    private static func hint(_ text: String, _ rank: Int, _ screens: [Screen], keys: String? = nil) -> Binding.Hint {
+        Binding.Hint(keys: keys, text: text, rank: rank, screens: screens)
+    }
+
+    private static let movement: [Binding] = [
+        bind([.character("j"), .down], .nextRow, "next row"),
+        bind([.character("k"), .up], .previousRow, "previous row"),
+        bind([.character("h"), .left], .left, "go up a directory; part to the left", [.browse, .detail]),
+        bind([.character("l"), .right], .right, "open a directory; part to the right", [.browse, .detail]),
+        bind([.character("g"), .home], .firstRow, "first row"),
+        bind([.character("G"), .end], .lastRow, "last row"),
+        bind([.control("d")], .halfDown, "half a page down"),
+        bind([.control("u")], .halfUp, "half a page up"),
+        bind([.pageDown, .control("f")], .pageDown, "a page down"),
+        bind([.pageUp, .control("b")], .pageUp, "a page up"),
+        bind([.character("J")], .scrollDown, "scroll the details without moving the row", [.queue, .detail]),
+        bind([.character("K")], .scrollUp, "scroll the details back", [.queue, .detail]),
+    ]
+
+    private static let screens: [Binding] = [
+        bind([.character("1")], .queue, "the queue"),
+        bind([.character("2")], .browse, "files and buckets"),
+        bind([.character("3")], .history, "uploads that ended"),
+        bind([.character("4")], .log, "what happened lately"),
+        bind([.character("5")], .access, "credentials and their lives"),
+        bind([.character("6")], .settings, "limits and settings"),
+        bind(
+            [.tab], .nextPane, "other pane, next section", [.browse, .detail],
+            hints: [hint("other pane", 1, [.browse]), hint("section", 1, [.detail]), hint("part", 5, [.detail], keys: "hjkl")]),
+        bind([.backTab], .previousPane, "other pane, previous section", [.browse, .detail]),
+        bind(
+            [.character("[")], .previousItem, "previous upload", [.detail],
+            hints: [hint("prev/next", 6, [.detail], keys: "[ ]")]),
+        bind([.character("]")], .nextItem, "next upload", [.detail]),
+        bind(
+            [.enter], .open, "open: detail, directory, setting", hints: [
+                hint("detail", 1, [.queue, .history]), hint("edit", 1, [.settings]),
+            ]),
+        bind([.escape], .close, "close one layer: message, dialog, range, filter, marks"),
+    ]
+
+    private static let lists: [Binding] = [
+        bind(
+            [.character(" "), .insert], .mark, "mark the row, go to the next", [.queue, .browse, .history],
+            hints: [hint("mark", 2, [.queue, .browse, .history])]),
+        bind(
+            [.character("v")], .range, "range: move, then v or an action ends it", [.queue, .browse, .history],
+            hints: [hint("range", 12, [.queue]), hint("range", 10, [.browse])]),
+        bind(
+            [.character("V")], .markAll, "mark everything the filter shows", [.queue, .browse, .history],
+            hints: [hint("all", 11, [.browse])]),
+        bind(
+            [.character("*")], .invertMarks, "invert the marks", [.queue, .browse, .history],
+            hints: [hint("invert", 13, [.browse])]),
+    ]
+
+    private static let uploads: [Binding] = [
+        bind(
+            [.character("p")], .pause, "pause; resume if all chosen are paused", [.queue, .detail],
+            hints: [hint("pause", 3, [.queue]), hint("pause", 2, [.detail])]),
+        bind([.character("P")], .pauseAll, "pause or resume the whole queue", [.queue]),
+        bind(
+            [.character("r")], .retry, "try again now; reconnect when the engine is lost", [.queue, .detail, .history, .access],
+            hints: [hint("retry", 4, [.queue]), hint("retry", 3, [.detail]), hint("queue again", 3, [.history])]),
+        bind(
+            [.character("x"), .function(8), .delete], .cancel, "cancel; the stored parts are kept, u takes it back", [.queue, .detail],
+            hints: [hint("cancel", 5, [.queue]), hint("cancel", 4, [.detail])]),
+        bind([.character("X")], .abort, "abort and delete the stored parts; asks", [.queue, .detail]),
+        bind(
+            [.character("+")], .priorityUp, "priority up", [.queue, .detail], hints: [hint("priority", 10, [.queue], keys: "+ -")]),
+        bind([.character("-")], .priorityDown, "priority down", [.queue, .detail]),
+        bind([.character("<")], .moveFront, "to the front of its priority", [.queue]),
+        bind([.character(">")], .moveBack, "to the back of its priority", [.queue]),
+        bind(
+            [.character("a"), .function(5)], .add, "add to the queue: the marked files, or opens Browse", [.queue, .browse],
+            hints: [hint("add", 6, [.queue]), hint("add", 3, [.browse])]),
+        bind([.character("b")], .limit, "bandwidth limit", hints: [hint("limit", 7, [.queue]), hint("limit", 2, [.settings])]),
+        bind([.character("B")], .slow, "slow mode on, off"),
+        bind(
+            [.character("c")], .slots, "concurrency: uploads at once, parts at once",
+            hints: [hint("slots", 11, [.queue]), hint("slots", 3, [.settings])]),
+        bind([.character("t")], .tree, "tree or flat list", [.queue]),
+        bind([.character("z")], .zoom, "hide finished rows; parts map over the whole screen", [.queue, .detail]),
+    ]
+
+    private static let files: [Binding] = [
+        bind([.character("=")], .compare, "compare the two panes by name and size", [.browse], hints: [hint("compare", 4, [.browse])]),
+        bind(
+            [.character("o")], .goTo, "go to a path or URL; on an upload its place in Browse", [.queue, .browse, .history],
+            hints: [hint("go to", 5, [.browse])]),
+        bind([.character(".")], .hidden, "hidden files", [.browse], hints: [hint("hidden", 12, [.browse])]),
+        bind([.character("~")], .home, "home directory; list of remotes", [.browse]),
+        bind([.character("R")], .reload, "list again", [.browse], hints: [hint("reload", 9, [.browse])]),
+        bind(
+            [.character("y")], .copy, "copy: then p path, u URL, i id, e error", [.queue, .detail, .history],
+            hints: [hint("copy", 8, [.detail, .history])]),
+        bind([.character("e")], .nextProblem, "next upload that needs a person", [.queue, .log, .history]),
+        bind([.character("E")], .previousProblem, "previous one", [.queue, .log, .history]),
+        bind([.character("!")], .newestProblem, "open the newest problem"),
+        bind([.character("F")], .follow, "follow the newest line", [.log], hints: [hint("follow", 2, [.log])]),
+        bind([.character("w")], .wrap, "wrap long lines", [.log, .detail]),
+    ]
+
+    private static let general: [Binding] = [
+        bind([.character("/")], .find, "find in what is loaded", [.queue, .browse, .history]),
+        bind([.character("n")], .findNext, "next match", [.queue, .browse, .history]),
+        bind([.character("N")], .findPrevious, "previous match", [.queue, .browse, .history]),
+        bind(
+            [.character("f")], .filter, "filter: narrow the list", [.queue, .browse, .history],
+            hints: [hint("filter", 8, [.queue]), hint("filter", 6, [.browse]), hint("filter", 4, [.history])]),
+        bind(
+            [.character("s")], .sort, "sort by", [.queue, .history],
+            hints: [hint("sort", 9, [.queue]), hint("sort", 5, [.history])]),
+        bind([.character("S")], .reverseSort, "reverse the order", [.queue, .history]),
+        bind([.character("u")], .undo, "undo the last action"),
+        bind([.character(":"), .function(9)], .command, "command line, the words of the shell"),
+        bind([.control("l")], .redraw, "redraw from nothing"),
+        bind([.control("z")], .suspend, "suspend the front end"),
+        bind([.character("q"), .function(10)], .back, "back; on a main screen leave, uploads go on", hints: [hint("back", 7, [.detail])]),
+        bind([.character("Q")], .leaveMenu, "leave menu: detach, finish, stop the engine"),
+        bind(
+            [.character("?"), .function(1)], .help, "help, searchable", hints: [hint("help", 0, Screen.allCases)]),
+    ]
+}

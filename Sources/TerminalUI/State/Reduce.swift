@@ -1,0 +1,137 @@
+import Contracts
+
+/// Takes one event into the state.
+/// - Returns: what is to be done outside, in order.
+public func reduce(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
+    switch event {
+    case .key(let key, let at):
+        state.move(to: at)
+        return state.onKey(key)
+    case .mouse(let event, let at):
+        state.move(to: at)
+        return state.onMouse(event)
+    case .tick(let now):
+        state.move(to: now)
+        return state.onTick()
+    case .painted(let at):
+        state.onPainted(at)
+        return []
+    case .zone(let seconds):
+        state.options.zone = seconds
+        return []
+    case .resize(let size):
+        state.size = size
+        return state.onResize()
+    case .paste(let text): return state.onPaste(text, isMarked: true)
+    case .burst(let text): return state.onPaste(text, isMarked: false)
+    case .suspendResumed: return [.redraw] + state.refreshAll()
+    case .notice(let text):
+        state.say(text)
+        return []
+    case .status, .window, .windowFailed, .upload, .detail, .settings, .engineLost, .engineBack: return state.onEngine(event)
+    case .actionDone, .actionFailed, .jobAdded, .addFailed, .limitsChanged, .limitsFailed: return state.onAnswer(event)
+    case .localListing, .localListingFailed, .bucketListing, .bucketListingFailed: return state.onListing(event)
+    }
+}
+
+extension AppState {
+    /// The list whose rows are on the screen.
+    var listPath: WritableKeyPath<AppState, RowList> { screen == .history ? \.history : \.queue }
+    var list: RowList { self[keyPath: listPath] }
+    var layout: Layout { Layout(screen == .detail ? .queue : screen, size) }
+
+    mutating func move(to time: Int64) { now = max(now, time) }
+
+    /// A sentence in the message row; it goes after `seconds` or with the next one.
+    mutating func say(_ text: String, _ role: Role = .info, seconds: Int64 = 15) {
+        message = Message(text: text, role: role, until: now + seconds * 1000)
+    }
+
+    mutating func onTick() -> [Effect] {
+        if let until = message?.until, until <= now { message = nil }
+        if let interruptedAt, now - interruptedAt > 2000 { self.interruptedAt = nil }
+        guard mirror.link == .up else { return [] }
+        var effects: [Effect] = []
+        // Rates and countdowns move without a change of the queue's revision.
+        if isMoving, screen == .queue || screen == .detail { effects += refresh(\.queue) }
+        if screen == .detail || layout.inspectorTop != nil, isMoving || mirror.detail == nil { effects += askDetail(again: true) }
+        return effects
+    }
+
+    private var isMoving: Bool {
+        guard let counts = mirror.status?.counts else { return false }
+        return ["uploading", "verifying", "retrying", "scanning", "held"].contains { counts[$0] ?? 0 > 0 }
+    }
+
+    mutating func onPainted(_ at: Int64) {
+        guard let last = overlays.indices.last else { return }
+        // Only the first frame with the question on it counts.
+        switch overlays[last] {
+        case .confirm(var question) where !question.isPainted:
+            question.isPainted = true
+            question.shownAt = max(question.shownAt, at)
+            overlays[last] = .confirm(question)
+        case .typed(var question) where !question.isPainted:
+            question.isPainted = true
+            question.shownAt = max(question.shownAt, at)
+            overlays[last] = .typed(question)
+        default: break
+        }
+    }
+
+    mutating func onResize() -> [Effect] {
+        clampBrowse()
+        switch screen {
+        case .queue, .detail: return settle(\.queue) + askDetail(again: false)
+        case .history: return settle(\.history)
+        default: return []
+        }
+    }
+
+    /// Everything on the screen is asked for again.
+    mutating func refreshAll() -> [Effect] {
+        guard mirror.link == .up else { return [] }
+        var effects = refresh(\.queue)
+        if screen == .history { effects += refresh(\.history) }
+        mirror.detailAsked = nil
+        return effects + askDetail(again: true)
+    }
+
+    mutating func onPaste(_ text: String, isMarked: Bool) -> [Effect] {
+        if overlays.isEmpty == false {
+            let last = overlays.count - 1
+            switch overlays[last] {
+            case .prompt(var prompt):
+                prompt.field.insert(text)
+                prompt.problem = nil
+                overlays[last] = .prompt(prompt)
+                return promptChanged()
+            case .typed(var question):
+                question.field.insert(text)
+                overlays[last] = .typed(question)
+                return []
+            case .help(var help):
+                help.field.insert(text)
+                help.cursor = 0
+                overlays[last] = .help(help)
+                return []
+            case .add(var sheet) where sheet.focus == .to:
+                sheet.to.insert(text)
+                overlays[last] = .add(sheet)
+                return []
+            case .confirm, .add, .leave:
+                break
+            }
+        }
+        let paths = isMarked && overlays.isEmpty ? PastedPaths.read(text, home: options.homeFolder) : nil
+        if let paths {
+            pastedPaths = paths
+            say("a adds \(Formats.counted(paths.count, "pasted path")). Esc forgets them.", seconds: 60)
+        } else if isMarked {
+            say("pasted \(Formats.counted(text.count, "character")), ignored")
+        } else {
+            say("input burst ignored: \(Formats.counted(text.count, "character")) came at once, as from a paste")
+        }
+        return []
+    }
+}

@@ -1,0 +1,375 @@
+import Contracts
+
+/// The two panes of Browse.
+extension AppState {
+    mutating func beginBrowse() -> [Effect] {
+        guard !browse.isBegun else { return [] }
+        browse.isBegun = true
+        var effects = openLocal(browse.local.place)
+        if let remote = mirror.settings?.defaultRemote ?? mirror.status?.defaultRemote {
+            effects += openBucket(remote + ":")
+        } else {
+            showRemotes()
+        }
+        return effects
+    }
+
+    mutating func openLocal(_ path: String) -> [Effect] {
+        browse.local.loading = path
+        return [.listLocal(path: path)]
+    }
+
+    /// - Parameter dest: empty shows the remotes.
+    mutating func openBucket(_ dest: String) -> [Effect] {
+        guard !dest.isEmpty else {
+            showRemotes()
+            return []
+        }
+        browse.bucket.loading = dest
+        return [.listBucket(dest: dest, continuation: nil)]
+    }
+
+    mutating func showRemotes() {
+        let remotes = mirror.settings?.remotes ?? []
+        let marks = browse.bucket.wanted
+        browse.bucket = Pane(place: "")
+        browse.bucket.wanted = marks
+        browse.bucket.isComplete = true
+        browse.bucket.listedAt = now
+        browse.bucket.all = remotes.map { remote in
+            Pane.Item(name: Array((remote.name + ":").utf8), kind: .remote, size: nil, modified: nil, dest: remote.name + ":")
+        }
+        browse.reindex()
+        placeCursor(\.bucket)
+    }
+
+    // MARK: listings
+
+    mutating func onListing(_ event: AppEvent) -> [Effect] {
+        switch event {
+        case .localListing(let path, let entries):
+            guard Self.isSame(browse.local.loading, path) else { return [] }
+            var items = entries.map { entry in
+                let kind: Pane.Item.Kind =
+                    switch entry.kind {
+                    case .file: .file
+                    case .directory: .folder
+                    case .link(let target): .link(target: target)
+                    case .other: .other
+                    }
+                return Pane.Item(name: entry.name, kind: kind, size: kind == .file ? entry.size : nil, modified: entry.modified)
+            }
+            items.sort(by: Pane.isBefore)
+            if path != "/" { items.insert(Pane.Item(name: Array("..".utf8), kind: .up), at: 0) }
+            arrive(\.local, at: path, items: items)
+            return []
+        case .localListingFailed(let path, let problem):
+            guard Self.isSame(browse.local.loading, path) else { return [] }
+            browse.local.loading = nil
+            browse.local.problem = problem
+            say(problem, .error)
+            return []
+        case .bucketListing(let dest, let result): return onObjects(dest, result)
+        case .bucketListingFailed(let dest, let problem):
+            guard Self.isSame(browse.bucket.loading, dest) else { return [] }
+            browse.bucket.loading = nil
+            browse.bucket.problem = problem
+            // A place that was never listed must not look like an empty one.
+            if browse.bucket.listedAt == nil { browse.bucket.place = dest }
+            return []
+        default: return []
+        }
+    }
+
+    /// Listing goes on by itself up to this many entries; beyond, the pane says that it is cut.
+    static let mostObjects = 100_000
+
+    private mutating func onObjects(_ dest: String, _ result: ListResult) -> [Effect] {
+        guard Self.isSame(browse.bucket.loading, dest) else { return [] }
+        let prefix = Array(result.prefix.utf8)
+        var items: [Pane.Item] = result.items.compactMap { entry in
+            let key = Array(entry.key.utf8)
+            guard key.starts(with: prefix) else { return nil }
+            var name = Array(key.dropFirst(prefix.count))
+            if entry.isPrefix, name.last == UInt8(ascii: "/") { name.removeLast() }
+            // The object that stands for the directory itself.
+            guard !name.isEmpty else { return nil }
+            return Pane.Item(
+                name: name, kind: entry.isPrefix ? .folder : .file, size: entry.size,
+                modified: entry.modified.flatMap(LocalTime.milliseconds).map { $0 / 1000 })
+        }
+        if browse.bucket.continuation != nil, Self.isSame(browse.bucket.place, dest) {
+            items = browse.bucket.all.filter { $0.kind != .up } + items
+        }
+        items.sort(by: Pane.isBefore)
+        items.insert(Pane.Item(name: Array("..".utf8), kind: .up), at: 0)
+        browse.bucket.shownPlace = "oss://\(result.bucket)/\(result.prefix)"
+        arrive(\.bucket, at: dest, items: items)
+        browse.bucket.continuation = result.continuation
+        browse.bucket.isComplete = result.continuation == nil
+        browse.reindex()
+        guard let continuation = result.continuation, items.count < Self.mostObjects else { return [] }
+        browse.bucket.loading = dest
+        return [.listBucket(dest: dest, continuation: continuation)]
+    }
+
+    /// Bytes decide: two spellings of one accented name are two places.
+    static func isSame(_ first: String?, _ second: String) -> Bool { first.map { $0.utf8.elementsEqual(second.utf8) } ?? false }
+
+    private mutating func arrive(_ path: WritableKeyPath<BrowseState, Pane>, at place: String, items: [Pane.Item]) {
+        let isSamePlace = Self.isSame(browse[keyPath: path].place, place) && browse[keyPath: path].listedAt != nil
+        let kept = isSamePlace ? browse.visible(browse[keyPath: path]).dropFirst(browse[keyPath: path].cursor).first?.name : nil
+        if !isSamePlace {
+            browse[keyPath: path].marks = []
+            browse[keyPath: path].filter = ""
+            browse[keyPath: path].cursor = 0
+            browse[keyPath: path].top = 0
+            browse[keyPath: path].rangeStart = nil
+            browse.showsComparison = false
+        } else {
+            let names = Set(items.map(\.name))
+            browse[keyPath: path].marks.formIntersection(names)
+            if browse[keyPath: path].wanted == nil { browse[keyPath: path].wanted = kept }
+        }
+        browse[keyPath: path].place = place
+        browse[keyPath: path].loading = nil
+        browse[keyPath: path].problem = nil
+        browse[keyPath: path].listedAt = now
+        browse[keyPath: path].all = items
+        browse[keyPath: path].isComplete = true
+        browse[keyPath: path].continuation = nil
+        browse.reindex()
+        placeCursor(path)
+    }
+
+    private mutating func placeCursor(_ path: WritableKeyPath<BrowseState, Pane>) {
+        if let wanted = browse[keyPath: path].wanted,
+            let index = browse.visible(browse[keyPath: path]).firstIndex(where: { $0.name == wanted })
+        {
+            browse[keyPath: path].cursor = index
+        }
+        browse[keyPath: path].wanted = nil
+        clampBrowse()
+    }
+
+    mutating func clampBrowse() {
+        let height = max(1, Layout(browse: size).listHeight)
+        for path in [\BrowseState.local, \BrowseState.bucket] {
+            let count = browse.visible(browse[keyPath: path]).count
+            var pane = browse[keyPath: path]
+            pane.cursor = max(0, min(pane.cursor, count - 1))
+            if pane.cursor < pane.top { pane.top = pane.cursor }
+            if pane.cursor >= pane.top + height { pane.top = pane.cursor - height + 1 }
+            pane.top = max(0, min(pane.top, max(0, count - height)))
+            browse[keyPath: path] = pane
+        }
+    }
+
+    // MARK: keys
+
+    mutating func performInBrowse(_ action: Action) -> [Effect] {
+        if let target = Self.moved(browse.active.cursor, action, page: max(1, layout.listHeight)) {
+            browse.active.cursor = target
+            clampBrowse()
+            return []
+        }
+        switch action {
+        case .nextPane, .previousPane:
+            browse.side = browse.side == .local ? .bucket : .local
+            return []
+        case .open, .right: return openItem()
+        case .left: return goUp()
+        case .home:
+            if browse.side == .local { return openLocal(options.homeFolder) }
+            showRemotes()
+            return []
+        case .reload:
+            return browse.side == .local ? openLocal(browse.local.place) : openBucket(browse.bucket.place)
+        case .hidden:
+            browse.showsHidden.toggle()
+            say(browse.showsHidden ? "hidden files are shown" : "hidden files are not shown")
+            clampBrowse()
+            return []
+        case .mark:
+            toggleMark()
+            return []
+        case .range:
+            if browse.active.rangeStart == nil {
+                browse.active.rangeStart = browse.active.cursor
+                say("range: move, then v ends it. Esc forgets it.", seconds: 60)
+            } else {
+                endBrowseRange()
+            }
+            return []
+        case .markAll, .invertMarks:
+            guard browse.side == .local else {
+                say("marks are for local files: this program never changes what is in a bucket", .warn)
+                return []
+            }
+            let names = Set(browse.visible(browse.local).filter { $0.kind != .up }.map(\.name))
+            browse.local.marks = action == .markAll ? browse.local.marks.union(names) : names.subtracting(browse.local.marks)
+            return []
+        case .compare: return compare()
+        case .add: return openAdd()
+        case .goTo: return openPrompt(.goTo)
+        case .findNext, .findPrevious: return findInPane(step: action == .findNext ? 1 : -1)
+        default:
+            say("that does nothing here. ? help", .warn, seconds: 5)
+            return []
+        }
+    }
+
+    private mutating func openItem() -> [Effect] {
+        let items = browse.visible(browse.active)
+        guard items.indices.contains(browse.active.cursor) else { return [] }
+        let item = items[browse.active.cursor]
+        switch item.kind {
+        case .up: return goUp()
+        case .remote: return openBucket(item.dest)
+        case .folder, .link:
+            guard UTF8Length.isValid(item.name) else {
+                say("this name is not UTF-8: it can be neither opened nor queued. Rename it first.", .warn)
+                return []
+            }
+            let name = String(decoding: item.name, as: UTF8.self)
+            return browse.side == .local ? openLocal(Paths.join(browse.local.place, name)) : openBucket(child(name))
+        case .file, .other:
+            say(browse.side == .local ? "Space marks it, a adds it to the queue" : "an object: nothing to open")
+            return []
+        }
+    }
+
+    private func child(_ name: String) -> String {
+        let place = browse.bucket.place
+        let isOpenEnded = place.utf8.last == UInt8(ascii: "/") || place.utf8.last == UInt8(ascii: ":")
+        return place + (isOpenEnded ? "" : "/") + name + "/"
+    }
+
+    private mutating func goUp() -> [Effect] {
+        if browse.side == .local {
+            guard browse.local.place != "/" else { return [] }
+            browse.local.wanted = Paths.name(browse.local.place)
+            return openLocal(Paths.parent(browse.local.place))
+        }
+        guard !browse.bucket.place.isEmpty else { return [] }
+        if let parent = Paths.parentDestination(browse.bucket.place) {
+            var name = Array(browse.bucket.place.utf8.dropFirst(parent.utf8.count))
+            if name.last == UInt8(ascii: "/") { name.removeLast() }
+            browse.bucket.wanted = name
+            return openBucket(parent)
+        }
+        browse.bucket.wanted = Array(browse.bucket.place.utf8)
+        showRemotes()
+        return []
+    }
+
+    private mutating func toggleMark() {
+        guard browse.side == .local else {
+            say("marks are for local files: this program never changes what is in a bucket", .warn)
+            return
+        }
+        let items = browse.visible(browse.local)
+        guard items.indices.contains(browse.local.cursor) else { return }
+        let item = items[browse.local.cursor]
+        if item.kind != .up {
+            if browse.local.marks.remove(item.name) == nil { browse.local.marks.insert(item.name) }
+        }
+        browse.local.cursor += 1
+        clampBrowse()
+    }
+
+    mutating func endBrowseRange() {
+        guard let start = browse.active.rangeStart else { return }
+        browse.active.rangeStart = nil
+        message = nil
+        guard browse.side == .local else { return }
+        let items = browse.visible(browse.local)
+        for position in min(start, browse.local.cursor)...max(start, browse.local.cursor)
+        where items.indices.contains(position) && items[position].kind != .up {
+            browse.local.marks.insert(items[position].name)
+        }
+    }
+
+    mutating func closeBrowseLayer() -> [Effect] {
+        if browse.active.rangeStart != nil {
+            browse.active.rangeStart = nil
+        } else if !browse.active.filter.isEmpty {
+            browse.active.filter = ""
+            clampBrowse()
+        } else if browse.showsComparison {
+            browse.showsComparison = false
+        } else {
+            browse.local.marks = []
+        }
+        return []
+    }
+
+    private mutating func compare() -> [Effect] {
+        guard !browse.bucket.place.isEmpty, browse.bucket.isComplete, browse.bucket.problem == nil else {
+            let why =
+                browse.bucket.place.isEmpty
+                ? "open a bucket at the right first" : "the right pane is not listed completely; R lists it again"
+            say("cannot compare: \(why)", .warn)
+            return []
+        }
+        browse.showsComparison = true
+        var new = 0
+        var differing = 0
+        var same = 0
+        var marks: Set<[UInt8]> = []
+        for item in browse.visible(browse.local) where item.kind == .file {
+            switch browse.comparison(ofLocal: item) {
+            case .onlyHere:
+                new += 1
+                marks.insert(item.name)
+            case .differs:
+                differing += 1
+                marks.insert(item.name)
+            case .same: same += 1
+            default: break
+            }
+        }
+        browse.local.marks = marks
+        say("compared by name and size: \(new) only here and \(differing) that differ are marked, \(same) are the same", seconds: 30)
+        return []
+    }
+
+    mutating func findInPane(step: Int) -> [Effect] {
+        guard let wanted = promptHistory[.find]?.last, !wanted.isEmpty else {
+            say("nothing was looked for yet; / finds")
+            return []
+        }
+        let items = browse.visible(browse.active)
+        var position = browse.active.cursor + step
+        while items.indices.contains(position) {
+            if Search.contains(items[position].name, wanted) {
+                browse.active.cursor = position
+                clampBrowse()
+                return []
+            }
+            position += step
+        }
+        say("no further match for \(wanted)")
+        return []
+    }
+
+    mutating func scrollBrowse(by step: Int, at column: Int) -> [Effect] {
+        let path: WritableKeyPath<BrowseState, Pane> = column < size.columns / 2 ? \.local : \.bucket
+        let height = max(1, layout.listHeight)
+        var pane = browse[keyPath: path]
+        let count = browse.visible(pane).count
+        pane.top = max(0, min(pane.top + step, max(0, count - height)))
+        pane.cursor = max(pane.top, min(pane.cursor, min(count, pane.top + height) - 1))
+        browse[keyPath: path] = pane
+        return []
+    }
+
+    mutating func clickBrowse(_ index: Int, at column: Int) -> [Effect] {
+        browse.side = column < (size.columns - 1) / 2 ? .local : .bucket
+        let position = browse.active.top + index
+        guard position < browse.visible(browse.active).count else { return [] }
+        if position == browse.active.cursor { return openItem() }
+        browse.active.cursor = position
+        return []
+    }
+}

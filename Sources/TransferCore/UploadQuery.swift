@@ -1,0 +1,75 @@
+import OSSProtocol
+/// Why a query is not understood, and where: `position` and `length` count characters of the text.
+public struct QueryError: Error, Sendable, Equatable {
+    public var position: Int
+    public var length: Int
+    public var message: String
+}
+
+/// What a query may look at.
+public struct UploadFacts: Sendable {
+    public var id: String
+    public var job: String
+    public var state: String
+    public var name: String
+    public var path: String
+    public var dest: String
+    public var bucket: String
+    public var profile: String
+    public var size: Int64?
+    public var stored: Int64
+    public var rate: Int64
+    /// Seconds.
+    public var eta: Int?
+    public var added: Timestamp
+    public var tries: Int
+    public var priority: String
+    public var by: String
+    /// Code of the newest error, empty when there is none.
+    public var error: String
+    public var held: String
+    public var isMarked: Bool
+
+    public init(
+        id: String, job: String = "", state: String, name: String, path: String, dest: String, bucket: String, profile: String = "",
+        size: Int64?, stored: Int64 = 0, rate: Int64 = 0, eta: Int? = nil, added: Timestamp, tries: Int = 0, priority: String = "normal",
+        by: String = "", error: String = "", held: String = "", isMarked: Bool = false
+    ) {
+        self.id = id
+        self.job = job
+        self.state = state
+        self.name = name
+        self.path = path
+        self.dest = dest
+        self.bucket = bucket
+        self.profile = profile
+        self.size = size
+        self.stored = stored
+        self.rate = rate
+        self.eta = eta
+        self.added = added
+        self.tries = tries
+        self.priority = priority
+        self.by = by
+        self.error = error
+        self.held = held
+        self.isMarked = isMarked
+    }
+}
+
+/// One key of `sort:size-,added`.
+public struct SortKey: Sendable, Hashable {
+    public var name: String
+    public var isDescending: Bool
+    public init(name: String, isDescending: Bool) { (self.name, self.isDescending) = (name, isDescending) }
+}
+
+/// A filter over uploads, the language of the terminal's `f` and of every QUERY of the command line.
+public struct UploadQuery: Sendable {
+    public let text: String
+    /// From `sort:` terms, in order; empty when there are none.
+    public let sort: [SortKey]
+    /// - Parameter now: what `today` and ages count from.
+    public init(_ text: String, now: Timestamp) throws(QueryError) { self.text = text; sort = [] }
+    public func matches(_ facts: UploadFacts) -> Bool { true }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import Engine
+import Glibc
+import Platform
+
+@main
+struct DavitEngine: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "davit-engine",
+        abstract: "The background engine of davit: it owns the queue and does the uploads.",
+        discussion: """
+            Started by davit when a command needs it; davit engine run becomes it.
+
+            Examples:
+              davit-engine run                     in the foreground, until SIGTERM
+              davit-engine config check            every mistake in config.toml
+              DAVIT_LOG=debug davit-engine run
+            """,
+        version: EngineProgram.version, subcommands: [Run.self, Config.self], defaultSubcommand: Run.self)
+}
+
+/// Prints what went wrong in the form all programs of davit share, and ends.
+private func end(_ failure: EngineFailure) -> Never {
+    fputs("davit-engine: error: \(failure.message)\n", stderrStream())
+    exit(failure.exit)
+}
+
+private func stderrStream() -> UnsafeMutablePointer<FILE>? { fdopen(2, "w") }
+
+private func environment(home: String?) -> [String: String] {
+    var environment: [String: String] = [:]
+    var entry = environ
+    while let text = entry.pointee.map({ String(cString: $0) }) {
+        let halves = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        if halves.count == 2 { environment[String(halves[0])] = String(halves[1]) }
+        entry += 1
+    }
+    if let home { environment["DAVIT_HOME"] = absolute(home) }
+    return environment
+}
+
+private func absolute(_ path: String) -> String {
+    guard path.utf8.first != UInt8(ascii: "/") else { return path }
+    guard let folder = getcwd(nil, 0) else { return path }
+    defer { free(folder) }
+    return String(cString: folder) + "/" + path
+}
+
+private func places(_ environment: [String: String]) -> Places {
+    do throws(FileError) { return try Places(environment: environment) } catch { end(EngineFailure(error.message)) }
+}
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run the engine.")
+
+    @Flag(help: "Started by davit: say when ready on descriptor 3, end after 10 idle minutes.") var daemon = false
+    @Option(help: ArgumentHelp("Everything of davit in this folder, as DAVIT_HOME.", valueName: "folder")) var home: String?
+    @Option(help: ArgumentHelp("The configuration file.", valueName: "file")) var config: String?
+    @Option(help: ArgumentHelp("The socket to serve on.", valueName: "path")) var socket: String?
+
+    func run() async throws {
+        let environment = environment(home: home)
+        let program = EngineProgram(
+            environment: environment, places: places(environment), configFile: config.map(absolute), socket: socket.map(absolute),
+            isDaemon: daemon)
+        do throws(EngineFailure) {
+            try await program.run()
+        } catch {
+            // Whoever started it detached reads the reason from the pipe; stderr is the log then.
+            if daemon { Daemon.notify(.failed("davit-engine: error: \(error.message)")) }
+            end(error)
+        }
+    }
+}
+
+struct Config: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "The configuration, as the engine reads it.", subcommands: [Check.self, Path.self, Show.self])
+
+    struct Options: ParsableArguments {
+        @Option(help: ArgumentHelp("The configuration file.", valueName: "file")) var config: String?
+        @Option(help: ArgumentHelp("Everything of davit in this folder, as DAVIT_HOME.", valueName: "folder")) var home: String?
+        @Flag(help: "Machine-readable.") var json = false
+
+        func run(_ command: (_ file: String?, _ places: Places, _ json: Bool) -> ConfigurationCommand.Result) {
+            let result = command(config.map(absolute), places(environment(home: home)), json)
+            print(result.output, terminator: "")
+            fflush(nil)
+            fputs(result.complaints, stderrStream())
+            fflush(nil)
+            if result.exit != 0 { exit(result.exit) }
+        }
+    }
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Every mistake with file, line and column; exit status 2.")
+        @OptionGroup var options: Options
+        func run() { options.run(ConfigurationCommand.check) }
+    }
+
+    struct Path: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Where the configuration is read from.")
+        @OptionGroup var options: Options
+        func run() { options.run(ConfigurationCommand.path) }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "The configuration as it is understood, with every default.")
+        @OptionGroup var options: Options
+        func run() { options.run(ConfigurationCommand.show) }
+    }
+}

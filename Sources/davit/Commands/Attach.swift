@@ -1,0 +1,125 @@
+import ArgumentParser
+import Contracts
+import FoundationEssentials
+import Glibc
+import Platform
+import TerminalUI
+
+struct Attach: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "The terminal; starts the engine when none runs. Without a terminal: status.")
+    @OptionGroup var global: GlobalOptions
+    @Flag(name: .long, help: "Look, change nothing.") var readOnly = false
+    @Option(name: .long, help: ArgumentHelp("A theme's name or file, or auto.", valueName: "name")) var theme: String?
+    @Option(name: .long, help: ArgumentHelp("auto, unicode or ascii.", valueName: "set")) var symbols = "auto"
+    @Flag(name: .long, help: "No mouse.") var noMouse = false
+
+    func run() async throws {
+        guard isatty(0) == 1 && isatty(1) == 1 else { return try await Status(global: _global).run() }
+        guard !Display.terminalType.isEmpty, Display.terminalType != "dumb" else {
+            throw Failure("this terminal cannot move the cursor. Use davit status or davit watch", exit: Exit.usage)
+        }
+        guard ["auto", "unicode", "ascii"].contains(symbols) else {
+            throw Failure("--symbols \(Output.clean(symbols)) is not known. Use auto, unicode or ascii", exit: Exit.usage)
+        }
+        guard ["auto", "always", "never"].contains(global.color) else {
+            throw Failure("--color \(Output.clean(global.color)) is not known. Use auto, always or never", exit: Exit.usage)
+        }
+        let client = try await ControlClient.connect(global)
+        let settings = try await client.get(SettingsView.self, "/v1/settings")
+        let files = ThemeFiles(places: try global.places())
+        // Checked before the terminal is taken over, so that a mistake is a line on the normal screen.
+        let name = themeName(settings)
+        _ = try files.load(name, depth: .rgb)
+        let inbox = try Inbox()
+        let outcome = try terminal(client: client, inbox: inbox, files: files, theme: name)
+        if let finish = outcome.finish { return try await stopEngine(global, finish: finish) }
+        if let status = outcome.status, !outcome.endedBySignal { Output.result(Self.farewell(status)) }
+        if outcome.endedBySignal { throw Finished(exit: 143) }
+    }
+
+    /// The loop blocks its thread; nothing else of this program needs it.
+    private func terminal(client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String) throws
+        -> (finish: Bool?, status: StatusView?, endedBySignal: Bool)
+    {
+        let link = EngineLink(options: global, inbox: inbox, client: client)
+        let display = try Display(mouse: !noMouse)
+        defer { display.stop() }
+        let size = Display.windowSize() ?? Size(columns: 80, rows: 24)
+        let isPlain = symbols == "ascii" || (symbols == "auto" && (!Display.isUTF8 || Display.terminalType == "linux"))
+        let environment = ProcessInfo.processInfo.environment
+        let options = ViewOptions(
+            symbols: isPlain ? .ascii : .unicode, rules: TextRules(charset: Display.isUTF8 ? .utf8 : .ascii), isReadOnly: readOnly,
+            homeFolder: environment["HOME"] ?? "/", startFolder: FileManager.default.currentDirectoryPath, userName: environment["USER"],
+            zone: UILoop.zone())
+        let loaded = try files.load(theme, depth: depth(display.colors))
+        let loop = try UILoop(
+            state: AppState(options: options, size: size, now: UILoop.now()), display: display, theme: loaded, link: link, inbox: inbox,
+            options: global, client: client)
+        return loop.run()
+    }
+
+    private func depth(_ colors: Int) -> ColorDepth {
+        let noColor = getenv("NO_COLOR").map { $0[0] != 0 } ?? false
+        if global.color == "never" || (noColor && global.color != "always") || colors < 8 { return .none }
+        if colors > 256 { return .rgb }
+        return colors >= 256 ? .indexed : .ansi
+    }
+
+    private func themeName(_ settings: SettingsView) -> String {
+        let name = theme ?? settings.theme
+        guard name.isEmpty || name == "auto" else { return name }
+        // COLORFGBG is "foreground;background"; 7 and 15 are light grounds.
+        let ground = ProcessInfo.processInfo.environment["COLORFGBG"]?.split(separator: ";").last
+        return ground == "7" || ground == "15" ? "default-light" : "default-dark"
+    }
+
+    static func farewell(_ status: StatusView) -> String {
+        let uploading = ["uploading", "verifying", "retrying"].reduce(0) { $0 + status.counts[$1, default: 0] }
+        let queued = status.counts["queued", default: 0]
+        let failed = status.counts["failed", default: 0]
+        return "[detached: \(uploading) uploading, \(Formats.count(queued)) queued, \(failed) failed. davit attaches again]"
+    }
+}
+
+struct ThemeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "theme", abstract: "Themes of the terminal.", subcommands: [ThemeList.self, ThemeCheck.self])
+}
+
+struct ThemeList: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "Names of all themes.")
+    @OptionGroup var global: GlobalOptions
+
+    func run() throws {
+        for name in ThemeFiles(places: try global.places()).names() { Output.result(name) }
+    }
+}
+
+struct ThemeCheck: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "check", abstract: "Every mistake of theme files, in compiler form.")
+    @OptionGroup var global: GlobalOptions
+    @Flag(name: .long, help: "Warnings count as errors.") var strict = false
+    @Argument(help: "Theme files.") var files: [String]
+
+    func run() throws {
+        let themes = ThemeFiles(places: try global.places())
+        var isBad = false
+        for file in files {
+            let path = file.contains("/") || file.hasSuffix(".toml") ? file : themes.read(file)?.name ?? file
+            guard let content = themes.read(path.contains("/") ? path : "./" + path) else {
+                Output.note("davit: error: \(Output.clean(file)) cannot be read")
+                isBad = true
+                continue
+            }
+            do {
+                let theme = try Theme.load(content.text, name: file) { themes.read($0) }
+                for warning in theme.warnings { Output.result(warning.description) }
+                isBad = isBad || (strict && !theme.warnings.isEmpty)
+            } catch {
+                Output.result(error.description)
+                isBad = true
+            }
+        }
+        if isBad { throw Finished(exit: Exit.failed) }
+    }
+}

@@ -1,0 +1,152 @@
+import Contracts
+import Platform
+import TerminalUI
+
+/// The terminal's line to the engine: follows its events, redials when it goes away, performs what the screens ask for.
+/// Everything runs in tasks; results go to the inbox.
+final class EngineLink: Sendable {
+    private let options: GlobalOptions
+    private let inbox: Inbox
+    private let client = Lock<ControlClient?>(nil)
+    private let followTask = Lock<Task<Void, Never>?>(nil)
+    /// Requests of one kind overtake each other: only the newest window and detail are worth asking for.
+    private let windowTask = Lock<Task<Void, Never>?>(nil)
+    private let detailTask = Lock<Task<Void, Never>?>(nil)
+
+    private static let longestWait = 8
+
+    init(options: GlobalOptions, inbox: Inbox, client: ControlClient) {
+        self.options = options
+        self.inbox = inbox
+        self.client.withLock { $0 = client }
+    }
+
+    func start() { redial(attempt: 0) }
+
+    func stop() {
+        for task in [followTask, windowTask, detailTask] { task.withLock { $0?.cancel() } }
+    }
+
+    func perform(_ effect: Effect) {
+        switch effect {
+        case .fetchWindow(let offset, let count, let query, let sort, let version):
+            replace(windowTask) { link in await link.window(offset, count, query, sort, version) }
+        case .fetchDetail(let id):
+            replace(detailTask) { link in await link.detail(id) }
+        case .act(let request):
+            run { client in .actionDone(try await client.post("/v1/actions", request, as: ActionResult.self)) } failed: { .actionFailed($0) }
+        case .add(let sources, let dest, let orderOptions):
+            let order = JobOrder(
+                submissionId: Randomness.token(), sources: sources, dest: dest, options: orderOptions,
+                credentials: options.environmentCredentials(for: dest))
+            run { client in .jobAdded(try await client.post("/v1/jobs", order, as: JobView.self)) } failed: { .addFailed($0) }
+        case .setLimits(let change):
+            run { client in .limitsChanged(try await client.put("/v1/limits", change, as: LimitsView.self)) } failed: { .limitsFailed($0) }
+        case .listBucket(let dest, let continuation):
+            let request = ListRequest(dest: dest, credentials: options.environmentCredentials(for: dest), continuation: continuation)
+            run { client in .bucketListing(dest: dest, try await client.post("/v1/list", request, as: ListResult.self)) } failed: {
+                .bucketListingFailed(dest: dest, message: $0)
+            }
+        case .listLocal(let path):
+            let inbox = inbox
+            // Detached: a directory on a dead network disk may block for minutes.
+            Task.detached { inbox.post(LocalListing.read(path)) }
+        case .reconnect: redial(attempt: 0)
+        default: break
+        }
+    }
+
+    private func replace(_ slot: Lock<Task<Void, Never>?>, _ work: @escaping @Sendable (EngineLink) async -> Void) {
+        slot.withLock { task in
+            task?.cancel()
+            task = Task { [weak self] in
+                guard let self else { return }
+                await work(self)
+            }
+        }
+    }
+
+    private func run(
+        _ work: @escaping @Sendable (ControlClient) async throws -> AppEvent, failed: @escaping @Sendable (String) -> AppEvent
+    ) {
+        guard let client = client.withLock({ $0 }) else { return inbox.post(failed("the engine does not answer")) }
+        let inbox = inbox
+        Task {
+            do {
+                inbox.post(try await work(client))
+            } catch let failure as Failure {
+                inbox.post(failed(failure.message))
+            } catch {
+                inbox.post(failed("the engine's answer cannot be read"))
+            }
+        }
+    }
+
+    private func window(_ offset: Int, _ count: Int, _ query: String, _ sort: String, _ version: Int) async {
+        guard let client = client.withLock({ $0 }) else { return }
+        let path =
+            "/v1/uploads?"
+            + ControlClient.query([
+                ("query", query.isEmpty ? nil : query), ("sort", sort.isEmpty ? nil : sort), ("offset", String(offset)), ("limit", String(min(1000, count))),
+            ])
+        do {
+            let list = try await client.get(ListEnvelope<UploadView>.self, path)
+            inbox.post(.window(WindowAnswer(version: version, offset: offset, total: list.total, rows: list.items)))
+        } catch let failure as Failure {
+            if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: failure.message)) }
+        } catch {
+            if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: "the engine's answer cannot be read")) }
+        }
+    }
+
+    private func detail(_ id: String) async {
+        guard let client = client.withLock({ $0 }) else { return }
+        let detail = try? await client.get(UploadDetail.self, "/v1/uploads/\(ControlClient.encode(id))")
+        if !Task.isCancelled { inbox.post(.detail(id: id, detail)) }
+    }
+
+    /// Follows the engine's events; when they end, says so and tries again after 1, 2, 4, 8 … s.
+    private func redial(attempt: Int) {
+        followTask.withLock { task in
+            task?.cancel()
+            task = Task { [weak self] in
+                var attempt = attempt
+                while !Task.isCancelled {
+                    guard let self else { return }
+                    let reason = await self.follow(isRedial: attempt > 0) { attempt = 0 }
+                    if Task.isCancelled { return }
+                    attempt += 1
+                    let wait = min(Self.longestWait, 1 << min(attempt - 1, 6))
+                    self.inbox.post(.engineLost(reason: reason, attempt: attempt, nextIn: wait))
+                    try? await Task.sleep(for: .seconds(wait))
+                }
+            }
+        }
+    }
+
+    /// Until the events end. `connected` is called with the first one.
+    private func follow(isRedial: Bool, connected: () -> Void) async -> String {
+        guard let client = client.withLock({ $0 }) else { return "there is no engine" }
+        var isFirst = true
+        do {
+            for try await event in client.http.events("/v1/events") {
+                if isFirst {
+                    isFirst = false
+                    if isRedial { inbox.post(.engineBack) }
+                    connected()
+                    if let settings = try? await client.get(SettingsView.self, "/v1/settings") { inbox.post(.settings(settings)) }
+                }
+                switch event.event {
+                case "status":
+                    if let status = try? ContractJSON.decode(StatusView.self, from: event.data) { inbox.post(.status(status)) }
+                case "upload":
+                    if let upload = try? ContractJSON.decode(UploadView.self, from: event.data) { inbox.post(.upload(upload)) }
+                default: break
+                }
+            }
+            return "the engine closed the connection"
+        } catch {
+            return Output.clean("\(error.message)")
+        }
+    }
+}

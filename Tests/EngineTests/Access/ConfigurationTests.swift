@@ -1,0 +1,147 @@
+import OSSProtocol
+import Testing
+
+@testable import Engine
+
+@Suite struct ConfigurationTests {
+    private let file = "/etc/davit/config.toml"
+
+    private func read(_ text: String) -> ConfigurationReading { ConfigurationReader.read(Array(text.utf8), file: file) }
+
+    @Test func theDocumentedExampleIsRightInEveryKey() throws {
+        let reading = read(
+            """
+            default-remote = "ingest"
+            theme = "auto"
+
+            [engine]
+            uploads = 5
+            parts = "auto"
+            rate-limit = "50MiB"
+            rate-schedule = ["Mon-Fri 08:00-18:00 20MiB", "else none"]
+            verify = "crc64"
+            keep-cancelled = "24h"
+            keep-history = "90d"
+
+            [remote.ingest]
+            bucket = "media-ingest"
+            region = "cn-hangzhou"
+            endpoint = "https://oss-cn-hangzhou.aliyuncs.com"
+            addressing = "virtual"
+            prefix = "incoming/"
+            signature = "v4"
+            existing = "skip"
+            storage-class = "Standard"
+            ca-file = ""
+
+            [remote.ingest.credentials]
+            kind = "broker"
+            url = "https://auth.example.com"
+            token-file = "ingest.token"
+            """)
+
+        #expect(reading.errors == [])
+        let remote = try #require(reading.configuration.remote(named: "ingest"))
+        #expect(remote.credentials == .broker(url: "https://auth.example.com", tokenFile: "/etc/davit/ingest.token"))
+        #expect(remote.existing == "skip" && remote.prefix == "incoming/" && remote.caFile == nil)
+        #expect(reading.configuration.engine.rateLimit == 50 << 20)
+        #expect(reading.configuration.engine.rateSchedule.count == 2)
+    }
+
+    @Test func aKeyThatThisVersionDoesNotActOnIsSaidSo() {
+        let reading = read("[engine]\nrate-schedule = [\"else none\"]\n")
+
+        #expect(reading.isUsable)
+        #expect(reading.problems.map(\.severity) == [.note])
+        #expect(reading.problems.first?.line == 2)
+    }
+
+    @Test func aMissingFileMeansDefaults() {
+        let reading = ConfigurationReader.load("/nonexistent/config.toml")
+
+        #expect(reading.problems == [])
+        #expect(reading.configuration.engine.uploads == .fixed(5))
+        #expect(reading.configuration.engine.keepCancelled == .seconds(86_400))
+    }
+
+    @Test func aMissingFileThatWasNamedIsAnError() {
+        #expect(!ConfigurationReader.load("/nonexistent/config.toml", mustExist: true).isUsable)
+    }
+
+    /// What is wrong, where it is said to be, and a word that the message must have to help.
+    static let wrong: [(text: String, place: String, word: String)] = [
+        ("theme = 3", "1:9", "string"),
+        ("thema = \"dark\"", "1:1", "theme"),
+        ("[engine]\nuploads = 0", "2:11", "1 to 64"),
+        ("[engine]\nuploads = \"many\"", "2:11", "auto"),
+        ("[engine]\nparts = 1.5", "2:9", "auto"),
+        ("[engine]\nrate-limit = \"fast\"", "2:14", "50MiB"),
+        ("[engine]\nrate-schedule = [\"Someday 1MiB\"]", "2:18", "Mon-Fri"),
+        ("[engine]\nverify = \"md5\"", "2:10", "crc64"),
+        ("[engine]\nkeep-cancelled = \"soon\"", "2:18", "24h"),
+        ("[engine]\nkeep-history = 90", "2:16", "string"),
+        ("[engine]\nlog-level = \"loud\"", "2:13", "debug"),
+        ("default-remote = \"a\"", "1:18", "there is none"),
+        ("[remote.oss]\nbucket = \"abc\"", "1:9", "oss"),
+        ("[remote.a]\nregion = \"cn-hangzhou\"", "1:1", "bucket"),
+        ("[remote.a]\nbucket = \"A_B\"\nregion = \"cn-hangzhou\"", "2:10", "bucket"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"Hang Zhou\"", "3:10", "cn-hangzhou"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nendpoint = \"ftp://x\"", "4:12", "https"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nendpoint = \"https://x/y\"", "4:12", "path"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nprefix = \"/a\"", "4:10", "slash"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nsignature = \"v1\"", "4:13", "v4"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nexisting = \"replace\"", "4:12", "overwrite"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nstorage-class = \"Cold\"", "4:17", "Standard"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nbuckett = \"b\"", "4:1", "bucket"),
+        ("[remote.a]\nbucket = \"abc\"\n[remote.a.credentials]\nkind = \"magic\"", "4:8", "broker"),
+        ("[remote.a.credentials]\nkind = \"broker\"\ntoken-file = \"t\"", "1:1", "url"),
+        ("[remote.a.credentials]\nkind = \"broker\"\nurl = \"http://auth.example.com\"\ntoken-file = \"t\"", "3:7", "https"),
+        ("[remote.a.credentials]\nkind = \"broker\"\nurl = \"https://a\"\ntoken-file = \"t\"\ntoken = \"x\"", "5:1", "token"),
+        ("[remote.a.credentials]\nkind = \"process\"\ncommand = [\"x\"]", "2:8", "not in this version"),
+        ("[remote.a.credentials]\nkind = \"anonymous\"", "2:8", "not in this version"),
+        ("[remote.a.credentials]\nkind = \"ecs-role\"", "2:8", "not in this version"),
+        ("[remote.a.credentials]\nkind = \"oidc\"\nprovider-arn = \"p\"\nrole-arn = \"r\"\nid-token-file = \"f\"", "2:8", "not in this version"),
+        ("[remote.a.credentials]\nkind = \"uri\"\nurl = \"https://x\"", "2:8", "not in this version"),
+        ("[remote.a.credentials]\nkind = \"profile\"", "2:8", "not in this version"),
+        (
+            "[remote.a.credentials]\nkind = \"assume-role\"\nrole-arn = \"r\"\n[remote.a.credentials.source]\nkind = \"env\"", "2:8",
+            "not in this version"
+        ),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\n[remote.a.credentials]\nkind = \"static\"\naccess-key-id = \"x\"", "4:1", "access-key-secret-file"),
+        ("theme = ", "1:9", ""),
+    ]
+
+    @Test(arguments: wrong) func aWrongFileSaysWhereAndWhatIsAccepted(_ text: String, _ place: String, _ word: String) {
+        let errors = read(text).errors
+
+        #expect(!errors.isEmpty)
+        #expect(errors.contains { "\($0)".hasPrefix("\(file):\(place): error: ") && $0.message.contains(word) }, "\(errors)")
+    }
+
+    @Test func everyErrorIsReportedAtOnce() {
+        let errors = read("thema = 1\n[engine]\nuploads = 0\nparts = 0\n[remote.a]\nbuckett = 1\n").errors
+
+        #expect(errors.map(\.line) == errors.map(\.line).sorted())
+        #expect(Set(errors.map(\.line)).isSuperset(of: [1, 3, 4, 6]))
+    }
+
+    @Test(arguments: [
+        ("24h", 86_400), ("90d", 7_776_000), ("1h30m", 5400), ("45s", 45), ("2w", 1_209_600), ("0s", 0),
+    ]) func durationsAreRead(_ text: String, _ seconds: Int) {
+        #expect(SettingText.duration(text) == .seconds(seconds))
+    }
+
+    @Test(arguments: ["", "5", "h", "-5s", "5 m", "1.5h", "99999999999999999999s", "5x"]) func otherTextsAreNoDurations(_ text: String) {
+        #expect(SettingText.duration(text) == nil)
+    }
+
+    @Test(arguments: [
+        ("else none", RateRule(days: [], from: 0, until: 1440, rate: nil)),
+        ("Mon-Fri 08:00-18:00 20MiB", RateRule(days: [0, 1, 2, 3, 4], from: 480, until: 1080, rate: 20 << 20)),
+        ("Sat,Sun 0", RateRule(days: [5, 6], from: 0, until: 1440, rate: 0)),
+        ("Fri-Mon 22:00-06:00 1MiB", RateRule(days: [4, 5, 6, 0], from: 1320, until: 360, rate: 1 << 20)),
+        ("08:00-24:00 none", RateRule(days: [0, 1, 2, 3, 4, 5, 6], from: 480, until: 1440, rate: nil)),
+    ]) func rateRulesAreRead(_ text: String, _ rule: RateRule) throws {
+        #expect(try ConfigurationReader.rateRule(text) == rule)
+    }
+}

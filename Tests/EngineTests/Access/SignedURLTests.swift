@@ -1,0 +1,224 @@
+import Contracts
+import OSSProtocol
+import Platform
+import Testing
+
+@testable import Engine
+
+/// An authorization server that signs everything it is asked for below `uploads/`, for a while.
+private final class SigningServer: Sendable {
+    let clock: SteppedClock
+    let life: Duration
+    private let batches = Lock<[[SignedURLsRequest.Item]]>([])
+    let trouble = Lock<HTTPResponse?>(nil)
+
+    init(clock: SteppedClock, life: Duration = .seconds(900)) { (self.clock, self.life) = (clock, life) }
+
+    var asked: [[SignedURLsRequest.Item]] { batches.withLock { $0 } }
+
+    func answer(_ request: HTTPRequest) -> HTTPResponse {
+        if let trouble = trouble.withLock({ $0 }) { return trouble }
+        guard let order = try? AuthorizationJSON.decode(SignedURLsRequest.self, from: request.body) else { return HTTPResponse(status: 400) }
+        batches.withLock { $0.append(order.requests) }
+        guard order.requests.allSatisfy({ $0.key.hasPrefix("uploads/") }) else {
+            return HTTPResponse(status: 403, body: Array(#"{"error":{"code":"OutsideGrant","message":"no"}}"#.utf8))
+        }
+        let end = (clock.now + life).iso8601
+        let urls = order.requests.map { item in
+            SignedURLsAnswer.Item(
+                url: "http://media.oss.example.com/\(item.key)?n=\(item.partNumber ?? 0)&x-oss-signature=5ignature", method: method(item.operation),
+                headers: item.headers ?? [:], expiresAt: end)
+        }
+        let answer = SignedURLsAnswer(urls: urls, serverTime: clock.now.iso8601, bucket: "media", prefix: "uploads/", mayRead: false)
+        return HTTPResponse(status: 200, body: (try? AuthorizationJSON.encode(answer)) ?? [])
+    }
+
+    private func method(_ operation: String) -> String {
+        ["put": "PUT", "part": "PUT", "initiate": "POST", "complete": "POST", "abort": "DELETE", "list-parts": "GET", "head": "HEAD"][operation] ?? "?"
+    }
+}
+
+@Suite struct SignedURLTests {
+    private let clock = SteppedClock()
+    private let folder = TemporaryFolder()
+    private let target = Target(
+        scope: "ingest", remote: "ingest", bucket: "media", region: "cn-hangzhou", endpoint: "https://oss.example.com", addressing: "virtual",
+        prefix: "uploads/", isKey: false)
+
+    private func make(_ server: SigningServer, log: LogCatcher = LogCatcher()) -> (access: Access, transport: RuleTransport) {
+        folder.write("token", "b3arer-token\n")
+        let transport = RuleTransport { request in server.answer(request) }
+        let access = makeAccess(
+            """
+            [remote.ingest.credentials]
+            kind = "signed-url"
+            url = "http://127.0.0.1:9001"
+            token-file = "token"
+            """, in: folder, clock: clock, transport: transport, log: log.logger())
+        return (access, transport)
+    }
+
+    private func part(_ access: Access, _ number: Int, _ key: String = "uploads/a") async throws -> AuthorizedRequest {
+        try await access.authorize(
+            .uploadPart(number: number, uploadID: "U1"), key: ObjectKey(key), target: target, minimumLife: .seconds(30))
+    }
+
+    @Test func thirtyTwoPartsCostOneQuestion() async throws {
+        let server = SigningServer(clock: clock)
+        let (access, _) = make(server)
+
+        for number in 1...28 { _ = try await part(access, number) }
+
+        #expect(server.asked.count == 1)
+        #expect(server.asked.first?.map(\.partNumber) == Array(1...32))
+    }
+
+    @Test func partsAskedForTogetherShareQuestions() async throws {
+        let server = SigningServer(clock: clock)
+        let (access, _) = make(server)
+
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for number in 1...40 { tasks.addTask { _ = try await self.part(access, number) } }
+            try await tasks.waitForAll()
+        }
+
+        #expect(server.asked.count <= 4)
+        let all = server.asked.flatMap { $0.map(\.partNumber) }
+        #expect(Set(all).count == all.count)
+    }
+
+    @Test func aURLIsSentAsItWasGivenAndHoldsNoKey() async throws {
+        let server = SigningServer(clock: clock)
+        let (access, transport) = make(server)
+        var headers = ObjectHeaders()
+        headers.contentType = "video/mp4"
+
+        let request = try await access.authorize(.putObject(headers), key: ObjectKey("uploads/a"), target: target, minimumLife: .seconds(30)).request
+
+        #expect(request.url == "http://media.oss.example.com/uploads/a?n=0&x-oss-signature=5ignature")
+        #expect(request.method == "PUT")
+        #expect(request.headers["Content-Type"] == "video/mp4" && request.headers["Authorization"] == nil)
+        #expect(transport.requests.first?.headers["Authorization"] == "Bearer b3arer-token")
+    }
+
+    @Test func anExpiredURLIsReplaced() async throws {
+        let server = SigningServer(clock: clock, life: .seconds(10))
+        let (access, _) = make(server)
+        let first = try await part(access, 1)
+
+        clock.advance(.seconds(11))
+        let second = try await part(access, 1)
+
+        #expect(second.generation > first.generation)
+    }
+
+    @Test func urlsThatDieUnusedAreAskedForInSmallerBatches() async throws {
+        let server = SigningServer(clock: clock, life: .seconds(10))
+        let (access, _) = make(server)
+
+        for number in 1...8 {
+            _ = try await part(access, number)
+            clock.advance(.seconds(11))
+        }
+
+        #expect(try #require(server.asked.last).count < try #require(server.asked.first).count / 2)
+    }
+
+    @Test func aRetiredGenerationIsNotHandedOutAgain() async throws {
+        let server = SigningServer(clock: clock)
+        let (access, _) = make(server)
+        let first = try await part(access, 1)
+
+        for _ in 0..<5 { await access.retire(generation: first.generation, target: target) }
+        let second = try await part(access, 2)
+
+        #expect(second.generation == first.generation + 1)
+    }
+
+    @Test func oneRefusedKeyDoesNotRefuseTheOthers() async throws {
+        let server = SigningServer(clock: clock)
+        let (access, _) = make(server)
+        let keys = ["uploads/a", "elsewhere/b", "uploads/c", "uploads/d"]
+
+        let results = await withTaskGroup(of: (String, Bool).self) { tasks in
+            for key in keys {
+                tasks.addTask {
+                    let request = try? await access.authorize(
+                        .putObject(ObjectHeaders()), key: ObjectKey(key), target: self.target, minimumLife: .seconds(30))
+                    return (key, request != nil)
+                }
+            }
+            return await tasks.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+
+        #expect(results == ["uploads/a": true, "elsewhere/b": false, "uploads/c": true, "uploads/d": true])
+    }
+
+    @Test func anUnknownTokenIsARefusalAndIsNotAskedAgainAtOnce() async {
+        let server = SigningServer(clock: clock)
+        server.trouble.withLock { $0 = HTTPResponse(status: 401) }
+        let (access, transport) = make(server)
+
+        for _ in 0..<20 { _ = try? await part(access, 1) }
+
+        #expect(transport.requests.count == 1)
+    }
+
+    @Test func aServerThatIsBusyIsAskedAgainWhenItSaid() async throws {
+        let server = SigningServer(clock: clock)
+        server.trouble.withLock { $0 = HTTPResponse(status: 429, headers: ["Retry-After": "7"]) }
+        let (access, transport) = make(server)
+
+        let failure = await #expect(throws: AccessFailure.self) { try await self.part(access, 1) }
+        guard case .unavailable(let until?, _)? = failure else { Issue.record("\(String(describing: failure))"); return }
+        #expect(until - clock.now == .seconds(7))
+        server.trouble.withLock { $0 = nil }
+        clock.advance(.seconds(7))
+        _ = try await part(access, 1)
+
+        #expect(transport.requests.count == 2)
+    }
+
+    @Test func whatTheServerDoesNotSignIsRefusedHere() async {
+        let (access, transport) = make(SigningServer(clock: clock))
+
+        await #expect(throws: AccessFailure.self) {
+            try await access.authorize(.listObjects(ListOptions()), key: ObjectKey(""), target: self.target, minimumLife: .seconds(1))
+        }
+        #expect(transport.requests.isEmpty)
+    }
+
+    @Test func theGrantedPrefixComesInFrontAndReadingIsNotAssumed() async throws {
+        let (access, _) = make(SigningServer(clock: clock))
+
+        let target = try await access.resolve(dest: "ingest:2026/", credentials: nil)
+
+        #expect(target.prefix == "uploads/2026/" && target.bucket == "media" && !target.mayRead && !target.isKey)
+    }
+
+    @Test func aTokenFileThatOthersCanReadIsRefused() async {
+        let server = SigningServer(clock: clock)
+        let (access, transport) = make(server)
+        chmodAll(folder.path + "/token")
+
+        let failure = await #expect(throws: AccessFailure.self) { try await self.part(access, 1) }
+
+        guard case .refused(let text)? = failure else { Issue.record("\(String(describing: failure))"); return }
+        #expect(text.contains("chmod 600"))
+        #expect(transport.requests.isEmpty)
+    }
+
+    @Test func neitherTokenNorSignatureIsLoggedOrShown() async throws {
+        let log = LogCatcher()
+        let server = SigningServer(clock: clock)
+        let (access, _) = make(server, log: log)
+        _ = try await part(access, 1)
+        server.trouble.withLock { $0 = HTTPResponse(status: 502) }
+        _ = try? await part(access, 100)
+
+        let view = String(decoding: try ContractJSON.encode(await access.status(uploads: [:])), as: UTF8.self)
+
+        for text in [log.text, view] { #expect(!text.contains("b3arer") && !text.contains("5ignature")) }
+        #expect(view.contains("backing-off"))
+    }
+}

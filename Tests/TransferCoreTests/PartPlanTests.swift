@@ -1,0 +1,3 @@
+import Testing
+@testable import TransferCore
+@Test func x() {}

@@ -33,6 +33,11 @@ public struct PartPlan: Sendable, Hashable, Codable {
         (self.fileSize, self.partSize) = (fileSize, partSize)
     }
 
+    private init() { (fileSize, partSize) = (0, PartPlan.defaultPartSize) }
+
+    /// Of an empty file.
+    static let empty = PartPlan()
+
     /// An empty file is one empty part.
     public var partCount: Int { fileSize == 0 ? 1 : Int((fileSize - 1) / partSize) + 1 }
 

@@ -11,7 +11,9 @@ public enum QueueState: String, Sendable, Codable, CaseIterable {
 }
 
 public enum QueueAction: String, Sendable, CaseIterable {
-    case pause, resume, retry, cancel, abort, remove, undo
+    case pause, resume, retry, cancel, abort, remove
+    /// Of a cancel.
+    case undo
 }
 
 /// What an action does to one upload.
@@ -31,7 +33,7 @@ public enum QueueDecision: Sendable, Equatable {
 }
 
 /// What the queue knows of one upload when an action comes.
-public struct QueueFacts: Sendable, Equatable {
+public struct QueueFacts: Sendable {
     public var state: QueueState
     /// A machine runs it now.
     public var isRunning: Bool
@@ -43,38 +45,184 @@ public struct QueueFacts: Sendable, Equatable {
     public init(state: QueueState, isRunning: Bool, hasUploadID: Bool, cancelled: (at: Timestamp, before: QueueState)? = nil) {
         (self.state, self.isRunning, self.hasUploadID, self.cancelled) = (state, isRunning, hasUploadID, cancelled)
     }
-
-    public static func == (a: QueueFacts, b: QueueFacts) -> Bool {
-        a.state == b.state && a.isRunning == b.isRunning && a.hasUploadID == b.hasUploadID && a.cancelled?.at == b.cancelled?.at
-            && a.cancelled?.before == b.cancelled?.before
-    }
-}
-
-/// Decisions about the queue as a whole. It holds limits and counts, never the rows: a million of them stay in the store.
-public struct QueueMachine: Sendable, Equatable {
-    /// Uploads at once.
-    public var slots: Int
-    /// The whole queue is paused by a person; single uploads keep their states.
-    public var isPaused: Bool
-    public var keepCancelled: Duration
-
-    public init(slots: Int = 5, isPaused: Bool = false, keepCancelled: Duration = .seconds(24 * 3600)) {
-        (self.slots, self.isPaused, self.keepCancelled) = (slots, isPaused, keepCancelled)
-    }
-
-    /// How many more uploads may get their turn.
-    public func freeSlots(running: Int) -> Int { 0 }
-    public func mayStart(_ state: QueueState, notBefore: Timestamp?, at now: Timestamp) -> Bool { false }
-    public func decide(_ action: QueueAction, _ facts: QueueFacts, at now: Timestamp) -> QueueDecision { .unchanged(reason: "") }
-    public func landing(of outcome: UploadOutcome) -> QueueLanding { QueueLanding(state: .done) }
 }
 
 /// Where a row is after its machine's run ended.
 public struct QueueLanding: Sendable, Equatable {
     public var state: QueueState
     public var held: HeldReason?
+    /// For `held`: when it may run again by itself; `nil`: when what it waits for is back.
     public var notBefore: Timestamp?
+
     public init(state: QueueState, held: HeldReason? = nil, notBefore: Timestamp? = nil) {
         (self.state, self.held, self.notBefore) = (state, held, notBefore)
+    }
+}
+
+/// Where an upload stands in the line: higher priority first, then the smaller position. What will happen next is what sorts first.
+public struct QueuePlace: Sendable, Hashable, Comparable {
+    /// 0 high, 1 normal, 2 low.
+    public var priority: Int
+    /// Unique in the queue; new uploads get a larger one, `front` a smaller one than all others.
+    public var position: Int64
+
+    public init(priority: Int, position: Int64) { (self.priority, self.position) = (priority, position) }
+
+    public static func < (a: QueuePlace, b: QueuePlace) -> Bool {
+        a.priority == b.priority ? a.position < b.position : a.priority < b.priority
+    }
+
+    /// - Parameter edge: the smallest position in use with that priority.
+    public static func front(_ priority: Int, edge: Int64?) -> QueuePlace { QueuePlace(priority: priority, position: (edge ?? 1) - 1) }
+    /// - Parameter edge: the largest position in use with that priority.
+    public static func back(_ priority: Int, edge: Int64?) -> QueuePlace { QueuePlace(priority: priority, position: (edge ?? -1) + 1) }
+}
+
+/// Decisions about the queue as a whole. It holds limits, never the rows: a million of them stay in the store, and each question comes
+/// with the values it is about.
+public struct QueueMachine: Sendable, Equatable {
+    public static let mostSlots = 256
+
+    /// Uploads at once, 1 to 256.
+    public var slots: Int { didSet { slots = QueueMachine.bounded(slots) } }
+    /// The whole queue is paused by a person; single uploads keep their states.
+    public var isPaused: Bool
+    /// How long stored parts of a cancelled upload stay, and the cancel can be undone.
+    public var keepCancelled: Duration
+
+    public init(slots: Int = 5, isPaused: Bool = false, keepCancelled: Duration = .seconds(24 * 3600)) {
+        (self.slots, self.isPaused, self.keepCancelled) = (QueueMachine.bounded(slots), isPaused, keepCancelled)
+    }
+
+    private static func bounded(_ slots: Int) -> Int { min(max(slots, 1), mostSlots) }
+
+    // MARK: - Turns
+
+    /// How many more uploads may get their turn. Uploads that only wait for an abort to be answered take no slot.
+    public func freeSlots(running: Int) -> Int { isPaused ? 0 : max(slots - running, 0) }
+
+    /// Whether an upload that is not running may get its turn.
+    ///
+    /// - Parameter notBefore: of a held upload, or the start time of an order (`--at`).
+    /// - Parameter isHoldOver: for a held one without a time: what it waited for (its lease, its endpoint) is back.
+    public func mayStart(_ state: QueueState, notBefore: Timestamp?, isHoldOver: Bool = false, at now: Timestamp) -> Bool {
+        guard !isPaused else { return false }
+        switch state {
+        case .queued: return notBefore.map { now >= $0 } ?? true
+        case .held: return isHoldOver || (notBefore.map { now >= $0 } ?? false)
+        // Only running rows have these; without a machine they are left over from a crash, and `afterRestart` queues them.
+        case .uploading, .verifying, .retrying: return false
+        case .scanning, .paused, .failed, .done, .cancelled, .skipped: return false
+        }
+    }
+
+    /// What a row becomes when the engine comes up again: whatever ran is queued, in its old place; everything else stays.
+    public static func afterRestart(_ state: QueueState) -> QueueState { state.isActive ? .queued : state }
+
+    /// - Parameter wholeQueue: the pause was of the queue, so the upload goes on with the queue.
+    public func landing(of outcome: UploadOutcome, wholeQueue: Bool = false) -> QueueLanding {
+        switch outcome {
+        case .done: QueueLanding(state: .done)
+        case .paused: QueueLanding(state: wholeQueue ? .queued : .paused)
+        case .cancelled, .aborted: QueueLanding(state: .cancelled)
+        case .failed: QueueLanding(state: .failed)
+        case .held(let reason, let until): QueueLanding(state: .held, held: reason, notBefore: until)
+        }
+    }
+
+    /// When the stored parts of a cancelled upload are aborted.
+    public func abortDue(cancelledAt: Timestamp) -> Timestamp { cancelledAt + keepCancelled }
+
+    // MARK: - Actions
+
+    public func decide(_ action: QueueAction, _ facts: QueueFacts, at now: Timestamp) -> QueueDecision {
+        switch action {
+        case .pause: pause(facts)
+        case .resume: resume(facts)
+        case .retry: retry(facts)
+        case .cancel: cancel(facts)
+        case .abort: abort(facts)
+        case .remove: remove(facts)
+        case .undo: undo(facts, at: now)
+        }
+    }
+
+    private func pause(_ facts: QueueFacts) -> QueueDecision {
+        if let over = QueueMachine.over(facts) { return over }
+        switch facts.state {
+        case .scanning: return .refuse(reason: "is still being scanned")
+        case .paused: return .unchanged(reason: "is paused already")
+        case .failed: return .refuse(reason: "has failed")
+        case .cancelled: return .refuse(reason: "was cancelled")
+        case .queued, .uploading, .verifying, .retrying, .held: return facts.isRunning ? .order(.paused) : .move(.paused)
+        case .done, .skipped: return .refuse(reason: "had already finished")
+        }
+    }
+
+    private func resume(_ facts: QueueFacts) -> QueueDecision {
+        if let over = QueueMachine.over(facts) { return over }
+        switch facts.state {
+        case .paused where facts.isRunning: return .refuse(reason: "is still stopping")
+        case .paused: return .move(.queued)
+        case .held: return facts.isRunning ? .unchanged(reason: "runs already") : .move(.queued)
+        case .scanning, .queued: return .unchanged(reason: "is in the queue already")
+        case .uploading, .verifying, .retrying: return .unchanged(reason: "runs already")
+        case .failed: return .refuse(reason: "has failed; retry it")
+        case .cancelled: return .refuse(reason: "was cancelled; undo that or retry it")
+        case .done, .skipped: return .refuse(reason: "had already finished")
+        }
+    }
+
+    private func retry(_ facts: QueueFacts) -> QueueDecision {
+        if let over = QueueMachine.over(facts) { return over }
+        switch facts.state {
+        case .failed, .cancelled, .held:
+            // A cancelled one whose parts are being aborted has to wait for that: two machines on one checkpoint would fight.
+            if facts.isRunning { return facts.state == .held ? .order(.tryNow) : .refuse(reason: "is still stopping") }
+            return .move(.queued)
+        case .retrying: return facts.isRunning ? .order(.tryNow) : .move(.queued)
+        case .scanning, .queued: return .unchanged(reason: "is in the queue already")
+        case .uploading, .verifying: return .unchanged(reason: "runs already")
+        case .paused: return .refuse(reason: "is paused; resume it")
+        case .done, .skipped: return .refuse(reason: "had already finished")
+        }
+    }
+
+    private func cancel(_ facts: QueueFacts) -> QueueDecision {
+        if let over = QueueMachine.over(facts) { return over }
+        switch facts.state {
+        case .cancelled: return .unchanged(reason: "is cancelled already")
+        case .done, .skipped: return .refuse(reason: "had already finished")
+        case .scanning, .queued, .uploading, .verifying, .retrying, .held, .paused, .failed:
+            return facts.isRunning ? .order(.cancelled) : .move(.cancelled)
+        }
+    }
+
+    private func abort(_ facts: QueueFacts) -> QueueDecision {
+        if let over = QueueMachine.over(facts) { return over }
+        if facts.isRunning { return .order(.abortRequested) }
+        if facts.hasUploadID { return .runAbort }
+        return facts.state == .cancelled ? .unchanged(reason: "has nothing stored on the server") : .move(.cancelled)
+    }
+
+    private func remove(_ facts: QueueFacts) -> QueueDecision {
+        switch facts.state {
+        case _ where facts.isRunning: .refuse(reason: "is still running; cancel it first")
+        case .done, .skipped, .failed, .cancelled: .remove(abortFirst: facts.hasUploadID)
+        case .scanning, .queued, .uploading, .verifying, .retrying, .held, .paused: .refuse(reason: "is not finished; cancel it first")
+        }
+    }
+
+    private func undo(_ facts: QueueFacts, at now: Timestamp) -> QueueDecision {
+        if let over = QueueMachine.over(facts) { return over }
+        guard facts.state == .cancelled, let cancelled = facts.cancelled else { return .refuse(reason: "was not cancelled") }
+        guard !facts.isRunning else { return .refuse(reason: "is still stopping") }
+        guard now < abortDue(cancelledAt: cancelled.at) else { return .refuse(reason: "was cancelled too long ago; retry it") }
+        // Back to what it was; what ran then stands in line again.
+        return .move([.paused, .failed].contains(cancelled.before) ? cancelled.before : .queued)
+    }
+
+    private static func over(_ facts: QueueFacts) -> QueueDecision? {
+        facts.state == .done || facts.state == .skipped ? .refuse(reason: "had already finished") : nil
     }
 }

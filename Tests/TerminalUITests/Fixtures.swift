@@ -45,10 +45,10 @@ enum Mix {
                 1, .uploading, "video/2026-11/raw/camera-03_interview-full_master_v7.mov", media, size: 12_800 * mib, done: 0.6212,
                 sending: 53 * mib, rate: 31.2, eta: 155, etaHigh: 180, parts: (318, 512), sendingParts: 4, tries: 2, priority: .high, error: slowDown),
             upload(
-                2, .uploading, "db/full-2026-11-23.tar.zst", "oss://backup-cold/db/full/", size: 218 * gib, done: 0.081, sending: 160 * mib,
+                2, .uploading, "db/full-2026-11-23.tar.zst", "oss://backup-cold/db/full/", size: 218 * gib, done: 0.0812, sending: 160 * mib,
                 rate: 88.4, eta: 2320, parts: (452, 5581), sendingParts: 4),
             upload(
-                3, .uploading, "2024年度財務報告書及び監査経理部確認用.xlsx", "oss://finance/2024/", size: 50_541_363, done: 0.934,
+                3, .uploading, "2024年度財務報告書及び監査経理部確認用.xlsx", "oss://finance/2024/", size: 50_541_363, done: 0.9345,
                 sending: 2 * mib, rate: 12, eta: 0, parts: (9, 10), sendingParts: 1),
             upload(
                 4, .uploading, "logs/edge/2026-11-23T13.json.gz", "oss://logs-prod/edge/2026/11/23/", size: 1_095_216_660, done: 0.4521,
@@ -94,7 +94,7 @@ enum Mix {
     }
 
     static var status: StatusView {
-        let wave: [Int64] = [200, 198, 200, 190, 189, 190, 200, 200, 188, 189, 170, 188, 200, 199, 200, 188, 189]
+        let wave: [Int64] = [200, 200, 200, 170, 170, 170, 200, 200, 170, 170, 145, 170, 200, 200, 200, 170, 170]
         return StatusView(
             revision: 7, now: nowText, engine: StatusView.Engine(version: "0.1.0", pid: 4711, uptime: 273_600, frontEnds: 2),
             counts: [
@@ -102,7 +102,7 @@ enum Mix {
                 "done": 88_120, "cancelled": 1, "skipped": 1,
             ],
             totals: StatusView.Totals(bytes: 5 * tib, stored: Int64(3.1216 * Double(tib)), resent: 13_743_895_347, uploads: 100_537, unknown: 1),
-            rate: Int64(158.9 * Double(mib)), rateHistory: (0..<300).map { wave[$0 % wave.count] * mib - 1 },
+            rate: Int64(158.9 * Double(mib)), rateHistory: (0..<300).map { wave[($0 + 6) % wave.count] * mib },
             limits: LimitsView(rate: 200 * mib, uploads: 5, parts: 16), slotsUsed: 5, partsSending: 11, etaLow: 12_000, etaHigh: 13_800,
             leases: [
                 LeaseView(
@@ -127,10 +127,10 @@ enum Mix {
     }
 
     /// A front end that has heard everything.
-    static func state(size: Size = Size(columns: 80, rows: 24), symbols: SymbolSet = .unicode, rows: [UploadView]? = nil) -> AppState {
+    static func state(size: Size = Size(columns: 80, rows: 24), symbols: SymbolSet = .unicode, rows: [UploadView]? = nil, total: Int? = nil) -> AppState {
         var state = AppState(options: options(symbols), size: size, now: now)
         _ = reduce(&state, .settings(settings))
-        var desk = Desk(rows: rows ?? Self.rows)
+        var desk = Desk(rows: rows ?? Self.rows, total: total)
         desk.perform(reduce(&state, .status(status)), on: &state)
         return state
     }
@@ -139,6 +139,8 @@ enum Mix {
 /// Stands in for the engine and the file system: answers what `reduce` asks.
 struct Desk {
     var rows: [UploadView]
+    /// Rows of the whole list when it is longer than `rows`.
+    var total: Int?
     /// What was asked beside windows and details.
     var others: [Effect] = []
 
@@ -148,7 +150,7 @@ struct Desk {
             switch queue.removeFirst() {
             case .fetchWindow(let offset, let count, _, _, let version):
                 let from = min(offset, rows.count)
-                let answer = WindowAnswer(version: version, offset: from, total: rows.count, rows: Array(rows[from..<min(rows.count, from + count)]))
+                let answer = WindowAnswer(version: version, offset: from, total: total ?? rows.count, rows: Array(rows[from..<min(rows.count, from + count)]))
                 queue += reduce(&state, .window(answer))
             case .fetchDetail(let id):
                 let detail = rows.first { $0.id == id }.map { Details.detail($0) }
@@ -172,10 +174,10 @@ enum Details {
     static func detail(_ upload: UploadView) -> UploadDetail {
         var map = ""
         for number in 1...max(1, upload.parts.total) {
-            if number <= upload.parts.stored - 2 {
-                map += "#"
-            } else if number == 316 {
+            if number == 316, upload.parts.sending > 0 {
                 map += "2"
+            } else if number <= upload.parts.stored - 2 {
+                map += "#"
             } else if number <= upload.parts.stored + 1 {
                 map += "#"
             } else if number <= upload.parts.stored + 1 + max(0, upload.parts.sending - 1) {

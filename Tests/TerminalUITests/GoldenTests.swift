@@ -58,8 +58,8 @@ enum Golden {
 
     @Test(arguments: sizes) func theQueueLooksAsRecorded(size: Size) {
         for symbols in [SymbolSet.unicode, .ascii] {
-            var state = Mix.state(size: size, symbols: symbols)
-            var desk = Desk(rows: Mix.rows)
+            var state = Mix.state(size: size, symbols: symbols, total: 100_537)
+            var desk = Desk(rows: Mix.rows, total: 100_537)
             for id in ["u-2", "u-3"] {
                 let row = Mix.rows.first { $0.id == id }
                 if let row { state.queue.marks.set(row, true) }
@@ -77,8 +77,8 @@ enum Golden {
     }
 
     @Test(arguments: sizes) func theDetailLooksAsRecorded(size: Size) {
-        var state = Mix.state(size: size)
-        var desk = Desk(rows: Mix.rows)
+        var state = Mix.state(size: size, total: 100_537)
+        var desk = Desk(rows: Mix.rows, total: 100_537)
         desk.press(.enter, &state, after: 0)
 
         Golden.check(render(state, size: size, theme: .mono), name("detail", size))
@@ -108,8 +108,8 @@ enum Golden {
 
     @Test func theQuestionsLookAsRecorded() {
         for size in Goldens.sizes.prefix(3) {
-            var desk = Desk(rows: Mix.rows)
-            var state = Mix.state(size: size)
+            var desk = Desk(rows: Mix.rows, total: 100_537)
+            var state = Mix.state(size: size, total: 100_537)
             Marking.mark(128, in: &state)
             var asking = state
             desk.press("x", &asking)
@@ -139,13 +139,13 @@ enum Golden {
 
     @Test func failureAndLossLookAsRecorded() {
         for size in Goldens.sizes.prefix(3) {
-            var state = Mix.state(size: size)
+            var state = Mix.state(size: size, total: 100_537)
             var failed = Mix.rows[7]
             failed.id = "u-8"
             for _ in 0..<4 { _ = reduce(&state, .upload(failed)) }
             Golden.check(render(state, size: size, theme: .mono), name("toast", size))
 
-            state = Mix.state(size: size)
+            state = Mix.state(size: size, total: 100_537)
             _ = reduce(&state, .engineLost(reason: "socket refused: connection reset by peer", attempt: 7, nextIn: 42))
             _ = reduce(&state, .tick(now: Mix.now + 38_000))
             Golden.check(render(state, size: size, theme: .mono), name("lost", size))

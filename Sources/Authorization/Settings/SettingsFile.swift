@@ -49,7 +49,7 @@ public enum SettingsFile {
 
     private static func folder(of path: String) -> String {
         let bytes = Array(path.utf8)
-        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return "" }
         return String(decoding: bytes[..<max(slash, 1)], as: UTF8.self)
     }
 }
@@ -81,7 +81,7 @@ private struct SettingsReader {
     }
 
     private func absolute(_ path: String) -> String {
-        path.utf8.first == UInt8(ascii: "/") ? path : "\(folder)/\(path)"
+        path.utf8.first == UInt8(ascii: "/") || folder.isEmpty ? path : "\(folder)/\(path)"
     }
 
     // MARK: [sts]

@@ -15,7 +15,7 @@ public actor Access: RequestAuthorizer, TargetResolver {
     private let folder: String
     private let makeTransport: @Sendable (_ caFile: String?) throws -> any Transport
 
-    private(set) var configuration: Configuration
+    private(set) var configuration: EngineConfiguration
     private var sources: [String: Source] = [:]
     private var orders: [String: OrderProvider] = [:]
     private var transports: [String: any Transport] = [:]
@@ -31,7 +31,7 @@ public actor Access: RequestAuthorizer, TargetResolver {
     ///   - folder: of the credential cache; made 0700 by the caller.
     ///   - makeTransport: for everything small: authorization servers, listings. Asked once for each CA file.
     public init(
-        configuration: Configuration, environment: [String: String], folder: String, clock: ServerClock, log: Logger,
+        configuration: EngineConfiguration, environment: [String: String], folder: String, clock: ServerClock, log: Logger,
         makeTransport: @escaping @Sendable (_ caFile: String?) throws -> any Transport
     ) {
         self.configuration = configuration
@@ -43,7 +43,7 @@ public actor Access: RequestAuthorizer, TargetResolver {
     }
 
     /// Exchanges the configuration. Leases of remotes that stayed as they were live on.
-    public func adopt(_ new: Configuration) {
+    public func adopt(_ new: EngineConfiguration) {
         for remote in configuration.remotes where new.remote(named: remote.name) != remote { sources[remote.name] = nil }
         configuration = new
     }
@@ -210,24 +210,25 @@ public actor Access: RequestAuthorizer, TargetResolver {
     }
 
     /// The leases in use, in the order of their scopes.
+    /// - Parameter uploads: how many use each, by scope.
     public func leases(uploads: [String: Int] = [:]) async -> [LeaseView] {
         var views: [LeaseView] = []
         for (scope, source) in sources.sorted(by: { $0.key < $1.key }) {
+            let count = uploads[scope] ?? uploads[OrderScope.shown(scope)] ?? 0
             switch source {
-            case .leases(let keeper, _): views.append(await keeper.view(uploads: uploads[scope] ?? 0))
-            case .signedURLs(let keeper): views.append(await keeper.view(uploads: uploads[scope] ?? 0))
+            case .leases(let keeper, _): views.append(await keeper.view(uploads: count))
+            case .signedURLs(let keeper): views.append(await keeper.view(uploads: count))
             }
         }
         return views
     }
 
-    /// The queue's status with leases, clock and default remote put in.
+    /// The queue's status with what only the access half knows, where the queue did not put it in.
     func complete(_ status: StatusView) async -> StatusView {
         var full = status
-        let counted = Dictionary(status.leases.map { ($0.scope, $0.uploads) }, uniquingKeysWith: max)
-        full.leases = await leases(uploads: counted)
-        full.clockOffset = clock.offsetSeconds
-        full.defaultRemote = configuration.defaultRemote
+        if full.leases.isEmpty { full.leases = await leases() }
+        full.clockOffset = full.clockOffset ?? clock.offsetSeconds
+        full.defaultRemote = full.defaultRemote ?? configuration.defaultRemote
         return full
     }
 

@@ -28,7 +28,7 @@ public struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConv
 /// A file as it was read: the values to use, and everything there is to say about it.
 public struct ConfigurationReading: Sendable, Equatable {
     /// Defaults stand where a key was wrong. Use it only when `isUsable`.
-    public var configuration: Configuration
+    public var configuration: EngineConfiguration
     /// In the order of the file.
     public var problems: [ConfigurationProblem]
 

@@ -1,4 +1,3 @@
-import Glibc
 import OSSProtocol
 import Platform
 import TOML
@@ -16,9 +15,9 @@ public enum ConfigurationReader {
         do throws(FileError) {
             bytes = try SecureFile.read(path, limit: sizeLimit, mustBePrivate: false)
         } catch {
-            if error.errno == ENOENT, !mustExist { return ConfigurationReading(configuration: Configuration(file: path), problems: []) }
+            if error.isAbsent, !mustExist { return ConfigurationReading(configuration: EngineConfiguration(file: path), problems: []) }
             let problem = ConfigurationProblem(file: path, line: 1, column: 1, message: "the file cannot be used: \(error.message)")
-            return ConfigurationReading(configuration: Configuration(file: path), problems: [problem])
+            return ConfigurationReading(configuration: EngineConfiguration(file: path), problems: [problem])
         }
         return read(bytes, file: path)
     }
@@ -27,7 +26,7 @@ public enum ConfigurationReader {
     public static func read(_ bytes: [UInt8], file: String) -> ConfigurationReading {
         let problems = TOMLProblems()
         var notes: [ConfigurationProblem] = []
-        var configuration = Configuration(file: file)
+        var configuration = EngineConfiguration(file: file)
         do throws(TOMLError) {
             let root = TOMLReader(try TOMLDocument(parsing: bytes), problems)
             readRoot(root, &configuration, &notes)
@@ -39,7 +38,7 @@ public enum ConfigurationReader {
         return ConfigurationReading(configuration: configuration, problems: all)
     }
 
-    private static func readRoot(_ root: TOMLReader, _ configuration: inout Configuration, _ notes: inout [ConfigurationProblem]) {
+    private static func readRoot(_ root: TOMLReader, _ configuration: inout EngineConfiguration, _ notes: inout [ConfigurationProblem]) {
         configuration.defaultRemote = root.string("default-remote", allowEmpty: false)
         if let theme = root.parsed("theme", by: themeName) { configuration.theme = theme }
         if let engine = root.subtable("engine") {
@@ -71,6 +70,14 @@ public enum ConfigurationReader {
             } catch {
                 reader.problems.report(at: position, "\"rate-schedule\" \(error.accepted)")
             }
+        }
+        for (key, count) in [("uploads", settings.uploads), ("parts", settings.parts)] where count == .auto {
+            // Said only where it was written: the default needs no remark.
+            guard let position = reader.table.entry(key)?.value.position else { continue }
+            notes.append(
+                ConfigurationProblem(
+                    .note, file: file, line: position.line, column: position.column,
+                    message: "\"\(key)\" = \"auto\" stands for \(key == "uploads" ? EngineSettings.usualUploads : EngineSettings.usualParts) in this version, which does not tune it yet"))
         }
         if let position = reader.table.entry("rate-schedule")?.position, !settings.rateSchedule.isEmpty {
             notes.append(
@@ -108,8 +115,12 @@ public enum ConfigurationReader {
     private struct Rate { var bytes: Int64? }
 
     private static func rate(_ text: String) throws(SettingError) -> Rate {
-        guard let rate = ByteRate(text) else { throw SettingError("takes a rate a second such as \"50MiB\", \"400Mbit\", \"none\" or \"0\" (pauses)") }
-        return Rate(bytes: rate.bytesPerSecond)
+        do throws(ByteTextError) {
+            return Rate(bytes: try ByteRate(parsing: text).bytesPerSecond)
+        } catch {
+            let usual = "takes a rate a second such as \"50MiB\", \"400Mbit\", \"none\" or \"0\" (pauses)"
+            if case .ambiguous = error { throw SettingError("\(error)") } else { throw SettingError(usual) }
+        }
     }
 
     private static func duration(_ text: String) throws(SettingError) -> Duration {

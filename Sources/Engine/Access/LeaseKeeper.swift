@@ -120,7 +120,7 @@ actor LeaseKeeper {
         let renewal = name == "held" ? machine.refreshAt : nil
         let isUsable = ["held", "refreshing"].contains(name) || until != nil
         return LeaseView(
-            scope: LeaseKeeper.shown(scope), kind: provider.kind, state: name, identity: isUsable ? newest?.identity : nil,
+            scope: OrderScope.shown(scope), kind: provider.kind, state: name, identity: isUsable ? newest?.identity : nil,
             expires: until.map { (clock.serverNow() + ($0 - now)).iso8601 }, left: until.map { LeaseKeeper.seconds($0 - now) },
             renewsIn: renewal.map { max(0, LeaseKeeper.seconds($0 - now)) }, lastError: error, fetches: fetches, uploads: uploads)
     }
@@ -222,7 +222,4 @@ actor LeaseKeeper {
     }
 
     private static func seconds(_ duration: Duration) -> Double { Double(duration.inMilliseconds) / 1000 }
-
-    /// People know the bucket; the hash behind it tells scopes apart and nothing else.
-    private static func shown(_ scope: String) -> String { String(decoding: scope.utf8.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self) }
 }

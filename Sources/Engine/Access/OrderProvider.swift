@@ -79,5 +79,8 @@ enum OrderScope {
         return "oss://\(bucket)#" + Hex.encode(Array(Digests.sha256(Array(text.utf8)).prefix(4)))
     }
 
+    /// People know the bucket; the hash behind it tells scopes apart and nothing else.
+    static func shown(_ scope: String) -> String { String(decoding: scope.utf8.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self) }
+
     static func isOne(_ scope: String) -> Bool { scope.utf8.starts(with: "oss://".utf8) }
 }

@@ -106,7 +106,7 @@ struct ConfigurationText {
         }
     }
 
-    init(_ configuration: Configuration) {
+    init(_ configuration: EngineConfiguration) {
         var top: [(String, Value)] = []
         if let remote = configuration.defaultRemote { top.append(("default-remote", .text(remote))) }
         top.append(("theme", .text(configuration.theme)))

@@ -48,7 +48,10 @@ final class UploadRun {
     /// Its source was looked at and the first event given.
     var isStarted = false
     var staleGeneration: UInt64?
-    /// A person's order that came while it was not started.
+    /// What the ledger has of it.
+    var uploadIDOnDisk: String?
+    /// It is to be held as soon as the answers that matter are there.
+    var pendingHold: Gate?
     var lookTries = 0
     var lookAgain: Timestamp?
     /// Answers of parts, for the detail screen; at most one a part that failed.
@@ -59,15 +62,14 @@ final class UploadRun {
     let earlierTries: Int
     /// Stored bytes as the row on disk has them.
     var storedOnDisk: Int64
-    /// The edit that made it stop: how undo brings it back.
-    var edit: Int64?
-    /// What the machine ended with is not shown as it is: an abort that could not be finished goes on in the background.
+    /// A person ordered its abort: whatever the run ends with, the row is cancelled, and what is left on the server goes in the background.
     var isAborting = false
 
     init(row: UploadRow, job: JobFacts, machine: UploadMachine) {
         (self.row, self.job, self.machine) = (row, job, machine)
         earlierTries = row.tries
         storedOnDisk = row.stored
+        uploadIDOnDisk = row.uploadID
     }
 
     var id: Int64 { row.id }

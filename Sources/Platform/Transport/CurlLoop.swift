@@ -4,111 +4,202 @@ import OSSProtocol
 
 /// One libcurl multi handle on one thread. Commands come through a locked list and `curl_multi_wakeup`.
 final class CurlLoop: @unchecked Sendable {
-    // Safe to share: everything below `Thread's own` is touched by the loop's thread only; the rest is locked.
+    // Safe to share: `shared` is locked, `multi` is used from other threads for `curl_multi_wakeup` only, everything below
+    // "The thread's own" is touched by the loop's thread only.
     private enum Command {
         case add(Exchange)
         case cancel(UInt64)
-        case wake
+        /// The pool has read what that exchange waits for.
+        case resume(UInt64)
+        case rateChanged
         case close
     }
     private struct Shared {
         var commands: [Command] = []
-        var weight: Int64 = 0
+        var isStarted = false
         var isClosed = false
     }
 
+    let settings: CurlTransport.Configuration
+    let limit: RateLimit
+    let pool: ReaderPool
+    let times: ReadTimes
+    private let number: Int
     private let shared = Lock(Shared())
     private let multi: UnsafeMutableRawPointer
-    private let settings: CurlTransport.Configuration
-    private let limit: RateLimit
 
-    // Thread's own.
+    // The thread's own.
     private var active: [UInt64: Exchange] = [:]
     private var byHandle: [UnsafeMutableRawPointer: Exchange] = [:]
-    private var idle: [UnsafeMutableRawPointer] = []
-    private var lastSweep: UInt64 = 0
+    private var idle: [EasyHandle.Use: [EasyHandle]] = [:]
+    /// Held by the rate limit, the longest waiting first; only the first may go on.
+    private var queue: [UInt64] = []
+    private var turn: UInt64?
+    /// To be let go on once `curl_multi_perform` has returned.
+    private var released: [Exchange] = []
+    private var nextCheck: UInt64 = .max
+    private var idleSince: UInt64?
 
-    private static let sweepInterval: UInt64 = 100_000_000
-    /// How often paused bodies ask the rate limit again.
-    private static let pausedWait: Int32 = 10
-    private static let longestWait: Int32 = 1000
+    /// Buffers of handles that nobody needs are given back after that time.
+    private static let keepIdle: UInt64 = 10_000_000_000
+    private static let longestWait: UInt64 = 60_000_000_000
+    /// A larger file body is sent by the read callback; libcurl sends one below 64 KiB together with the headers.
+    private static let smallBody: Int64 = 60 << 10
 
-    init(settings: CurlTransport.Configuration, limit: RateLimit, number: Int) throws(TransportError) {
-        guard let multi = curl_multi_init() else { throw TransportError(kind: .closed, message: "libcurl cannot be started") }
+    init(settings: CurlTransport.Configuration, limit: RateLimit, pool: ReaderPool, times: ReadTimes, number: Int) throws(TransportError) {
+        guard let multi = curl_multi_init() else { throw TransportError(kind: .closed, message: "libcurl cannot be started (out of memory)") }
         self.multi = multi
         self.settings = settings
         self.limit = limit
-        // Below the parallelism every request would make a new connection, over TLS at ten times the cost.
-        _ = dcurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.maxConnections)
-        startThread(name: "davit-curl-\(number)") { [self] in run() }
+        self.pool = pool
+        self.times = times
+        self.number = number
+        // Below the parallelism every request would make a new connection, over TLS at eight times the CPU.
+        _ = dcurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, max(1, settings.maxConnections))
     }
 
-    var weight: Int64 { shared.withLock { $0.weight } }
+    deinit { curl_multi_cleanup(multi) }
+
+    // MARK: - From any thread
 
     func add(_ exchange: Exchange) {
-        let accepted = shared.withLock { state in
-            guard !state.isClosed else { return false }
-            state.weight += exchange.weight
-            state.commands.append(.add(exchange))
-            return true
+        if !post(.add(exchange)) { exchange.fail(.closed, "the transport is closed") }
+    }
+
+    func cancel(_ exchange: Exchange) {
+        exchange.isCancelled.withLock { $0 = true }
+        post(.cancel(exchange.id))
+    }
+
+    func resume(_ id: UInt64) { post(.resume(id)) }
+    func rateChanged() { post(.rateChanged) }
+    func close() { post(.close) }
+
+    @discardableResult private func post(_ command: Command) -> Bool {
+        let (isAccepted, mustStart, mustWake) = shared.withLock { state in
+            guard !state.isClosed else { return (false, false, false) }
+            var mustStart = false
+            switch command {
+            case .add:
+                mustStart = !state.isStarted
+                state.isStarted = true
+            case .close: state.isClosed = true
+            default: break
+            }
+            // A loop without a thread has nothing that could be cancelled, resumed or closed.
+            guard state.isStarted else { return (true, false, false) }
+            state.commands.append(command)
+            return (true, mustStart, state.commands.count == 1 && !mustStart)
         }
-        guard accepted else { return exchange.fail(.closed, "the transport is closed") }
-        curl_multi_wakeup(multi)
+        if mustStart { startThread(name: "davit-curl-\(number)") { [self] in run() } }
+        // Once is enough: the wake-up stays until the loop polls, and it takes the whole list.
+        if mustWake { curl_multi_wakeup(multi) }
+        return isAccepted
     }
 
-    func cancel(_ id: UInt64) { post(.cancel(id)) }
-    func wake() { post(.wake) }
-
-    func close() {
-        post(.close)
-    }
-
-    private func post(_ command: Command) {
-        shared.withLock { $0.commands.append(command) }
-        curl_multi_wakeup(multi)
-    }
+    // MARK: - The thread
 
     private func run() {
-        var isOpen = true
-        while isOpen {
-            let commands = shared.withLock { state in
-                defer { state.commands.removeAll(keepingCapacity: true) }
-                return state.commands
-            }
-            for command in commands {
-                switch command {
-                case .add(let exchange): begin(exchange)
-                case .cancel(let id): if let exchange = active[id] { end(exchange) { $0.fail(.cancelled, "cancelled") } }
-                case .wake: unpause()
-                case .close: isOpen = false
-                }
-            }
-            unpause()
+        while obey() {
+            letGoOn(SystemClock.monotonicNanoseconds())
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
             collect()
-            sweep()
-            guard isOpen else { break }
-            let hasPaused = active.values.contains { $0.isPaused }
-            let wait = hasPaused ? Self.pausedWait : active.isEmpty ? Self.longestWait : 100
-            if shared.withLock({ $0.commands.isEmpty }) { curl_multi_poll(multi, nil, 0, wait, nil) }
-        }
-        let left = shared.withLock { state -> [Exchange] in
-            state.isClosed = true
-            return state.commands.compactMap { if case .add(let exchange) = $0 { exchange } else { nil } }
+            for exchange in released where exchange.hold != nil { unpause(exchange) }
+            let mustHurry = !released.isEmpty
+            released.removeAll(keepingCapacity: true)
+            let now = SystemClock.monotonicNanoseconds()
+            check(now)
+            let wait = mustHurry ? 0 : self.wait(now)
+            curl_multi_poll(multi, nil, 0, Int32(min((wait + 999_999) / 1_000_000, 60_000)), nil)
         }
         for exchange in active.values { end(exchange) { $0.fail(.closed, "the transport was closed") } }
-        for exchange in left { exchange.fail(.closed, "the transport was closed") }
-        for easy in idle { curl_easy_cleanup(easy) }
-        // The multi handle itself stays: a late `cancel` may still wake it.
+        let late = shared.withLock { state in
+            defer { state.commands = [] }
+            return state.commands
+        }
+        for case .add(let exchange) in late { exchange.fail(.closed, "the transport is closed") }
+        idle = [:]
     }
 
-    private func unpause() {
-        for exchange in active.values where exchange.isPaused {
-            exchange.isPaused = false
-            exchange.lastMovement = SystemClock.monotonicNanoseconds()
-            curl_easy_pause(exchange.easy, 0)
+    /// - Returns: false to end.
+    private func obey() -> Bool {
+        let commands = shared.withLock { state in
+            defer { state.commands = [] }
+            return state.commands
         }
+        var goesOn = true
+        for command in commands {
+            switch command {
+            case .add(let exchange) where goesOn: begin(exchange)
+            case .add(let exchange): exchange.fail(.closed, "the transport is closed")
+            case .cancel(let id): if let exchange = active[id] { end(exchange) { $0.fail(.cancelled, "cancelled") } }
+            case .resume(let id): if let exchange = active[id], exchange.hold == .reading { unpause(exchange) }
+            case .rateChanged: if limit.isStopped { holdAll() }
+            case .close: goesOn = false
+            }
+        }
+        return goesOn
+    }
+
+    private func wait(_ now: UInt64) -> UInt64 {
+        var wait = CurlLoop.longestWait
+        if let first = queue.first, let exchange = active[first] { wait = min(wait, limit.wait(for: piece(exchange), now: now)) }
+        if nextCheck != .max { wait = min(wait, nextCheck - min(now, nextCheck)) }
+        guard active.isEmpty, idle.contains(where: { !$1.isEmpty }) else {
+            idleSince = nil
+            return wait
+        }
+        let since = idleSince ?? now
+        idleSince = since
+        if now - since >= CurlLoop.keepIdle { idle = [:] }
+        return min(wait, CurlLoop.keepIdle)
+    }
+
+    private func check(_ now: UInt64) {
+        guard now >= nextCheck else { return }
+        nextCheck = .max
+        for exchange in active.values {
+            if let reason = exchange.check(now: now) {
+                end(exchange) { $0.fail(.curl(Int32(CURLE_OPERATION_TIMEDOUT.rawValue)), reason) }
+            } else {
+                nextCheck = min(nextCheck, exchange.nextCheck(now: now))
+            }
+        }
+    }
+
+    // MARK: - One exchange
+
+    private func begin(_ exchange: Exchange) {
+        guard !exchange.isCancelled.withLock({ $0 }) else { return exchange.fail(.cancelled, "cancelled") }
+        exchange.loop = self
+        var content = exchange.request.body
+        var use = EasyHandle.Use.small
+        if let body = exchange.body {
+            if body.length > CurlLoop.smallBody || (body.length > 0 && (limit.isSet || times.isSlow)) {
+                use = .fileBody
+            } else if let bytes = exchange.readWhole(body) {
+                content = bytes
+            } else if let failure = exchange.failure {
+                return exchange.fail(failure.kind, failure.message)
+            }
+        } else {
+            exchange.crc.update(content)
+        }
+        guard let handle = idle[use]?.popLast() ?? EasyHandle(use) else {
+            return exchange.fail(.curl(Int32(CURLE_OUT_OF_MEMORY.rawValue)), "out of memory")
+        }
+        exchange.handle = handle
+        active[exchange.id] = exchange
+        byHandle[handle.easy] = exchange
+        if let (code, message) = handle.prepare(exchange, settings, content: content) {
+            return end(exchange) { $0.fail(.curl(Int32(code.rawValue)), message) }
+        }
+        let code = curl_multi_add_handle(multi, handle.easy)
+        guard code == CURLM_OK else {
+            return end(exchange) { $0.fail(.curl(Int32(CURLE_FAILED_INIT.rawValue)), String(cString: curl_multi_strerror(code))) }
+        }
+        nextCheck = min(nextCheck, exchange.nextCheck(now: SystemClock.monotonicNanoseconds()))
     }
 
     private func collect() {
@@ -117,151 +208,82 @@ final class CurlLoop: @unchecked Sendable {
             guard message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle else { continue }
             let result = message.pointee.data.result
             guard let exchange = byHandle[easy] else { continue }
-            let status = Int(dcurl_info_long(easy, CURLINFO_RESPONSE_CODE, 0))
-            end(exchange) { settle($0, result, status) }
+            end(exchange) { settle($0, result) }
         }
     }
 
-    private func settle(_ exchange: Exchange, _ result: CURLcode, _ status: Int) {
-        if let number = exchange.sourceFailure {
-            let why = number == 0 ? "the file is shorter than it was" : String(cString: strerror(number))
-            return exchange.fail(.source(errno: number), why)
-        }
-        if exchange.isTooLarge { return exchange.fail(.answerTooLarge, "the answer is larger than \(exchange.options.maxAnswerBytes) bytes") }
+    private func settle(_ exchange: Exchange, _ result: CURLcode) {
+        if let failure = exchange.failure { return exchange.fail(failure.kind, failure.message) }
         // The server judged before it had read the whole body, then closed: its answer counts, the broken pipe does not.
-        let isEarlyAnswer = status >= 300 && exchange.headersComplete && (result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR)
-        if result == CURLE_OK || isEarlyAnswer { return exchange.succeed(status: status) }
-        exchange.fail(.curl(Int32(result.rawValue)), String(cString: curl_easy_strerror(result)))
+        let isEarlyAnswer = result == CURLE_SEND_ERROR && exchange.headersComplete && exchange.status >= 300
+        if result == CURLE_OK || isEarlyAnswer { return exchange.succeed() }
+        exchange.fail(.curl(Int32(result.rawValue)), exchange.handle?.explanation(of: result) ?? "")
     }
 
     private func end(_ exchange: Exchange, _ report: (Exchange) -> Void) {
         active[exchange.id] = nil
-        shared.withLock { $0.weight -= exchange.weight }
-        if let easy = exchange.easy {
-            byHandle[easy] = nil
-            curl_multi_remove_handle(multi, easy)
-            curl_easy_reset(easy)
-            idle.append(easy)
+        if exchange.hold == .rate { queue.removeAll { $0 == exchange.id } }
+        if turn == exchange.id { turn = nil }
+        if let handle = exchange.handle {
+            byHandle[handle.easy] = nil
+            curl_multi_remove_handle(multi, handle.easy)
+            report(exchange)
+            idle[handle.use, default: []].append(handle)
+        } else {
+            report(exchange)
         }
         curl_slist_free_all(exchange.headerList)
-        exchange.easy = nil
+        exchange.handle = nil
         exchange.headerList = nil
-        report(exchange)
+        exchange.readAhead = nil
+        exchange.hold = nil
     }
 
-    /// Progress reports, and what has moved for too short a time.
-    private func sweep() {
-        let now = SystemClock.monotonicNanoseconds()
-        guard now &- lastSweep >= Self.sweepInterval else { return }
-        lastSweep = now
-        for exchange in active.values {
-            guard let easy = exchange.easy else { continue }
-            let up = dcurl_info_offset(easy, CURLINFO_SIZE_UPLOAD_T, 0)
-            let down = dcurl_info_offset(easy, CURLINFO_SIZE_DOWNLOAD_T, 0)
-            if let progress = exchange.progress, exchange.body != nil, Int64(up) > exchange.lastReported {
-                exchange.lastReported = Int64(up)
-                progress(Int64(up))
-            }
-            if Int64(up + down) != exchange.lastTotal || exchange.isPaused {
-                exchange.lastTotal = Int64(up + down)
-                exchange.lastMovement = now
-            } else if now &- exchange.lastMovement > UInt64(max(0, exchange.options.stallTimeout.inMilliseconds)) * 1_000_000 {
-                let seconds = exchange.options.stallTimeout.components.seconds
-                end(exchange) { $0.fail(.curl(Int32(CURLE_OPERATION_TIMEDOUT.rawValue)), "no byte moved for \(seconds) s") }
-                continue
-            }
-            if let total = exchange.options.total, now &- exchange.begun > UInt64(max(0, total.inMilliseconds)) * 1_000_000 {
-                end(exchange) { $0.fail(.curl(Int32(CURLE_OPERATION_TIMEDOUT.rawValue)), "no answer within \(total.components.seconds) s") }
-            }
+    // MARK: - Holding back
+
+    /// What the rate limit gives; nothing while others wait longer.
+    func grant(_ wanted: Int, to exchange: Exchange) -> RateLimit.Grant {
+        guard queue.isEmpty || turn == exchange.id else { return .wait(0) }
+        turn = nil
+        return limit.take(wanted, now: SystemClock.monotonicNanoseconds())
+    }
+
+    func hold(_ exchange: Exchange, _ hold: Exchange.Hold) {
+        exchange.setHold(hold, now: SystemClock.monotonicNanoseconds())
+        switch hold {
+        case .rate: queue.append(exchange.id)
+        case .answer: released.append(exchange)
+        case .reading: break
         }
     }
 
-    private func begin(_ exchange: Exchange) {
-        active[exchange.id] = exchange
-        guard let easy = idle.popLast() ?? curl_easy_init() else {
-            return end(exchange) { $0.fail(.curl(Int32(CURLE_OUT_OF_MEMORY.rawValue)), "out of memory") }
-        }
-        exchange.easy = easy
-        byHandle[easy] = exchange
-        guard prepare(exchange, easy) else {
-            return end(exchange) { $0.fail(.curl(Int32(CURLE_URL_MALFORMAT.rawValue)), "the request holds a line end or cannot be sent") }
-        }
-        let code = curl_multi_add_handle(multi, easy)
-        if code != CURLM_OK { end(exchange) { $0.fail(.curl(Int32(CURLE_FAILED_INIT.rawValue)), String(cString: curl_multi_strerror(code))) } }
+    /// Inside a callback nothing can be let go on.
+    func releaseSoon(_ exchange: Exchange) { released.append(exchange) }
+
+    private func letGoOn(_ now: UInt64) {
+        guard let first = queue.first else { return }
+        guard let exchange = active[first] else { return queue.removeAll { $0 == first } }
+        guard limit.wait(for: piece(exchange), now: now) == 0 else { return }
+        turn = first
+        unpause(exchange)
     }
 
-    /// Everything curl must know, and nothing it would add by itself: a signer never sends what it did not sign.
-    private func prepare(_ exchange: Exchange, _ easy: UnsafeMutableRawPointer) -> Bool {
-        let request = exchange.request
-        guard !request.url.utf8.contains(where: { $0 <= 32 }) else { return false }
-        guard dcurl_set_text(easy, CURLOPT_URL, request.url) == CURLE_OK else { return false }
-        _ = dcurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
-        _ = dcurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
-        _ = dcurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
-        _ = dcurl_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-        _ = dcurl_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
-        _ = dcurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(exchange.options.connectTimeout.inMilliseconds))
-        _ = dcurl_set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https")
-        if let file = settings.caFile { _ = dcurl_set_text(easy, CURLOPT_CAINFO, file) }
-        if let socket = settings.unixSocket {
-            _ = dcurl_set_text(easy, CURLOPT_UNIX_SOCKET_PATH, socket)
-            _ = dcurl_set_text(easy, CURLOPT_NOPROXY, "*")
-        }
-        if let agent = settings.userAgent { _ = dcurl_set_text(easy, CURLOPT_USERAGENT, agent) }
-
-        var list: UnsafeMutablePointer<curl_slist>?
-        for line in ["Expect:", "Accept:", "Transfer-Encoding:"] { list = curl_slist_append(list, line) }
-        for field in request.headers.fields where field.name.lowercased() != "content-length" && field.name.lowercased() != "host" {
-            let text = field.name + field.value
-            guard !text.utf8.contains(where: { $0 == 10 || $0 == 13 || $0 == 0 }) else {
-                curl_slist_free_all(list)
-                return false
-            }
-            list = curl_slist_append(list, field.value.isEmpty ? field.name + ";" : "\(field.name): \(field.value)")
-        }
-        exchange.headerList = list
-        _ = dcurl_set_list(easy, CURLOPT_HTTPHEADER, list)
-
-        switch request.method {
-        case "HEAD": _ = dcurl_set_long(easy, CURLOPT_NOBODY, 1)
-        case "GET": _ = dcurl_set_long(easy, CURLOPT_HTTPGET, 1)
-        case "PUT", "POST":
-            // POST goes the way of PUT, so that curl adds no content type.
-            _ = dcurl_set_long(easy, CURLOPT_UPLOAD, 1)
-            _ = dcurl_set_offset(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(exchange.bodyLength))
-            if request.method == "POST" { _ = dcurl_set_text(easy, CURLOPT_CUSTOMREQUEST, "POST") }
-            if exchange.body != nil { _ = dcurl_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, settings.uploadBuffer) }
-        default: _ = dcurl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method)
-        }
-        setCallbacks(exchange, easy)
-        return true
+    private func piece(_ exchange: Exchange) -> Int {
+        max(1, Int(min(exchange.bodyLength - exchange.position, Int64(settings.uploadBuffer))))
     }
 
-    private func setCallbacks(_ exchange: Exchange, _ easy: UnsafeMutableRawPointer) {
-        let pointer = Unmanaged.passUnretained(exchange).toOpaque()
-        exchange.limit = limit
-        _ = dcurl_set_reader(
-            easy,
-            { buffer, size, count, context in
-                guard let buffer, let context else { return 0 }
-                let exchange = Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
-                return exchange.read(into: UnsafeMutableRawPointer(buffer), size * count)
-            }, pointer)
-        _ = dcurl_set_header_writer(
-            easy,
-            { bytes, size, count, context in
-                guard let bytes, let context else { return 0 }
-                let exchange = Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
-                return exchange.takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
-            }, pointer)
-        _ = dcurl_set_writer(
-            easy,
-            { bytes, size, count, context in
-                guard let bytes, let context else { return 0 }
-                let exchange = Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
-                let status = exchange.easy.map { Int(dcurl_info_long($0, CURLINFO_RESPONSE_CODE, 0)) } ?? 0
-                let chunk = UnsafeRawBufferPointer(start: bytes, count: size * count)
-                return exchange.takeContent(chunk, status: status) ? size * count : 0
-            }, pointer)
+    private func unpause(_ exchange: Exchange) {
+        if exchange.hold == .rate { queue.removeAll { $0 == exchange.id } }
+        exchange.setHold(nil, now: SystemClock.monotonicNanoseconds())
+        if let easy = exchange.handle?.easy { curl_easy_pause(easy, CURLPAUSE_CONT) }
+    }
+
+    /// The rate became 0: what lies in libcurl's buffers stops too.
+    private func holdAll() {
+        for exchange in active.values where exchange.hold == nil && exchange.handle?.use == .fileBody && !exchange.headersComplete {
+            guard let easy = exchange.handle?.easy, dcurl_info_offset(easy, CURLINFO_SIZE_UPLOAD_T, 0) < exchange.bodyLength else { continue }
+            curl_easy_pause(easy, CURLPAUSE_SEND)
+            hold(exchange, .rate)
+        }
     }
 }

@@ -6,46 +6,76 @@ import OSSProtocol
 /// environment variables say.
 public final class CurlTransport: Transport {
     public struct Configuration: Sendable {
-        /// Threads with a multi handle each. One moves 10 Gbit/s; more help past that.
+        /// Threads with a multi handle each, by default one a core up to four. One moves 10 Gbit/s.
         public var loops = min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         /// Connections kept open a loop; at least the parallelism.
         public var maxConnections = 256
-        /// Trusted beside nothing else: a PEM file for private endpoints.
+        /// A PEM file of authorities that are trusted beside the system's. `nil`: `CURL_CA_BUNDLE` or `SSL_CERT_FILE`, where set.
         public var caFile: String?
         /// Every request goes to this socket, whatever its host.
         public var unixSocket: String?
         /// Bytes; 256–512 KiB is the knee of the measured curve. Only file bodies use it.
         public var uploadBuffer = 512 << 10
+        /// `nil` sends none.
         public var userAgent: String?
         public init() {}
     }
 
     private let loops: [CurlLoop]
     private let limit = RateLimit()
+    private let pool = ReaderPool()
     private let nextID = Lock<UInt64>(1)
+    /// Bytes each loop has still been given to send.
+    private let loads: Lock<[Int64]>
 
     private static let initialized: Void = {
         curl_global_init(Int(CURL_GLOBAL_ALL))
-        signal(SIGPIPE, SIG_IGN)
+        Signals.ignorePipe()
     }()
+    private static let mostLoops = 16
+    /// A request without a body is work too.
+    private static let requestWeight: Int64 = 4096
 
-    public init(_ configuration: Configuration = Configuration()) throws(TransportError) {
+    public convenience init(_ configuration: Configuration = Configuration()) throws(TransportError) {
+        try self.init(configuration, slowRead: .milliseconds(1))
+    }
+
+    /// - Parameter slowRead: when reads take longer on average, threads of their own read ahead; zero is always.
+    init(_ configuration: Configuration, slowRead: Duration) throws(TransportError) {
         _ = CurlTransport.initialized
+        var settings = configuration
+        settings.caFile = settings.caFile.flatMap { $0.isEmpty ? nil : $0 } ?? CurlTransport.environmentFile()
+        settings.uploadBuffer = min(max(settings.uploadBuffer, 16 << 10), 2 << 20)
+        let times = ReadTimes(slow: slowRead)
         var loops: [CurlLoop] = []
-        for number in 0..<max(1, min(4, configuration.loops)) {
-            loops.append(try CurlLoop(settings: configuration, limit: limit, number: number))
+        for number in 0..<max(1, min(CurlTransport.mostLoops, settings.loops)) {
+            loops.append(try CurlLoop(settings: settings, limit: limit, pool: pool, times: times, number: number))
         }
         self.loops = loops
+        loads = Lock([Int64](repeating: 0, count: loops.count))
+    }
+
+    deinit { close() }
+
+    /// The variables of the curl program, which the library does not read.
+    private static func environmentFile() -> String? {
+        for name in ["CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
+            if let value = getenv(name), value.pointee != 0 { return String(cString: value) }
+        }
+        return nil
     }
 
     /// Bytes a second over the bodies of all files together, at once; `nil` is no limit, 0 stops them.
     public func setRateLimit(_ bytesPerSecond: Int64?) {
-        limit.set(bytesPerSecond)
-        for loop in loops { loop.wake() }
+        limit.set(bytesPerSecond, now: SystemClock.monotonicNanoseconds())
+        for loop in loops { loop.rateChanged() }
     }
 
     /// Everything under way fails with `.closed`.
-    public func close() { for loop in loops { loop.close() } }
+    public func close() {
+        for loop in loops { loop.close() }
+        pool.close()
+    }
 
     public func send(
         _ request: HTTPRequest, body: FileBody?, options: SendOptions, progress: (@Sendable (Int64) -> Void)?
@@ -53,9 +83,10 @@ public final class CurlTransport: Transport {
         try await exchange(request, body: body, options: options, progress: progress, onChunk: nil)
     }
 
-    /// An answer that is read while it comes (server-sent events). `onChunk` runs on the transport's thread.
+    /// A streaming answer (server-sent events): `onChunk` gets the bytes of a success (2xx) as they come, on the transport's
+    /// thread; the answer that is returned at the end has an empty body. Any other answer is collected as `send` does.
     public func stream(
-        _ request: HTTPRequest, options: SendOptions, onChunk: @escaping @Sendable ([UInt8]) -> Void
+        _ request: HTTPRequest, options: SendOptions = SendOptions(), onChunk: @escaping @Sendable ([UInt8]) -> Void
     ) async throws(TransportError) -> HTTPResponse {
         try await exchange(request, body: nil, options: options, progress: nil, onChunk: onChunk).response
     }
@@ -64,23 +95,31 @@ public final class CurlTransport: Transport {
         _ request: HTTPRequest, body: FileBody?, options: SendOptions, progress: (@Sendable (Int64) -> Void)?,
         onChunk: (@Sendable ([UInt8]) -> Void)?
     ) async throws(TransportError) -> TransportReply {
-        if Task.isCancelled { throw TransportError(kind: .cancelled, message: "cancelled") }
         let id = nextID.withLock { next in
             defer { next += 1 }
             return next
         }
-        let loop = loops.count == 1 ? loops[0] : loops.min { $0.weight < $1.weight } ?? loops[0]
+        let weight = (body?.length ?? Int64(request.body.count)) + CurlTransport.requestWeight
+        let number = loads.withLock { loads in
+            let number = loads.indices.min { loads[$0] < loads[$1] } ?? 0
+            loads[number] += weight
+            return number
+        }
+        defer { loads.withLock { $0[number] -= weight } }
+        let loop = loops[number]
+        let handed = Lock<Exchange?>(nil)
         let result: Result<TransportReply, TransportError> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                loop.add(
-                    Exchange(id: id, request: request, body: body, options: options, progress: progress, onChunk: onChunk) {
-                        continuation.resume(returning: $0)
-                    })
-                // A cancel that came before the add found nothing to cancel.
-                if Task.isCancelled { loop.cancel(id) }
+                let exchange = Exchange(id: id, request: request, body: body, options: options, progress: progress, onChunk: onChunk) {
+                    continuation.resume(returning: $0)
+                }
+                handed.withLock { $0 = exchange }
+                // A cancel that came before found nothing to cancel.
+                if Task.isCancelled { exchange.isCancelled.withLock { $0 = true } }
+                loop.add(exchange)
             }
         } onCancel: {
-            loop.cancel(id)
+            if let exchange = handed.withLock({ $0 }) { loop.cancel(exchange) }
         }
         return try result.get()
     }

@@ -95,7 +95,7 @@ enum KeyTable {
         bind([.character("6")], .settings, "limits and settings"),
         bind(
             [.tab], .nextPane, "other pane, next section", [.browse, .detail],
-            hints: [hint("other pane", 1, [.browse]), hint("section", 1, [.detail]), hint("part", 5, [.detail], keys: "hjkl")]),
+            hints: [hint("other pane", 1, [.browse]), hint("section", 1, [.detail]), hint("part", 9, [.detail], keys: "hjkl")]),
         bind([.backTab], .previousPane, "other pane, previous section", [.browse, .detail]),
         bind(
             [.character("[")], .previousItem, "previous upload", [.detail],
@@ -185,7 +185,7 @@ enum KeyTable {
         bind([.character(":"), .function(9)], .command, "command line, the words of the shell"),
         bind([.control("l")], .redraw, "redraw from nothing"),
         bind([.control("z")], .suspend, "suspend the front end"),
-        bind([.character("q"), .function(10)], .back, "back; on a main screen leave, uploads go on", hints: [hint("back", 7, [.detail])]),
+        bind([.character("q"), .function(10)], .back, "back; on a main screen leave, uploads go on", hints: [hint("back", 2, [.detail])]),
         bind([.character("Q")], .leaveMenu, "leave menu: detach, finish, stop the engine"),
         bind(
             [.character("?"), .function(1)], .help, "help, searchable", hints: [hint("help", 0, Screen.allCases)]),

@@ -35,8 +35,8 @@ extension Canvas {
         let shown =
             isLocal ? Cutting.middle(displayText(place, rules: rules), width: room, ellipsis: symbols.ellipsis) : url(place, room)
         let role: Role = isActive ? .tabActive : .tab
-        frame.put(isActive ? "[" : " ", row: 1, column: isLocal ? column : column - 1, role: role)
-        let start = frame.put(label + "  ", row: 1, column: isLocal ? column + 1 : column, role: role)
+        frame.put(isActive ? "[" : " ", row: 1, column: column, role: role)
+        let start = frame.put(label + "  ", row: 1, column: column + 1, role: role)
         let end = frame.put(shown, row: 1, column: start, role: role)
         frame.put(isActive ? "]" : " ", row: 1, column: end, role: role)
         let columns = PaneColumns(width: width)
@@ -232,8 +232,8 @@ struct PaneColumns: Sendable, Equatable {
     let symbol: Int
 
     init(width: Int) {
-        symbol = width - 1
         date = width >= 60 ? 16 : 0
+        symbol = width - (date > 0 ? 2 : 1)
         dateEnd = symbol - 1
         sizeEnd = date > 0 ? dateEnd - date - 1 : dateEnd
         name = max(1, sizeEnd - 6 - 1 - 2)

@@ -55,7 +55,7 @@ struct Canvas {
         let most = width - 1
         var full = min(most, Int(Double(max(0, stored)) / Double(total) * Double(width)))
         if stored > 0, full == 0 { full = 1 }
-        let reached = min(width, Int((Double(max(0, stored + sending)) / Double(total) * Double(width)).rounded(.up)))
+        let reached = min(width, Int(Double(max(0, stored + sending)) / Double(total) * Double(width)))
         let light = sending > 0 ? max(0, min(max(1, reached - full), width - full)) : 0
         return (full, light)
     }
@@ -73,11 +73,18 @@ struct Canvas {
 
     private var engineNow: Int64 {
         guard let status = state.mirror.status, let then = LocalTime.milliseconds(status.now) else { return now }
-        return then + max(0, now - state.mirror.statusAt)
+        return then + elapsed
+    }
+
+    /// Milliseconds since the last status; with the engine lost, time stands still where it was.
+    private var elapsed: Int64 {
+        var until = now
+        if case .lost(let since, _, _, _) = state.mirror.link { until = min(until, since) }
+        return max(0, until - state.mirror.statusAt)
     }
 
     /// Seconds since the last status: countdowns go on between two of them.
-    var age: Double { Double(max(0, now - state.mirror.statusAt)) / 1000 }
+    var age: Double { Double(elapsed) / 1000 }
 }
 
 /// The tabs of the first row and where they lie.

@@ -17,9 +17,9 @@ extension Canvas {
             let words = [remote.map { "profile " + $0 }, region, "\(time.date) \(time.clock) \(LocalTime.zoneText(state.options.zone))"]
             right = words.compactMap { $0 }.joined(separator: " \(dot) ")
         } else if let remote {
-            right = cut(remote, max(0, size.columns - row.end - 12)).plain + " " + time.clock
+            right = cut(remote, max(0, size.columns - row.end - 13)).plain + " " + time.clock
         }
-        frame.putRight(right, row: 0, end: size.columns, role: .muted)
+        frame.putRight(right, row: 0, end: size.columns - 1, role: .muted)
     }
 
     /// One row for tab, failures, token and clock.
@@ -67,7 +67,7 @@ extension Canvas {
             }
             let loaded = Set((list.window?.rows ?? []).map(\.id))
             let isAllLoaded = list.window.map { $0.offset == 0 && $0.rows.count == $0.total } ?? false
-            let hidden = isAllLoaded && list.marks.query == nil ? list.marks.ids.keys.count { !loaded.contains($0) } : 0
+            let hidden = isAllLoaded && list.marks.query == nil && !list.query.isEmpty ? list.marks.ids.keys.count { !loaded.contains($0) } : 0
             let text = "\(Formats.count(list.marks.count)) marked\(bytes)"
             if hidden > 0 { return text + ", \(Formats.count(hidden)) not shown by the filter. Esc clears." }
             return text + ": actions apply to \(list.marks.count == 2 ? "both" : list.marks.count == 1 ? "it" : "them"). Esc clears."
@@ -108,6 +108,13 @@ extension Canvas {
     }
 
     mutating func hints() {
+        if state.screen == .queue, isQueueEmpty {
+            hints([
+                ("a", "add", 1), ("2", "browse", 2), ("3", "history", 4), ("5", "access", 5), (":", "commands", 6), ("?", "help", 0),
+                ("q", "leave", 3),
+            ])
+            return
+        }
         if state.mirror.isLost, state.screen == .queue {
             hints([
                 ("r", "try now", 1), ("4", "log", 3), ("j/k", "look", 4), ("q", "leave", 2), ("?", "help", 0),
@@ -117,6 +124,11 @@ extension Canvas {
         hints(KeyTable.hints(on: state.screen))
     }
 
+    /// Nothing is queued at all, as opposed to nothing that a filter shows.
+    var isQueueEmpty: Bool {
+        state.queue.window?.total == 0 && state.queue.query.isEmpty && !state.hidesFinished && !state.mirror.isLost
+    }
+
     // MARK: prompt
 
     mutating func prompt(_ prompt: Prompt) {
@@ -124,7 +136,7 @@ extension Canvas {
         let top = size.rows - rows
         frame.fill(row: top, column: 0, width: size.columns, height: rows, role: .surface)
         // The field keeps at least half of the row.
-        let label = cut(prompt.label, max(8, size.columns / 2))
+        let label = cut(prompt.label, max(size.columns / 2, size.columns - 26))
         let start = frame.put(label, row: top, column: 1, role: .text) + 1
         let room = max(1, size.columns - start - 1)
         let (text, cursor) = visible(prompt.field, room: room)
@@ -155,13 +167,13 @@ extension Canvas {
 
     /// Over the lower right of the list, never over the cursor row, the message row or the hints.
     mutating func toast(_ toast: Toast, above bottom: Int, cursorRow: Int?) {
-        let width = min(54, size.columns - 4)
+        let width = min(56, size.columns - 4)
         let height = toast.lines.count + 2
         guard width >= 24, bottom - height > 5 else { return }
         var top = bottom - height
         if let cursorRow, cursorRow >= top, cursorRow < bottom { top = max(1, cursorRow - height) }
         let title = toast.title + (toast.more > 0 ? "   \(Formats.count(toast.more)) more" : "")
-        let column = size.columns - width - 3
+        let column = size.columns - width - 2
         box(row: top, column: column, width: width, height: height, title: title, footer: "! open  Esc dismiss", role: .toast)
         for (index, line) in toast.lines.enumerated() {
             let text = index == 0 ? path(line, width - 4) : cut(line, width - 4)

@@ -55,8 +55,8 @@ extension Canvas {
         let done = upload.state == .done
         let words = [done ? "done" : Formats.percent(upload.stored, of: whole), Formats.progress(upload.stored, of: whole)].compactMap { $0 }
         let end = frame.put(words.joined(separator: "  ") + " ", row: 3, column: 1)
-        guard size.columns - end - 3 > 4 else { return }
-        bar(upload.stored, sending: upload.sending, of: whole, isDone: done, row: 3, column: end, width: size.columns - end - 3)
+        guard size.columns - end - 1 > 4 else { return }
+        bar(upload.stored, sending: upload.sending, of: whole, isDone: done, row: 3, column: end, width: size.columns - end - 1)
     }
 
     private func detailRates(_ upload: UploadView) -> String {
@@ -111,7 +111,7 @@ extension Canvas {
         }
         let parts = answer.upload.parts
         let left = max(0, parts.total - parts.stored - parts.sending)
-        let text = " parts \(parts.stored) done  \(parts.sending) active  \(left) to do  of \(parts.total) "
+        let text = "parts \(parts.stored) done  \(parts.sending) active  \(left) to do  of \(parts.total) "
         if size.columns - 2 - text.utf8.count >= column { frame.putRight(text, row: row, end: size.columns - 2, role: .muted) }
     }
 
@@ -136,13 +136,13 @@ extension Canvas {
     }
 
     private mutating func partLine(_ part: PartView, row: Int) {
-        let unit = Formats.progress(part.sent, of: part.size)
+        let unit = Formats.partProgress(part.sent, of: part.size)
         frame.putRight(String(part.number), row: row, end: 5)
         frame.put(part.state == .again ? "again" : part.state.rawValue, row: row, column: 8, role: part.state == .failed ? .partFailed : .text)
         frame.put(unit, row: row, column: 18)
         frame.put(part.rate > 0 ? Formats.rate(part.rate) : "", row: row, column: 31)
         frame.put(String(part.tries), row: row, column: 43)
-        frame.put(part.since.map { Formats.duration(max(0, $0)) } ?? "", row: row, column: 48)
+        frame.put(part.since.map { Formats.fineDuration(max(0, $0)) } ?? "", row: row, column: 48)
         if let answer = part.lastAnswer { frame.put(cut(answer, size.columns - 56), row: row, column: 55, role: .warn) }
     }
 

@@ -12,7 +12,11 @@ extension Canvas {
         } else {
             rateRow(status)
         }
-        countsRow(status, row: 2)
+        if isQueueEmpty {
+            if layout.header >= 2 { engineRow(status, row: 2) }
+            return
+        }
+        countsRow(status, row: 2, width: size.columns)
         if layout.header >= 3 { engineRow(status, row: 3) }
     }
 
@@ -117,12 +121,12 @@ extension Canvas {
         let top = max(1, status.limits.rate ?? 0, values.max() ?? 1)
         let start = column + width - values.count
         for (index, value) in values.enumerated() where value > 0 {
-            let level = min(symbols.levels.count - 1, Int(Double(value) / Double(top) * Double(symbols.levels.count)))
-            symbol(symbols.levels[level], row: row, column: start + index, role: .graph)
+            let level = min(symbols.levels.count, Int((Double(value) / Double(top) * Double(symbols.levels.count)).rounded(.up)))
+            symbol(symbols.levels[max(1, level) - 1], row: row, column: start + index, role: .graph)
         }
     }
 
-    mutating func countsRow(_ status: StatusView, row: Int) {
+    mutating func countsRow(_ status: StatusView, row: Int, width most: Int) {
         let counts = status.counts
         let active = (counts["uploading"] ?? 0) + (counts["verifying"] ?? 0)
         var words: [(String, Role)] = [("\(Formats.count(active)) active", .stateActive)]
@@ -140,7 +144,7 @@ extension Canvas {
         add("skipped", "skipped", .stateSkipped)
         // What does not fit is left out from the right, failures never.
         func width() -> Int { words.reduce(1) { $0 + $1.0.utf8.count + 2 } - 2 }
-        while width() > size.columns, let last = words.lastIndex(where: { $0.1 != .stateFailed }), last > 0 { words.remove(at: last) }
+        while width() > most, let last = words.lastIndex(where: { $0.1 != .stateFailed }), last > 0 { words.remove(at: last) }
         var column = 1
         for (text, role) in words { column = frame.put(text, row: row, column: column, role: role) + 2 }
     }
@@ -192,7 +196,7 @@ extension Canvas {
     }
 
     private mutating func roomyHeader(_ status: StatusView) {
-        let graphWidth = 38
+        let graphWidth = 41
         let left = size.columns - graphWidth - 12
         if let outage = status.outage {
             outageRow(outage, status)
@@ -211,21 +215,29 @@ extension Canvas {
         let objects = "\(Formats.count(status.counts["done"] ?? 0)) of \(Formats.count(totals.uploads)) objects"
         let scanning = status.counts["scanning"] ?? 0
         let unknown = totals.unknown > 0 ? (scanning > 0 ? "+\(Formats.counted(totals.unknown, "directory", plural: "directories")) still scanning" : "+\(totals.unknown) unknown") : nil
-        let second = [Formats.percent(totals.stored, of: totals.bytes), bytes, objects, unknown].compactMap { $0 }.filter { !$0.isEmpty }
+        let stored = [Formats.percent(totals.stored, of: totals.bytes), bytes].compactMap { $0 }.filter { !$0.isEmpty }
+        let second = [stored.joined(separator: "  "), objects, unknown].compactMap { $0 }.filter { !$0.isEmpty }
         frame.put(cut(own(second.joined(separator: "   ")), left), row: 2, column: 1)
         var third = [etaText(status)]
         if let high = status.etaHigh, high < 86_400 {
-            third[0] += " (about \(clock(now + Int64(((status.etaLow ?? high) + high) / 2) * 1000).shortClock))"
+            third[0] += " (about \(finish(((status.etaLow ?? high) + high) / 2)))"
         }
         if totals.resent > 0 {
             let share = totals.stored > 0 ? Formats.percent(totals.resent, of: max(totals.stored, totals.resent)) : nil
             third.append("resent \(Formats.size(totals.resent))" + (share.map { " (\($0))" } ?? ""))
         }
         frame.put(displayText(third.joined(separator: "   "), rules: TextRules()), row: 3, column: 1, limit: left)
-        countsRow(status, row: 4)
+        countsRow(status, row: 4, width: left)
         engineRow(status, row: 5)
-        graphBlock(status, column: size.columns - graphWidth - 6, width: graphWidth)
+        graphBlock(status, column: size.columns - graphWidth - 7, width: graphWidth)
         line(row: 6)
+    }
+
+    /// The clock time of the end; an end hours away is named to ten minutes.
+    private func finish(_ seconds: Int) -> String {
+        let end = now + Int64(seconds) * 1000
+        let grain: Int64 = seconds >= 3600 ? 600_000 : 60_000
+        return clock((end + grain / 2) / grain * grain).shortClock
     }
 
     private mutating func graphBlock(_ status: StatusView, column: Int, width: Int) {
@@ -251,6 +263,6 @@ extension Canvas {
             }
         }
         frame.put("5 min ago", row: rows + 1, column: column + 6, role: .muted)
-        frame.putRight("now", row: rows + 1, end: size.columns, role: .muted)
+        frame.putRight("now", row: rows + 1, end: size.columns - 1, role: .muted)
     }
 }

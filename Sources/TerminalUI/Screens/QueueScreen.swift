@@ -50,7 +50,7 @@ extension Canvas {
         let layout = Layout(queue: size)
         tabs()
         queueHeader(layout)
-        if layout.hasHeading { queueHeading(layout) }
+        if layout.hasHeading, !isQueueEmpty { queueHeading(layout) }
         uploadRows(layout)
         if let top = layout.inspectorTop { inspector(top) }
         if let row = layout.focusRow { focusLine(row) }
@@ -237,7 +237,7 @@ extension Canvas {
 
     /// Destination, parts and last error of the row under the cursor.
     private mutating func focusLine(_ row: Int) {
-        guard let upload = state.queue.cursorRow else { return }
+        guard !state.mirror.isLost, let upload = state.queue.cursorRow else { return }
         symbol(symbols.arrow, row: row, column: 1, role: .muted)
         let start = 2 + symbols.arrow.count
         var right = ""
@@ -310,7 +310,7 @@ extension Canvas {
             "    or from a shell:  davit add DIR oss://bucket/prefix/", "    paste paths here: they are offered, not run", "",
             "3   uploads that finished earlier",
         ]
-        let start = layout.listTop + max(0, min(4, (layout.listHeight - lines.count) / 2))
+        let start = layout.listTop + max(0, min(3, (layout.listHeight - lines.count) / 2))
         let column = size.columns >= 74 ? 12 : 2
         for (index, text) in lines.enumerated() where start + index < layout.listTop + layout.listHeight {
             frame.put(cut(text, size.columns - column), row: start + index, column: column)

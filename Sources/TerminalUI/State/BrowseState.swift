@@ -56,6 +56,8 @@ struct Pane: Sendable, Equatable {
     var shownPlace: String?
     /// A child to put the cursor on when the listing comes: the directory one came from.
     var wanted: [UInt8]?
+    /// Where the pane was in the last run.
+    var wantedPlace: String?
     var rangeStart: Int?
     /// Sizes of the files by name, for comparisons.
     var sizes: [[UInt8]: Int64] = [:]

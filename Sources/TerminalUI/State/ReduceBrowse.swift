@@ -6,7 +6,9 @@ extension AppState {
         guard !browse.isBegun else { return [] }
         browse.isBegun = true
         var effects = openLocal(browse.local.place)
-        if let remote = mirror.settings?.defaultRemote ?? mirror.status?.defaultRemote {
+        if let place = browse.bucket.wantedPlace {
+            effects += openBucket(place)
+        } else if let remote = mirror.settings?.defaultRemote ?? mirror.status?.defaultRemote {
             effects += openBucket(remote + ":")
         } else {
             showRemotes()

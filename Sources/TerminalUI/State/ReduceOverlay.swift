@@ -144,7 +144,6 @@ extension AppState {
                 return perform(question.effects)
             }
             question.problem = typed.isEmpty ? "nothing was typed" : "\(question.field.text) is not \(question.number)"
-            question.field = TextField()
         } else {
             question.problem = nil
             _ = question.field.on(key)

@@ -8,7 +8,7 @@ extension AppState {
         switch action {
         case .limit:
             let now = limits?.rate.map(Formats.rate) ?? "no limit"
-            let used = mirror.status.map { ", using \(Formats.rate($0.rate))" } ?? ""
+            let used = mirror.status.map { ", using \(Formats.limit($0.rate, besides: limits?.rate ?? 0))" } ?? ""
             prompt = Prompt(
                 kind: .limit, label: "limit up, all uploads (now \(now)\(used)):",
                 hint: "Enter apply  Up history  none = no limit  +10%  -10%  Esc keep \(now)", field: TextField())

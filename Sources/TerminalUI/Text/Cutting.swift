@@ -55,7 +55,9 @@ enum Cutting {
         let mark = displayText(ellipsis, rules: TextRules())
         let room = width - head.width - mark.width
         guard room >= leastEnd else { return middle(whole, width: width, ellipsis: ellipsis) }
-        let tail = suffix(rest.glyphs, cells: room)
+        var tail = suffix(rest.glyphs, cells: room)
+        // Whole directories where one fits.
+        if let slash = tail.dropLast().firstIndex(where: { $0.text == "/" }) { tail = tail[slash...] }
         return DisplayText(glyphs: head.glyphs + mark.glyphs + tail)
     }
 

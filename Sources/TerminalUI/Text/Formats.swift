@@ -30,6 +30,13 @@ public enum Formats {
         return digits(part, unit: index, wide: false) + separator + digits(whole, unit: index, wide: false) + " " + name
     }
 
+    /// `18.2/25 MiB`: the whole without zeros behind the point.
+    static func partProgress(_ part: Int64, of whole: Int64) -> String {
+        let index = unitIndex(whole)
+        let name = index == 0 ? "B" : units[index] + "B"
+        return digits(part, unit: index, wide: false) + "/" + digits(whole, unit: index, wide: false, trim: true) + " " + name
+    }
+
     /// The number alone when it has the unit of `other`, else with its own: `200` beside `158.9 MiB/s`.
     static func limit(_ bytes: Int64, besides other: Int64) -> String {
         let index = unitIndex(bytes)
@@ -102,6 +109,12 @@ public enum Formats {
         if total < 3600 { return "\(total / 60)m\(twoDigits(total % 60))s" }
         if total < 86_400 { return "\(total / 3600)h\(twoDigits(total % 3600 / 60))m" }
         return "\(total / 86_400)d\(twoDigits(total % 86_400 / 3600))h"
+    }
+
+    /// `2.4s` below ten seconds.
+    static func fineDuration(_ seconds: Double) -> String {
+        guard seconds >= 0, seconds < 9.95 else { return duration(seconds) }
+        return decimal(seconds, places: 1) + "s"
     }
 
     /// `36m` instead of `36m12s`: from ten minutes on no seconds.

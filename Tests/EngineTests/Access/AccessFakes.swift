@@ -44,7 +44,10 @@ final class TemporaryFolder: Sendable {
 
     init() {
         var template = Array("/tmp/davit-engine-tests.XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { buffer in mkdtemp(buffer.baseAddress).map { String(cString: $0) } ?? "/nonexistent" }
+        path = template.withUnsafeMutableBufferPointer { buffer in
+            guard let start = buffer.baseAddress, let made = mkdtemp(start) else { return "/nonexistent" }
+            return String(cString: made)
+        }
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -52,7 +55,7 @@ final class TemporaryFolder: Sendable {
     @discardableResult
     func write(_ name: String, _ text: String, mode: mode_t = 0o600) -> String {
         let file = path + "/" + name
-        FileManager.default.createFile(atPath: file, contents: Data(text.utf8))
+        _ = FileManager.default.createFile(atPath: file, contents: Data(text.utf8))
         chmod(file, mode)
         return file
     }

@@ -108,7 +108,7 @@ import Testing
             "not in this version"
         ),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\n[remote.a.credentials]\nkind = \"static\"\naccess-key-id = \"x\"", "4:1", "access-key-secret-file"),
-        ("theme = ", "1:9", ""),
+        ("theme = ", "1:9", "expected"),
     ]
 
     @Test(arguments: wrong) func aWrongFileSaysWhereAndWhatIsAccepted(_ text: String, _ place: String, _ word: String) {

@@ -3,7 +3,7 @@ import OSSProtocol
 /// `config.toml`, every value typed and checked. Where a key is absent its default stands here.
 ///
 /// Source: docs/interface.md, "Configuration (TOML)".
-public struct Configuration: Sendable, Equatable {
+public struct EngineConfiguration: Sendable, Equatable {
     /// The file it was read from; relative paths in it start at its folder.
     public var file: String
     public var defaultRemote: String?
@@ -38,8 +38,12 @@ public enum SlotCount: Sendable, Equatable {
 public struct EngineSettings: Sendable, Equatable {
     public enum LogLevel: String, Sendable, CaseIterable { case debug, info, warning, error }
 
+    /// What `auto` stands for. 16 parts of 512 KiB of buffer each keep the engine far below its memory bound.
+    public static let usualUploads = 5
+    public static let usualParts = 16
+
     /// Uploads at once.
-    public var uploads: SlotCount = .fixed(5)
+    public var uploads: SlotCount = .fixed(usualUploads)
     /// Parts in flight over all uploads.
     public var parts: SlotCount = .auto
     /// Bytes a second; `nil` is no limit, 0 pauses.

@@ -1,0 +1,187 @@
+import Contracts
+import Glibc
+import Logging
+import OSSProtocol
+import Platform
+
+/// `davit-engine run`: enters its home, builds the object graph by hand, runs it, puts it down.
+public struct EngineProgram: Sendable {
+    public static let version = davitVersion
+
+    /// Without work and without anybody attached a started engine ends after so long.
+    private static let idleLimit: Duration = .seconds(600)
+    /// Another engine that is starting or stopping gets so long to be the one or to be gone.
+    private static let patience: Duration = .seconds(15)
+    /// More transport threads give nothing: two carry what a 10 Gbit/s link does.
+    private static let mostLoops = 4
+
+    let environment: [String: String]
+    let places: Places
+    /// What the user named; `nil` for the usual place.
+    let configFile: String?
+    let socket: String?
+    /// Started by davit: says when it is ready and ends by itself.
+    let isDaemon: Bool
+
+    public init(environment: [String: String], places: Places, configFile: String?, socket: String?, isDaemon: Bool) {
+        self.environment = environment
+        self.places = places
+        self.configFile = configFile
+        self.socket = socket
+        self.isDaemon = isDaemon
+    }
+
+    /// Returns when the engine has stopped, or at once when one runs already.
+    public func run() async throws(EngineFailure) {
+        // Whatever file is made from now on is its owner's alone.
+        umask(0o077)
+        Signals.ignorePipe()
+        let signals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
+        guard let home = try await enter() else { return }
+        let configuration = try readConfiguration()
+        let log = try openLog(configuration)
+        log.notice("the engine starts", metadata: ["version": "\(EngineProgram.version)", "pid": "\(getpid())", "socket": "\(home.socket)"])
+        do throws(EngineFailure) {
+            try await serve(home, configuration, log, signals)
+        } catch {
+            log.error("the engine cannot go on", metadata: ["reason": "\(error.message)"])
+            throw error
+        }
+    }
+
+    // MARK: - Before
+
+    /// `nil` when another engine serves this home and answers.
+    private func enter() async throws(EngineFailure) -> EngineHome? {
+        let start = SystemClock.steady()
+        while true {
+            do throws(EngineHome.Failure) {
+                return try EngineHome.enter(places, socket: socket)
+            } catch {
+                switch error {
+                case .unusable(let text): throw EngineFailure(text)
+                case .running(let pid):
+                    let who = pid.map { " (process \($0))" } ?? ""
+                    if await answers() {
+                        guard !isDaemon else {
+                            Daemon.notify(.alreadyRunning)
+                            return nil
+                        }
+                        throw EngineFailure("an engine is already running\(who). Stop it with: davit engine stop", exit: 1)
+                    }
+                    guard SystemClock.steady() - start < EngineProgram.patience else {
+                        throw EngineFailure("an engine\(who) holds \(places.lockFile) and does not answer. End it, or see \(places.logFile)")
+                    }
+                    // It is starting or stopping: soon one of the two will be so.
+                    try? await Task.sleep(for: .milliseconds(30))
+                }
+            }
+        }
+    }
+
+    private func answers() async -> Bool {
+        guard let client = try? LocalHTTP(socketPath: socket ?? places.socket) else { return false }
+        return (try? await client.request("GET", "/v1/settings", timeout: .seconds(2)))?.status == 200
+    }
+
+    private func readConfiguration() throws(EngineFailure) -> EngineConfiguration {
+        let reading = ConfigurationReader.load(configFile ?? places.configFile, mustExist: configFile != nil)
+        guard reading.isUsable else {
+            let errors = reading.errors
+            let more = errors.count > 1 ? " (and \(errors.count - 1) more: davit config check)" : ""
+            throw EngineFailure(errors.first.map { "\($0.file):\($0.line):\($0.column): \($0.message)\(more)" } ?? "the configuration is wrong")
+        }
+        return reading.configuration
+    }
+
+    private func openLog(_ configuration: EngineConfiguration) throws(EngineFailure) -> Logger {
+        let sink: LogSink
+        do throws(FileError) { sink = try LogSink(path: places.logFile) } catch { throw EngineFailure(error.message) }
+        let named = environment["DAVIT_LOG"].flatMap { Logger.Level(rawValue: $0.lowercased()) }
+        let level = named ?? Logger.Level(rawValue: configuration.engine.logLevel.rawValue) ?? .info
+        return Logger(label: "davit") { _ in EngineLog(sink: sink, level: level, now: { SystemClock.wall() }) }
+    }
+
+    // MARK: - The object graph
+
+    private func serve(
+        _ home: EngineHome, _ configuration: EngineConfiguration, _ log: Logger, _ signals: AsyncStream<Int32>
+    ) async throws(EngineFailure) {
+        let clock = ServerClock(steady: { SystemClock.steady() }, wall: { SystemClock.wall() })
+        let access = Access(
+            configuration: configuration, environment: environment, folder: places.credentialsFolder, clock: clock, log: log,
+            makeTransport: { [self] caFile in try smallTransport(caFile) })
+        let transport = try uploadTransport(configuration)
+        let store: QueueStore
+        do throws(QueueStoreError) { store = try QueueStore(path: places.database) } catch { throw EngineFailure(error.message) }
+        let queue = EngineLoop(
+            store: store, transport: transport, setRateLimit: { transport.setRateLimit($0) }, authorizer: access, resolver: access,
+            settings: EngineProgram.settings(configuration),
+            leases: { uploads in (await access.leases(uploads: uploads), clock.offsetSeconds) }, log: log)
+
+        let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
+        let api = ControlAPI(
+            queue: queue, access: access, remote: RemoteOperations(access: access, queue: queue), log: log,
+            stop: { stop.yield(.asked(finish: $0)) })
+        let hub = EventHub(queue: queue, complete: { await access.complete($0) })
+        let run = EngineRun(
+            server: ControlServer(api: api, hub: hub, path: home.socket, log: log), hub: hub, queue: queue, log: log,
+            idleLimit: isDaemon ? EngineProgram.idleLimit : nil, reload: { [self] in await reload(access, log) },
+            drain: { finish in await queue.stop(finishRunning: finish) })
+        do {
+            try await queue.start()
+            try await run.run(signals: signals, stops: stops, ready: { Daemon.notifyReady() })
+        } catch {
+            await queue.stop(finishRunning: false)
+            throw EngineFailure("the engine cannot work (\(error)). See \(places.logFile)", exit: 1)
+        }
+        transport.close()
+    }
+
+    private static func settings(_ configuration: EngineConfiguration) -> QueueSettings {
+        let engine = configuration.engine
+        return QueueSettings(
+            uploads: engine.uploads.number ?? EngineSettings.usualUploads, parts: engine.parts.number ?? EngineSettings.usualParts,
+            rate: engine.rateLimit, keepCancelled: engine.keepCancelled, keepHistory: engine.keepHistory, verify: engine.verify,
+            version: EngineProgram.version)
+    }
+
+    private func uploadTransport(_ configuration: EngineConfiguration) throws(EngineFailure) -> CurlTransport {
+        var settings = CurlTransport.Configuration()
+        settings.loops = min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), EngineProgram.mostLoops)
+        settings.userAgent = "davit/\(EngineProgram.version)"
+        let files = Set(configuration.remotes.compactMap(\.caFile)).sorted()
+        do {
+            settings.caFile = try TrustBundle.make(files, folder: places.stateFolder, environment: environment)
+            return try CurlTransport(settings)
+        } catch let error as FileError {
+            throw EngineFailure(error.message)
+        } catch {
+            throw EngineFailure("no connections can be made (\(error))")
+        }
+    }
+
+    /// For authorization servers, listings and probes: never held back by the rate limit.
+    private func smallTransport(_ caFile: String?) throws -> any Transport {
+        var settings = CurlTransport.Configuration()
+        settings.maxConnections = 16
+        settings.userAgent = "davit/\(EngineProgram.version)"
+        settings.caFile = try TrustBundle.make(caFile.map { [$0] } ?? [], folder: places.stateFolder, environment: environment)
+        return try CurlTransport(settings)
+    }
+
+    /// SIGHUP. A file with an error changes nothing.
+    private func reload(_ access: Access, _ log: Logger) async {
+        let reading = ConfigurationReader.load(configFile ?? places.configFile, mustExist: configFile != nil)
+        guard reading.isUsable else {
+            for error in reading.errors.prefix(20) { log.error("the configuration has an error; the old one stands", metadata: ["error": "\(error)"]) }
+            return
+        }
+        let old = await access.configuration
+        await access.adopt(reading.configuration)
+        let engineChanged = old.engine != reading.configuration.engine
+        log.notice(
+            "the configuration was read anew",
+            metadata: ["remotes": "\(reading.configuration.remotes.count)", "engine": engineChanged ? "[engine] counts from the next start on" : "as before"])
+    }
+}

@@ -1,0 +1,220 @@
+import Contracts
+import Logging
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// The owner of the queue: takes orders, gives uploads their turn, performs what their machines ask for, writes down what must survive.
+///
+/// Every mutable thing of the queue half lives in this actor. Requests run in tasks of their own and come back as one call each; the
+/// store is written in batches by one flush at a time. Nothing here waits between reading and changing the state of a run.
+public actor EngineLoop: QueueService {
+    /// What time it is: `wall` for people and for what is stored, `steady` for waits.
+    public struct Clocks: Sendable {
+        public var wall: @Sendable () -> Timestamp
+        public var steady: @Sendable () -> Timestamp
+        public init(
+            wall: @escaping @Sendable () -> Timestamp = { SystemClock.wall() },
+            steady: @escaping @Sendable () -> Timestamp = { SystemClock.steady() }
+        ) {
+            (self.wall, self.steady) = (wall, steady)
+        }
+    }
+
+    /// Uploads in memory at once, those that wait for their next try and those whose end is being written included.
+    static let mostRuns = 512
+
+    let store: QueueStore
+    let transport: any Transport
+    let authorizer: any RequestAuthorizer
+    let resolver: any TargetResolver
+    let setRateLimit: @Sendable (Int64?) -> Void
+    let clocks: Clocks
+    let leases: @Sendable (_ uploads: [String: Int]) async -> (leases: [LeaseView], clockOffset: Double?)
+    let settings: QueueSettings
+    let policy: RetryPolicy
+    let log: Logger
+    let requests: UploadRequests
+    let begun: Timestamp
+
+    // Runs.
+    var runs: [Int64: UploadRun] = [:]
+    /// Those with more than one request, in the order they started.
+    var multipart: [Int64] = []
+    var partSlotsUsed = 0
+    var nextFlight = 0
+    /// Rows that may start next, read ahead.
+    var ready: [UploadRow] = []
+    var isRefilling = false
+    /// Grows when what was read ahead may be wrong.
+    var readyEpoch = 0
+    /// The store had no row to start; new orders and changes reset it.
+    var isDry = false
+    /// Ended since the read ahead began: it may still have seen them queued.
+    var endedSinceRefill: Set<Int64> = []
+    /// An action is at work: nothing starts until it is written.
+    var startsBlocked = 0
+    var jobs: [Int64: JobFacts] = [:]
+    var seeds: SeededRandom
+
+    // What stands in the way.
+    var queueMachine: QueueMachine
+    var limitsNow: Limits
+    var gates: [String: Gate] = [:]
+    var budgets: [String: RetryBudget] = [:]
+    /// Endpoints that do not answer, with the newest reason.
+    var outageReasons: [String: String] = [:]
+    /// Orders with a limit of their own: when the next body may go.
+    var jobTurns: [Int64: Timestamp] = [:]
+
+    // Writing.
+    var pending: [PendingChange] = []
+    var isFlushing = false
+    var isFlushDelayed = false
+    var diskTrouble: DiskTrouble?
+    var isDead = false
+
+    // The rest of its life.
+    var isStarted = false
+    var isStopping = false
+    var isFinishing = false
+    var ticker: Task<Void, Never>?
+    var scans: [Int64: Task<Void, Never>] = [:]
+    var abandoned: Abandoned = Abandoned()
+    var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    var lastJanitor: Timestamp?
+
+    // What people see.
+    var revision: Int64 = 0
+    var frontEndCount = 0
+    var readers: [Int: EventReader] = [:]
+    var nextReader = 0
+    let wire = WireMeter()
+    var rates = RateHistory()
+    var lastStatusAt: Timestamp?
+    var isStatusDue = false
+    var windowMemo: WindowMemo?
+
+    /// - Parameters:
+    ///   - setRateLimit: of the transport: bytes a second of all requests together, `nil` none, 0 pauses.
+    ///   - leases: what `status` shows of credentials; given the uploads that run or wait, by scope.
+    ///   - seed: of the jitter of retries.
+    public init(
+        store: QueueStore, transport: any Transport, setRateLimit: @escaping @Sendable (Int64?) -> Void, authorizer: any RequestAuthorizer,
+        resolver: any TargetResolver, clocks: Clocks = Clocks(), settings: QueueSettings = QueueSettings(), policy: RetryPolicy = RetryPolicy(),
+        leases: (@Sendable (_ uploads: [String: Int]) async -> (leases: [LeaseView], clockOffset: Double?))? = nil,
+        log: Logger = Logger(label: "davit.queue"), seed: UInt64 = UInt64.random(in: .min ... .max)
+    ) {
+        self.store = store
+        self.transport = transport
+        self.setRateLimit = setRateLimit
+        self.authorizer = authorizer
+        self.resolver = resolver
+        self.clocks = clocks
+        self.settings = settings
+        self.policy = policy
+        self.log = log
+        self.leases = leases ?? { uploads in (uploads.map { LeaseView.counting(scope: $0.key, uploads: $0.value) }, nil) }
+        requests = UploadRequests(transport: transport, authorizer: authorizer)
+        seeds = SeededRandom(seed)
+        limitsNow = Limits(rate: settings.rate, uploads: settings.uploads, parts: settings.parts)
+        queueMachine = QueueMachine(slots: settings.uploads, keepCancelled: settings.keepCancelled)
+        begun = clocks.steady()
+    }
+
+    /// Takes up what the store holds and begins to work. Once.
+    ///
+    /// - Parameter ticking: without it nothing happens by time alone: tests call `tick()`.
+    public func start(ticking: Bool = true) async throws {
+        precondition(!isStarted, "an engine loop is started once")
+        isStarted = true
+        try await recover()
+        setRateLimit(limitsNow.rate)
+        schedule()
+        if ticking {
+            // Unstructured on purpose: it lives as long as the engine and is ended by stop().
+            ticker = Task {
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: self.tickInterval)
+                    await self.tick()
+                }
+            }
+        }
+    }
+
+    /// Ends the work and writes what is known. Uploads go on at the next start.
+    ///
+    /// - Parameter finishRunning: lets the uploads that have their turn come to their end first; nothing new starts.
+    public func stop(finishRunning: Bool) async {
+        isFinishing = true
+        for scan in scans.values { scan.cancel() }
+        if finishRunning {
+            while !runs.isEmpty && !isDead { try? await Task.sleep(for: .milliseconds(50)) }
+        }
+        isStopping = true
+        ticker?.cancel()
+        abandoned.task?.cancel()
+        for run in Array(runs.values) where !run.isLanding { drop(run) }
+        // Bounded: a full disk must not keep a process from ending. Checkpoints are there already.
+        for _ in 0..<100 where (!pending.isEmpty || isFlushing) && !isDead && diskTrouble == nil {
+            try? await Task.sleep(for: .milliseconds(20))
+            flushSoon(urgent: true)
+        }
+        for reader in readers.values { reader.finish() }
+        readers = [:]
+    }
+
+    /// Nothing runs, waits for its turn, is read from a folder, or is owed to a server.
+    public var isIdle: Bool {
+        get async {
+            guard runs.isEmpty, scans.isEmpty, pending.isEmpty, !isFlushing, abandoned.entries.isEmpty else { return false }
+            let waiting = try? await store.read { db in
+                try Int.fetchOne(db, sql: "SELECT COALESCE(SUM(n), 0) FROM counts WHERE job = 0 AND state IN (0, 1)")
+            }
+            return waiting == 0
+        }
+    }
+
+    /// While something moves or somebody looks, the clock of waits and rates; else just enough to notice a due time.
+    private var tickInterval: Duration { runs.isEmpty && readers.isEmpty && gates.isEmpty ? .milliseconds(500) : .milliseconds(100) }
+
+    /// What time alone brings about.
+    func tick() {
+        guard !isDead, !isStopping else { return }
+        let now = clocks.steady()
+        for run in Array(runs.values) where !run.isLanding && !run.isSaving {
+            if let again = run.lookAgain, now >= again {
+                run.lookAgain = nil
+                look(run)
+            } else if run.isStarted, run.actions.isEmpty, let deadline = run.machine.nextDeadline, now >= deadline {
+                feed(run, .deadline)
+            }
+        }
+        sampleRates(now)
+        openGatesThatAreDue(now)
+        if let trouble = diskTrouble, now >= trouble.nextTry { flushSoon(urgent: true) }
+        if lastJanitor.map({ now - $0 >= .seconds(5) }) ?? true {
+            lastJanitor = now
+            Task { await self.tidy() }
+        }
+        workOnAbandoned(now)
+        schedule()
+        tellReaders(now)
+    }
+}
+
+/// The limits that stand.
+struct Limits: Sendable, Equatable {
+    var rate: Int64?
+    var uploads: Int
+    var parts: Int
+}
+
+extension LeaseView {
+    /// Only how many uploads use the scope; whoever knows the lease fills in the rest.
+    static func counting(scope: String, uploads: Int) -> LeaseView {
+        LeaseView(
+            scope: scope, kind: "", state: "empty", identity: nil, expires: nil, left: nil, renewsIn: nil, lastError: nil, fetches: 0,
+            uploads: uploads)
+    }
+}

@@ -1,0 +1,203 @@
+import Contracts
+import GRDB
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// How runs end, and what that makes of their rows.
+extension EngineLoop {
+    /// The machine has come to its end.
+    func land(_ run: UploadRun, _ outcome: UploadOutcome) {
+        let now = clocks.wall()
+        run.refreshRow()
+        run.row.held = nil
+        run.row.nextTry = nil
+        var event: (kind: String, text: String)?
+        switch outcome {
+        case .done(let etag, let crc64, let isVerified):
+            run.row.state = .done
+            run.row.finished = now
+            run.row.stored = run.row.size
+            run.row.partsStored = run.machine.plan.partCount
+            (run.row.etag, run.row.crc64, run.row.isVerified, run.row.error) = (etag, crc64, isVerified, nil)
+            if !isVerified { event = ("verify", "the server gave no checksum to compare with: unverified") }
+        case .paused:
+            run.row.state = .paused
+            event = ("paused", "paused")
+        case .cancelled:
+            run.row.state = .cancelled
+            run.row.finished = now
+            event = ("cancelled", "cancelled, stored parts are kept for a while")
+        case .aborted:
+            run.row.state = .cancelled
+            run.row.finished = now
+            event = ("abort", "aborted, the server holds nothing of it")
+        case .failed(let reason):
+            let isThere = reason.code == "FileAlreadyExists" && run.job.target.existing == "skip"
+            run.row.state = isThere ? .skipped : .failed
+            run.row.finished = now
+            run.row.error = StoredError(
+                code: reason.code, http: reason.httpStatus, request: reason.requestID, at: now, part: reason.part, message: reason.message)
+            event = ("failed", reason.message)
+        case .held(let reason, let until):
+            run.row.state = .held
+            run.row.held = reason
+            run.row.nextTry = until
+            event = ("held", run.row.error?.message ?? reason.rawValue)
+        }
+        if run.isAborting, run.row.state != .done {
+            run.row.state = .cancelled
+            run.row.finished = now
+            (run.row.held, run.row.nextTry) = (nil, nil)
+        }
+        leave(run, event: event, isUrgent: run.row.state != .done)
+    }
+
+    /// Ends a run without its machine: what the store has is what a later run begins with, as after a kill.
+    func leave(_ run: UploadRun, as state: UploadState, event: (kind: String, text: String)? = nil) {
+        run.refreshRow()
+        run.row.state = state
+        if state != .held { (run.row.held, run.row.nextTry) = (nil, nil) }
+        if state.isEnded { run.row.finished = clocks.wall() }
+        leave(run, event: event, isUrgent: true)
+    }
+
+    /// The row is written; only then is the run forgotten and its end told.
+    private func leave(_ run: UploadRun, event: (kind: String, text: String)?, isUrgent: Bool) {
+        cancelFlights(run, all: true)
+        partSlotsUsed -= run.slotsAwaitingSave
+        run.slotsAwaitingSave = 0
+        run.isLanding = true
+        run.actions = []
+        run.row.tries = run.tries
+        multipart.removeAll { $0 == run.id }
+        let changes = run.isStarted ? run.machine.takeChanges() : CheckpointChanges(header: false, replacesParts: false, parts: [])
+        let isOver = run.row.state == .done || (run.isAborting && run.machine.outcome == .aborted)
+        let isAborted = run.isAborting && !isOver
+        if run.isAborting { (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0) }
+        let (row, target, before, at) = (run.row, run.job.target, run.uploadIDOnDisk, clocks.wall())
+        write(urgent: isUrgent) { db in
+            try row.update(db)
+            try QueueStore.write(changes, upload: row.id, db)
+            if let event { try QueueStore.addEvent(db, upload: row.id, at: at, kind: event.kind, text: event.text) }
+            if isOver {
+                if let before { try QueueStore.settle(db, bucket: target.bucket, key: row.key, uploadID: before) }
+                if before != nil || row.partsStored > 1 {
+                    try db.cachedStatement(sql: "DELETE FROM parts WHERE upload = ?").execute(arguments: [row.id])
+                }
+            } else if isAborted {
+                try QueueStore.giveUp(db, upload: row.id)
+                try db.cachedStatement(sql: "DELETE FROM parts WHERE upload = ?").execute(arguments: [row.id])
+            } else if let uploadID = row.uploadID, uploadID != before {
+                try QueueStore.giveUp(db, upload: row.id, keeping: uploadID)
+                try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at)
+            }
+        } then: { loop in
+            loop.left(run)
+        } failed: { loop, _ in
+            loop.left(run)
+        }
+        changed(run.id)
+    }
+
+    private func left(_ run: UploadRun) {
+        guard runs[run.id] === run else { return }
+        runs[run.id] = nil
+        if isRefilling { endedSinceRefill.insert(run.id) }
+        if run.row.state == .queued { forgetReady() }
+        if run.isAborting { abandoned.isStale = true }
+        changed(run.id, row: run.row)
+    }
+
+    /// Something outside is missing: the row waits for the gate.
+    func hold(_ run: UploadRun, _ gate: Gate) {
+        guard !run.isLanding else { return }
+        switch gate.place {
+        // What is on its way was signed before: it may well arrive.
+        case .scope: break
+        case .endpoint: cancelFlights(run)
+        }
+        guard run.flights.isEmpty, !run.isSaving else {
+            run.pendingHold = gate
+            return
+        }
+        run.row.held = gate.reason
+        run.row.nextTry = gate.shownNextTry
+        if run.isAborting { return leave(run, as: .cancelled) }
+        let now = clocks.wall()
+        let error = StoredError(code: gate.code, http: nil, request: nil, at: now, part: nil, message: gate.text)
+        run.row.error = error
+        run.heldError = error
+        leave(run, as: .held, event: ("held", gate.text))
+    }
+
+    /// The engine stops: the row goes back to where it was.
+    func drop(_ run: UploadRun) { leave(run, as: run.isAborting ? .cancelled : .queued) }
+
+    func fail(_ run: UploadRun, code: String, message: String) {
+        guard !run.isLanding else { return }
+        run.refreshRow()
+        let error = StoredError(code: code, http: nil, request: nil, at: clocks.wall(), part: nil, message: message)
+        run.row.error = error
+        run.heldError = error
+        leave(run, as: run.isAborting ? .cancelled : .failed, event: ("failed", message))
+    }
+
+    /// The file is another one than was queued and nothing of it was sent in this run: it is taken as it is now, from its beginning.
+    func adopt(_ run: UploadRun, _ identity: SourceIdentity) {
+        guard !run.isLanding, !run.isAborting else { return }
+        if run.hasSent {
+            let detail = SourceReader.difference(run.row.identity, identity)
+            return feed(run, .sourceChanged(detail: detail))
+        }
+        let preferred = run.job.options.partSize ?? settings.partSize
+        guard let plan = try? PartPlan(fileSize: identity.size, preferred: preferred) else {
+            return fail(run, code: "LocalError", message: "\(run.row.path) is larger than an object can be (48.8 TiB). Split it")
+        }
+        let begunBefore = run.row.uploadID != nil || run.row.partsStored > 0
+        run.row.identity = identity
+        (run.row.partSize, run.row.phase, run.row.uploadID, run.row.partsStored) = (plan.partSize, .fresh, nil, 0)
+        (run.row.stored, run.row.completeSent) = (0, false)
+        run.uploadIDOnDisk = nil
+        run.isStarted = false
+        run.actions = []
+        run.machine = machine(run.row, job: run.job, parts: [])
+        run.isSaving = true
+        if run.isSmall { multipart.removeAll { $0 == run.id } } else if !multipart.contains(run.id) { multipart.append(run.id) }
+        let (row, at) = (run.row, clocks.wall())
+        write(urgent: true) { db in
+            try row.update(db)
+            try db.execute(sql: "DELETE FROM parts WHERE upload = ?", arguments: [row.id])
+            try QueueStore.giveUp(db, upload: row.id)
+            let text = "the source changed since it was queued" + (begunBefore ? ": begun again from 0, the old parts are deleted" : "")
+            try QueueStore.addEvent(db, upload: row.id, at: at, kind: "start", text: text)
+        } then: { loop in
+            guard loop.runs[run.id] === run, !run.isLanding else { return }
+            run.isSaving = false
+            run.storedOnDisk = 0
+            loop.abandoned.isStale = true
+            loop.look(run)
+        }
+    }
+
+    /// What is worth remembering of an upload besides its state.
+    func note(_ event: UploadEvent, _ run: UploadRun) {
+        let entry: (kind: String, text: String)
+        switch event {
+        case .partsListed(let parts): entry = ("resume", "the server has \(parts.count) of \(run.machine.plan.partCount) parts")
+        case .partFailed(let number, let failure, _) where failure.cause != .cancelled:
+            entry = ("retry", "part \(number): \(FlightEnd(failure: failure).text ?? failure.message)")
+        case .putFailed(let failure, _) where failure.cause != .cancelled:
+            entry = ("retry", FlightEnd(failure: failure).text ?? failure.message)
+        case .initiateFailed(let failure), .listPartsFailed(let failure), .completeFailed(let failure), .objectHeadFailed(let failure):
+            entry = ("retry", FlightEnd(failure: failure).text ?? failure.message)
+        case .sourceChanged(let detail): entry = ("failed", "the source changed while it was read: \(detail)")
+        default: return
+        }
+        run.notes += 1
+        // A part that fails again and again must not fill the disk.
+        guard run.notes <= UploadRun.mostNotes else { return }
+        let (id, at) = (run.id, clocks.wall())
+        write(urgent: false) { db in try QueueStore.addEvent(db, upload: id, at: at, kind: entry.kind, text: entry.text) }
+    }
+}

@@ -1,0 +1,198 @@
+import Contracts
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// What is found before anything is sent: the source, the parts of an earlier run, and the destination where the order asks for it.
+enum LookResult: Sendable {
+    case go(SourceFile, parts: [StoredPart])
+    case changed(SourceIdentity)
+    case unreadable(FileError)
+    /// Nothing to do, and why.
+    case skip(String)
+    case rename(String, SourceFile)
+    case failed(RequestFailure, generation: UInt64?)
+    case noAccess(AccessFailure)
+}
+
+extension EngineLoop {
+    /// Large files, resumed ones and those whose destination has to be asked begin with it.
+    func look(_ run: UploadRun) {
+        guard !run.isLanding, run.flights.isEmpty else { return }
+        if !run.isProbe, let gate = gate(run) { return hold(run, gate) }
+        nextFlight += 1
+        let (number, row, job, requests, store, id) = (nextFlight, run.row, run.job, requests, store, run.id)
+        let task = Task {
+            let result = await Looking(row: row, job: job, requests: requests, store: store).result()
+            looked(id, number, result)
+        }
+        run.flights[number] = UploadRun.Flight(
+            task: task, kind: .look, meter: FlightMeter(total: wire), since: clocks.steady(), length: 0, holdsSlot: false)
+    }
+
+    private func looked(_ id: Int64, _ number: Int, _ result: LookResult) {
+        guard !isDead, let run = runs[id], run.flights.removeValue(forKey: number) != nil else { return }
+        if let hold = run.pendingHold, !run.isProbe {
+            self.hold(run, hold)
+            return schedule()
+        }
+        switch result {
+        case .go(let source, let parts):
+            run.source = source
+            if !parts.isEmpty || run.row.uploadID != nil { run.machine = machine(run.row, job: run.job, parts: parts) }
+            run.isStarted = true
+            feed(run, .started)
+        case .changed(let identity): adopt(run, identity)
+        case .unreadable(let error): fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
+        case .skip(let why): leave(run, as: .skipped, event: ("done", why))
+        case .rename(let key, let source): rename(run, key, source)
+        case .noAccess(let failure):
+            closeScope(run.job.target.scope, failure)
+            run.isProbe = false
+            if let gate = gate(run) { hold(run, gate) }
+        case .failed(let failure, let generation): lookFailed(run, failure, generation)
+        }
+        schedule()
+    }
+
+    /// The destination was asked and did not say: asked again as any other request, then held or failed.
+    private func lookFailed(_ run: UploadRun, _ failure: RequestFailure, _ generation: UInt64?) {
+        run.row.error = StoredError(failure, part: nil, at: clocks.wall())
+        judgeEndpoint(run, FlightEnd(generation: generation, failure: failure))
+        guard !run.isLanding else { return }
+        run.lookTries += 1
+        var wait = policy.delay(afterFailures: run.lookTries, retryAfter: failure.retryAfter, random: &seeds)
+        switch classify(failure) {
+        case .staleLease:
+            wait = .zero
+            if let generation {
+                let target = run.job.target
+                Task { [authorizer] in await authorizer.retire(generation: generation, target: target) }
+            }
+        case .clockSkew(let serverTime):
+            wait = .zero
+            if let serverTime { Task { [authorizer] in await authorizer.learnClock(serverTime: serverTime) } }
+        case .transient, .throttled, .cancelled: break
+        default:
+            let text = FlightEnd(failure: failure).text ?? failure.message
+            return fail(run, code: run.row.error?.code ?? "LocalError", message: "the destination cannot be asked (\(text)). Use --existing overwrite, or allow reading")
+        }
+        guard run.lookTries < policy.tries else {
+            run.row.held = .network
+            run.row.nextTry = clocks.steady() + policy.hold
+            return leave(run, as: .held, event: ("held", failure.message))
+        }
+        run.lookAgain = clocks.steady() + wait
+    }
+
+    private func rename(_ run: UploadRun, _ key: String, _ source: SourceFile) {
+        run.isSaving = true
+        let (id, at) = (run.id, clocks.wall())
+        write(urgent: true) { db in
+            try db.execute(sql: "UPDATE uploads SET key = ? WHERE id = ?", arguments: [key, id])
+            try QueueStore.addEvent(db, upload: id, at: at, kind: "start", text: "the object was there: stored as \(key)")
+        } then: { loop in
+            guard loop.runs[id] === run, !run.isLanding else { return }
+            run.isSaving = false
+            run.row.key = key
+            run.source = source
+            run.isStarted = true
+            loop.feed(run, .started)
+        } failed: { loop, _ in
+            loop.fail(run, code: "KeyCollision", message: "the key \(key) is taken by another file of the order. Give it another name")
+        }
+    }
+}
+
+/// One look, off the loop.
+private struct Looking {
+    private static let mostNames = 100
+
+    let row: UploadRow
+    let job: JobFacts
+    let requests: UploadRequests
+    let store: QueueStore
+
+    func result() async -> LookResult {
+        let source: SourceFile
+        do throws(FileError) { source = try SourceFile.open(row.path) } catch { return .unreadable(error) }
+        guard source.identity == row.identity else { return .changed(source.identity) }
+        var parts: [StoredPart] = []
+        if row.uploadID != nil {
+            let id = row.id
+            // Without them the server's list is enough; hashes are made again where needed.
+            parts = (try? await store.read { db in try QueueStore.parts(db, upload: id) }) ?? []
+        }
+        guard job.looksFirst, row.phase == .fresh, row.uploadID == nil else { return .go(source, parts: parts) }
+        switch job.target.existing {
+        case "rename": return await freeName(source)
+        default: return await compare(source)
+        }
+    }
+
+    /// `skip`: the same size and CRC-64. `newer`: the file was not modified after the object.
+    private func compare(_ source: SourceFile) async -> LookResult {
+        let head: ObjectHead?
+        switch await requests.look(row, job: job, key: row.key) {
+        case .found(let found): head = found
+        case .absent: head = nil
+        case .failed(let failure, let generation): return .failed(failure, generation: generation)
+        case .noAccess(let failure): return .noAccess(failure)
+        }
+        guard let head else { return .go(source, parts: []) }
+        if job.target.existing == "newer" {
+            guard let there = head.lastModified, row.identity.modified / 1_000_000 <= there.milliseconds else { return .go(source, parts: []) }
+            return .skip("skipped: the object is not older than the file")
+        }
+        guard head.size == row.size, let there = head.crc64 else { return .go(source, parts: []) }
+        guard let ours = try? await SourceReader.crc64(of: source, offset: 0, length: row.size), ours == there else {
+            return .go(source, parts: [])
+        }
+        return .skip("skipped: the object is there with the same size and CRC-64")
+    }
+
+    /// `name (1).ext`, counting up.
+    private func freeName(_ source: SourceFile) async -> LookResult {
+        for number in 0..<Looking.mostNames {
+            let key = number == 0 ? row.key : KeyRules.numbered(row.key, number)
+            switch await requests.look(row, job: job, key: key) {
+            case .absent: return number == 0 ? .go(source, parts: []) : .rename(key, source)
+            case .found: continue
+            case .failed(let failure, let generation): return .failed(failure, generation: generation)
+            case .noAccess(let failure): return .noAccess(failure)
+            }
+        }
+        return .failed(
+            RequestFailure(.answer(status: 409, code: "FileAlreadyExists", ec: nil), message: "a hundred names like it are taken"), generation: nil)
+    }
+}
+
+enum HeadLook: Sendable {
+    case found(ObjectHead)
+    case absent
+    case failed(RequestFailure, generation: UInt64?)
+    case noAccess(AccessFailure)
+}
+
+extension UploadRequests {
+    /// HEAD with everything it says, for the rules about what is there already.
+    func look(_ row: UploadRow, job: JobFacts, key: String) async -> HeadLook {
+        let authorized: AuthorizedRequest
+        do throws(AccessFailure) {
+            authorized = try await authorizer.authorize(.headObject, key: ObjectKey(key), target: job.target, minimumLife: .seconds(30))
+        } catch {
+            return .noAccess(error)
+        }
+        var options = SendOptions()
+        options.total = .seconds(60)
+        do throws(TransportError) {
+            let reply = try await transport.send(authorized.request, body: nil, options: options, progress: nil)
+            if reply.response.status == 404 { return .absent }
+            do throws(OSSError) { return .found(try OSSReply.head(reply.response)) } catch {
+                return .failed(RequestFailure(error), generation: authorized.generation)
+            }
+        } catch {
+            return .failed(RequestFailure(error), generation: authorized.generation)
+        }
+    }
+}

@@ -1,0 +1,231 @@
+import Contracts
+import GRDB
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// Uploads that have their turn: their machines' actions performed in order, their requests' ends reported.
+extension EngineLoop {
+    // MARK: - Begin
+
+    func begin(_ row: UploadRow, asProbe: Bool = false) {
+        guard let job = jobs[row.job], runs[row.id] == nil else { return }
+        let run = UploadRun(row: row, job: job, machine: machine(row, job: job, parts: []))
+        run.isProbe = asProbe
+        run.row.started = row.started ?? clocks.wall()
+        runs[row.id] = run
+        if !run.isSmall { multipart.append(row.id) }
+        if run.isSmall, row.phase == .fresh, !job.looksFirst {
+            run.isStarted = true
+            feed(run, .started)
+        } else {
+            look(run)
+        }
+        changed(run.id)
+    }
+
+    func machine(_ row: UploadRow, job: JobFacts, parts: [StoredPart]) -> UploadMachine {
+        let checkpoint = UploadCheckpoint(
+            phase: row.phase, partSize: row.partSize, uploadID: row.uploadID, parts: parts, resentBytes: row.resent,
+            completeSent: row.completeSent)
+        return UploadMachine(
+            fileSize: row.size, checkpoint: checkpoint,
+            settings: UploadMachine.Settings(policy: policy, mayRead: job.target.mayRead, forbidOverwrite: job.forbidOverwrite),
+            seed: seeds.next())
+    }
+
+    // MARK: - Machine in, actions out
+
+    func feed(_ run: UploadRun, _ event: UploadEvent) {
+        guard !run.isLanding else { return }
+        run.actions += run.machine.on(event, at: clocks.steady())
+        advance(run)
+    }
+
+    /// Performs what was asked for, in order; stops at what must be on the disk first.
+    func advance(_ run: UploadRun) {
+        while !run.isSaving, !run.isLanding, !run.actions.isEmpty {
+            let action = run.actions.removeFirst()
+            switch action {
+            case .save:
+                // One write for both: what is final needs no checkpoint of its own.
+                if case .finish(let outcome)? = run.actions.first { return land(run, outcome) }
+                save(run)
+            case .finish(let outcome): return land(run, outcome)
+            case .partsReady: break
+            case .cancelRequests: cancelFlights(run)
+            case .awaitLease: renewLease(run)
+            case .correctClock(let serverTime):
+                after(run) { [authorizer] in await authorizer.learnClock(serverTime: serverTime) }
+            case .initiate, .put, .listParts, .complete, .abort, .headObject, .hash:
+                if !run.isProbe, let gate = gate(run) { return hold(run, gate) }
+                perform(action, run)
+            }
+        }
+    }
+
+    private func perform(_ action: UploadAction, _ run: UploadRun) {
+        let (row, job, source) = (run.row, run.job, run.source)
+        switch action {
+        case .initiate:
+            launch(run, .initiate) { requests, _ in await requests.initiate(row, job: job) }
+        case .put:
+            takeTurn(row.job, bytes: row.size, clocks.steady())
+            launch(run, .put, length: row.size, holdsSlot: true) { requests, meter in
+                await requests.put(row, job: job, source: source, meter: meter)
+            }
+        case .listParts(let uploadID):
+            launch(run, .listParts) { requests, _ in await requests.listParts(uploadID: uploadID, row, job: job) }
+        case .complete(let uploadID, let parts):
+            launch(run, .complete) { requests, _ in
+                await requests.complete(uploadID: uploadID, parts: parts, row, job: job, source: source)
+            }
+        case .abort(let uploadID):
+            launch(run, .abort) { requests, _ in await requests.abort(uploadID: uploadID, row, job: job) }
+        case .headObject:
+            launch(run, .head) { requests, _ in await requests.head(row, job: job) }
+        case .hash(let range):
+            guard let source else { return }
+            launch(run, .hash) { requests, _ in await requests.hash(range, row, source: source) }
+        default: break
+        }
+    }
+
+    /// Something that must be over before the next action, other than the disk.
+    private func after(_ run: UploadRun, _ work: @escaping @Sendable () async -> Void) {
+        run.isSaving = true
+        let id = run.id
+        Task {
+            await work()
+            goOn(id)
+        }
+    }
+
+    private func goOn(_ id: Int64) {
+        guard let run = runs[id], !run.isLanding else { return }
+        run.isSaving = false
+        advance(run)
+        schedule()
+    }
+
+    private func renewLease(_ run: UploadRun) {
+        let (id, generation, target) = (run.id, run.staleGeneration, run.job.target)
+        run.staleGeneration = nil
+        Task { [authorizer] in
+            if let generation { await authorizer.retire(generation: generation, target: target) }
+            leaseArrived(id)
+        }
+    }
+
+    /// The next request waits for the fresh lease by itself, or says that there is none.
+    private func leaseArrived(_ id: Int64) {
+        guard let run = runs[id] else { return }
+        feed(run, .leaseArrived)
+        schedule()
+    }
+
+    // MARK: - Requests
+
+    func launch(
+        _ run: UploadRun, _ kind: UploadRun.Kind, length: Int64 = 0, holdsSlot: Bool = false,
+        _ work: @escaping @Sendable (UploadRequests, FlightMeter) async -> FlightEnd
+    ) {
+        nextFlight += 1
+        let (number, id, meter, requests) = (nextFlight, run.id, FlightMeter(total: wire), requests)
+        if holdsSlot { partSlotsUsed += 1 }
+        // Unstructured on purpose: a request lives as long as its run, not as long as whoever made it start.
+        let task = Task { await self.landed(id, number, await work(requests, meter)) }
+        run.flights[number] = UploadRun.Flight(
+            task: task, kind: kind, meter: meter, since: clocks.steady(), length: length, holdsSlot: holdsSlot)
+    }
+
+    private func landed(_ id: Int64, _ number: Int, _ end: FlightEnd) {
+        guard !isDead, let run = runs[id], let flight = run.flights.removeValue(forKey: number) else { return }
+        if let source = end.source, run.source == nil { run.source = source }
+        if end.bytesSent > 0 { run.hasSent = true }
+        if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
+        judgeEndpoint(run, end)
+        if let access = end.access {
+            release(flight, run)
+            lost(run, flight, access)
+        } else if let error = end.unreadable {
+            release(flight, run)
+            fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
+        } else if let identity = end.changed {
+            release(flight, run)
+            adopt(run, identity)
+        } else if let event = end.event {
+            if end.failure != nil { run.staleGeneration = end.generation }
+            if run.isProbe, end.generation != nil { openScope(run) }
+            note(event, run)
+            feed(run, event)
+            release(flight, run)
+        } else {
+            release(flight, run)
+        }
+        if let hold = run.pendingHold, runs[id] === run, !run.isLanding { self.hold(run, hold) }
+        schedule()
+    }
+
+    /// A part's slot is free for another only when its answer is written down.
+    private func release(_ flight: UploadRun.Flight, _ run: UploadRun) {
+        guard flight.holdsSlot else { return }
+        if run.isSaving { run.slotsAwaitingSave += 1 } else { partSlotsUsed -= 1 }
+    }
+
+    /// - Parameter all: also those whose answers matter.
+    func cancelFlights(_ run: UploadRun, all: Bool = false) {
+        for (number, flight) in run.flights where all || !flight.kind.mustLand {
+            flight.task.cancel()
+            run.flights[number] = nil
+            if flight.holdsSlot { partSlotsUsed -= 1 }
+            if flight.meter.bytes > 0 { run.machine.addResent(min(flight.meter.bytes, flight.length)) }
+        }
+    }
+
+    /// No authorized request could be had: what the machine believes to be in flight is not, so the run ends here and a later one begins at
+    /// the checkpoint.
+    private func lost(_ run: UploadRun, _ flight: UploadRun.Flight, _ access: AccessFailure) {
+        closeScope(run.job.target.scope, access)
+        run.isProbe = false
+        if let gate = gate(run) { hold(run, gate) }
+    }
+
+    // MARK: - The disk
+
+    private func save(_ run: UploadRun) {
+        run.isSaving = true
+        run.refreshRow()
+        let changes = run.machine.takeChanges()
+        let (row, target, before) = (run.row, run.job.target, run.uploadIDOnDisk)
+        run.uploadIDOnDisk = row.uploadID
+        let at = clocks.wall()
+        write(urgent: true) { db in
+            try row.update(db)
+            try QueueStore.write(changes, upload: row.id, db)
+            guard row.uploadID != before else { return }
+            // In the same transaction: an upload id is never known to the row and not to the ledger.
+            try QueueStore.giveUp(db, upload: row.id, keeping: row.uploadID)
+            if let uploadID = row.uploadID { try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at) }
+        } then: { loop in
+            loop.saved(run, row)
+        } failed: { loop, error in
+            loop.fail(run, code: "LocalError", message: "its progress cannot be written (\(error)). Report this")
+        }
+    }
+
+    private func saved(_ run: UploadRun, _ row: UploadRow) {
+        partSlotsUsed -= run.slotsAwaitingSave
+        run.slotsAwaitingSave = 0
+        run.storedOnDisk = row.stored
+        guard runs[run.id] === run, !run.isLanding else { return }
+        run.isSaving = false
+        advance(run)
+        if !run.isLanding, run.flights.isEmpty, !run.isSaving, !run.isProbe, let gate = gate(run) { hold(run, gate) }
+    }
+}
+
+extension JobFacts {
+    /// The destination has to be asked before anything is sent.
+    var looksFirst: Bool { target.mayRead && ["skip", "newer", "rename"].contains(target.existing) }
+}

@@ -1,0 +1,133 @@
+import Contracts
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// Who gets a slot.
+extension EngineLoop {
+    private static let readAhead = 256
+    /// How far behind a large file, which has to wait, small ones may overtake it.
+    private static let overtaking = 64
+
+    /// Fills the free slots. Called whenever one may be free or something may want one.
+    func schedule() {
+        guard isStarted, !isStopping, !isDead, limitsNow.rate != 0 else { return }
+        let now = clocks.steady()
+        while true {
+            let isSlotFree = partSlotsUsed < limitsNow.parts
+            let wanting = isSlotFree ? nextForPart(now) : nil
+            if let index = nextToStart(isSlotFree: isSlotFree, partsAreWanted: wanting != nil, now) {
+                begin(ready.remove(at: index))
+            } else if let wanting {
+                guard sendPart(of: wanting, now) else { break }
+            } else {
+                break
+            }
+        }
+        if ready.count < Self.readAhead / 2 { refill() }
+    }
+
+    private var mayStart: Bool {
+        !isFinishing && startsBlocked == 0 && !queueMachine.isPaused && diskTrouble == nil && runs.count < Self.mostRuns
+    }
+
+    /// Large files have upload slots; small ones, a request each, may use every part slot, but leave half of them to large ones that want
+    /// some.
+    private func nextToStart(isSlotFree: Bool, partsAreWanted: Bool, _ now: Timestamp) -> Int? {
+        guard mayStart, !ready.isEmpty else { return nil }
+        let largeRunning = multipart.count
+        let smallMayGo = isSlotFree && (!partsAreWanted || smallInFlight * 2 < limitsNow.parts)
+        return ready.prefix(Self.overtaking).firstIndex { row in
+            guard turnHasCome(row.job, now), gate(row.job) == nil else { return false }
+            return row.size <= row.partSize ? smallMayGo : largeRunning < limitsNow.uploads
+        }
+    }
+
+    private var smallInFlight: Int { max(partSlotsUsed - multipart.reduce(0) { $0 + (runs[$1]?.slotsInUse ?? 0) }, 0) }
+
+    /// Higher priority first, then whoever has the fewest parts in flight, so that all that run move.
+    private func nextForPart(_ now: Timestamp) -> UploadRun? {
+        var best: UploadRun?
+        for id in multipart {
+            guard let run = runs[id], run.isStarted, !run.isSaving, !run.isLanding, run.actions.isEmpty, run.machine.wantsParts(at: now),
+                turnHasCome(run.row.job, now), run.isProbe || gate(run) == nil
+            else { continue }
+            guard let other = best else {
+                best = run
+                continue
+            }
+            let rank = (run.row.priority.code, run.slotsInUse)
+            if rank < (other.row.priority.code, other.slotsInUse) { best = run }
+        }
+        return best
+    }
+
+    private func sendPart(of run: UploadRun, _ now: Timestamp) -> Bool {
+        guard let source = run.source, let uploadID = run.machine.checkpoint.uploadID, let range = run.machine.takePart(at: now) else { return false }
+        run.hasSent = true
+        takeTurn(run.row.job, bytes: range.length, now)
+        let (row, job) = (run.row, run.job)
+        launch(run, .part(range.number), length: range.length, holdsSlot: true) { requests, meter in
+            await requests.part(range, uploadID: uploadID, row, job: job, source: source, meter: meter)
+        }
+        return true
+    }
+
+    // MARK: - An order's own limit
+
+    /// A body may go when the bytes before it have had their time: held back part by part, exact over a minute and coarse over a second.
+    private func turnHasCome(_ job: Int64, _ now: Timestamp) -> Bool { jobTurns[job].map { now >= $0 } ?? true }
+
+    func takeTurn(_ job: Int64, bytes: Int64, _ now: Timestamp) {
+        guard let limit = jobs[job]?.options.limit, limit > 0 else { return }
+        let cost = Duration.milliseconds(Int64(Double(bytes) / Double(limit) * 1000))
+        jobTurns[job] = max(jobTurns[job] ?? now, now) + cost
+    }
+
+    // MARK: - Reading ahead
+
+    /// What was read ahead may not be what would start next any more.
+    func forgetReady() {
+        ready = []
+        readyEpoch += 1
+        isDry = false
+    }
+
+    private func refill() {
+        guard !isRefilling, !isDry, mayStart else { return }
+        isRefilling = true
+        endedSinceRefill = []
+        let running = Array(runs.keys)
+        let epoch = readyEpoch
+        let scopes = gates.values.compactMap { if case .scope(let scope) = $0.place { scope } else { nil } }
+        let endpoints = gates.values.compactMap { if case .endpoint(let endpoint) = $0.place { endpoint } else { nil } }
+        let now = clocks.steady()
+        let waiting = jobTurns.filter { $0.value > now }.map(\.key)
+        let known = Set(jobs.keys)
+        let store = store
+        // Unstructured on purpose: the loop goes on while the store reads.
+        Task {
+            let found = try? await store.read { db in
+                let rows = try QueueStore.nextRows(
+                    db, excluding: running, closedScopes: scopes, closedEndpoints: endpoints, waitingJobs: waiting, limit: Self.readAhead)
+                var facts: [JobFacts] = []
+                for job in Set(rows.map(\.job)).subtracting(known) {
+                    if let read = try QueueStore.job(db, id: job) { facts.append(read) }
+                }
+                return (rows, facts)
+            }
+            refilled(found, epoch: epoch)
+        }
+    }
+
+    private func refilled(_ found: (rows: [UploadRow], jobs: [JobFacts])?, epoch: Int) {
+        isRefilling = false
+        guard !isDead, let found else { return }
+        for job in found.jobs { jobs[job.id] = job }
+        guard epoch == readyEpoch else { return schedule() }
+        isDry = found.rows.count < Self.readAhead
+        let ended = endedSinceRefill
+        ready = found.rows.filter { runs[$0.id] == nil && !ended.contains($0.id) && jobs[$0.job] != nil }
+        if !ready.isEmpty { schedule() }
+    }
+}

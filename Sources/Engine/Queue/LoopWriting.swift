@@ -1,0 +1,150 @@
+import GRDB
+import OSSProtocol
+
+/// One change of the store and what is done once it is on the disk.
+struct PendingChange {
+    var change: QueueStore.Change
+    /// Runs on the loop after the commit.
+    var then: ((isolated EngineLoop) -> Void)?
+    /// It cannot be written as it is.
+    var failed: ((isolated EngineLoop, any Error) -> Void)?
+    /// Waits for a full disk to have space again; else `failed` is told at once, since a person waits for it.
+    var isPatient: Bool
+}
+
+/// The folder of the queue cannot be written: nothing is lost, everything that needs a promise waits.
+struct DiskTrouble: Sendable {
+    var since: Timestamp
+    var nextTry: Timestamp
+    var reason: String
+}
+
+/// Stands for a process that was killed, in tests: the store takes nothing any more.
+struct StoreIsGone: Error {}
+
+extension EngineLoop {
+    /// Most that a change waits for others to share its flush.
+    private static let batchDelay = Duration.milliseconds(40)
+    private static let diskRetry = Duration.seconds(2)
+
+    /// - Parameter urgent: something waits for it (a request, a person).
+    func write(
+        urgent: Bool, isPatient: Bool = true, _ change: @escaping QueueStore.Change, then: ((isolated EngineLoop) -> Void)? = nil,
+        failed: ((isolated EngineLoop, any Error) -> Void)? = nil
+    ) {
+        guard !isDead else { return }
+        pending.append(PendingChange(change: change, then: then, failed: failed, isPatient: isPatient))
+        flushSoon(urgent: urgent)
+    }
+
+    /// Waits until the change is on the disk.
+    func writeNow(_ change: @escaping QueueStore.Change) async throws {
+        guard !isDead else { throw StoreIsGone() }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            write(
+                urgent: true, isPatient: false, change, then: { _ in continuation.resume() },
+                failed: { _, error in continuation.resume(throwing: error) })
+        }
+    }
+
+    func flushSoon(urgent: Bool) {
+        guard !isFlushing, !pending.isEmpty, !isDead else { return }
+        if let trouble = diskTrouble, clocks.steady() < trouble.nextTry { return refuseWaiting(trouble) }
+        if urgent {
+            isFlushing = true
+            // Unstructured on purpose: whoever wrote does not wait for the disk.
+            Task { await flush() }
+        } else if !isFlushDelayed {
+            isFlushDelayed = true
+            Task {
+                try? await Task.sleep(for: Self.batchDelay)
+                isFlushDelayed = false
+                flushSoon(urgent: true)
+            }
+        }
+    }
+
+    /// One transaction after the other until nothing is left; what comes meanwhile shares the next one.
+    private func flush() async {
+        while !pending.isEmpty && !isDead {
+            let batch = pending
+            pending = []
+            do {
+                try await store.commit(batch.map(\.change))
+                if diskTrouble != nil {
+                    diskTrouble = nil
+                    log.notice("the queue can be written again")
+                    changed()
+                }
+                for item in batch { item.then?(self) }
+            } catch is StoreIsGone {
+                die()
+            } catch where QueueStore.isPlaceTrouble(error) {
+                troubled(error, batch)
+                break
+            } catch {
+                await writeOneByOne(batch)
+            }
+        }
+        isFlushing = false
+        schedule()
+    }
+
+    /// One of them is wrong in itself: the others must not suffer, and it must not come again for ever.
+    private func writeOneByOne(_ batch: [PendingChange]) async {
+        for (index, item) in batch.enumerated() {
+            do {
+                try await store.commit([item.change])
+                item.then?(self)
+            } catch is StoreIsGone {
+                return die()
+            } catch where QueueStore.isPlaceTrouble(error) {
+                return troubled(error, Array(batch[index...]))
+            } catch {
+                log.error("a change of the queue was refused by the store", metadata: ["error": "\(error)"])
+                item.failed?(self, error)
+            }
+        }
+    }
+
+    /// Kept and tried again; whoever asked for a promise hears that there is none.
+    private func troubled(_ error: any Error, _ batch: [PendingChange]) {
+        let now = clocks.steady()
+        let reason = (error as? DatabaseError)?.message ?? "\(error)"
+        if diskTrouble == nil { log.error("the queue cannot be written", metadata: ["path": "\(store.path)", "error": "\(reason)"]) }
+        diskTrouble = DiskTrouble(since: diskTrouble?.since ?? now, nextTry: now + Self.diskRetry, reason: reason)
+        pending = batch.filter(\.isPatient) + pending
+        for item in batch where !item.isPatient { item.failed?(self, error) }
+        changed()
+    }
+
+    private func refuseWaiting(_ trouble: DiskTrouble) {
+        let waiting = pending.filter { !$0.isPatient }
+        pending.removeAll { !$0.isPatient }
+        let error = DatabaseError(resultCode: .SQLITE_FULL, message: trouble.reason)
+        for item in waiting { item.failed?(self, error) }
+    }
+
+    /// The store is gone, as by a kill: nothing more leaves this loop.
+    private func die() {
+        isDead = true
+        ticker?.cancel()
+        for run in runs.values { for flight in run.flights.values { flight.task.cancel() } }
+        for scan in scans.values { scan.cancel() }
+        abandoned.task?.cancel()
+        for item in pending { item.failed?(self, StoreIsGone()) }
+        pending = []
+        runs = [:]
+        for waiter in abandoned.waiters { waiter.continuation.resume() }
+        abandoned.waiters = []
+    }
+
+    /// For a person whose order or action could not be written.
+    func storeFailure(_ error: any Error) -> OrderError {
+        let reason = (error as? DatabaseError)?.message ?? "\(error)"
+        return OrderError(
+            code: "QueueNotWritable",
+            message: "the queue \(store.path) cannot be written (\(reason)). Nothing was changed: free some space or check the folder, then try again",
+            exit: 1)
+    }
+}

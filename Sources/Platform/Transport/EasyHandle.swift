@@ -1,0 +1,158 @@
+import CCurl
+import OSSProtocol
+
+/// One libcurl easy handle, used again and again. Belongs to its loop's thread.
+final class EasyHandle {
+    /// What the handle is set up for: its buffers differ, so it stays what it is.
+    enum Use { case fileBody, small }
+
+    let use: Use
+    let easy: UnsafeMutableRawPointer
+    private let errorText: UnsafeMutablePointer<CChar>
+
+    init?(_ use: Use) {
+        guard let easy = curl_easy_init() else { return nil }
+        self.use = use
+        self.easy = easy
+        errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
+        errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    }
+
+    deinit {
+        curl_easy_cleanup(easy)
+        errorText.deallocate()
+    }
+
+    /// libcurl's own sentence about what went wrong, else its general one.
+    func explanation(of code: CURLcode) -> String {
+        let detail = String(cString: errorText)
+        return detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
+    }
+
+    /// Everything libcurl must know, and nothing it would add by itself: a signer never sends what it did not sign.
+    /// - Parameter content: the body when it is in memory.
+    /// - Returns: what is wrong with the request.
+    func prepare(_ exchange: Exchange, _ settings: CurlTransport.Configuration, content: [UInt8]) -> (CURLcode, String)? {
+        let request = exchange.request
+        // libcurl would encode or refuse them each in its own way; a signed path is sent as it is or not at all.
+        guard request.url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !request.method.isEmpty,
+            request.method.utf8.allSatisfy({ (0x41...0x5A).contains($0) })
+        else { return (CURLE_URL_MALFORMAT, "the request's method or address holds characters that cannot be sent") }
+        errorText.pointee = 0
+        // Frees the small body of the request before; a file body's buffer stays.
+        if use == .small { curl_easy_reset(easy) }
+        setConnection(settings, exchange.options)
+        let code = dcurl_set_text(easy, CURLOPT_URL, request.url)
+        guard code == CURLE_OK else { return (code, explanation(of: code)) }
+        guard setHeaders(exchange, settings) else { return (CURLE_BAD_FUNCTION_ARGUMENT, "a header of the request holds a line end or has no name") }
+        if use == .fileBody {
+            setFileBody(exchange, settings)
+        } else {
+            setMethod(request, content)
+        }
+        return setCallbacks(exchange)
+    }
+
+    private func setConnection(_ settings: CurlTransport.Configuration, _ options: SendOptions) {
+        _ = dcurl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
+        _ = dcurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        _ = dcurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
+        _ = dcurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
+        _ = dcurl_set_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        _ = dcurl_set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        _ = dcurl_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        _ = dcurl_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
+        _ = dcurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(clamping: options.connectTimeout.inMilliseconds)))
+        if let file = settings.caFile, !file.isEmpty { _ = dcurl_set_text(easy, CURLOPT_CAINFO, file) }
+        if let socket = settings.unixSocket {
+            _ = dcurl_set_text(easy, CURLOPT_UNIX_SOCKET_PATH, socket)
+            _ = dcurl_set_text(easy, CURLOPT_NOPROXY, "*")
+        }
+        if let agent = settings.userAgent { _ = dcurl_set_text(easy, CURLOPT_USERAGENT, agent) }
+    }
+
+    private func setHeaders(_ exchange: Exchange, _ settings: CurlTransport.Configuration) -> Bool {
+        let headers = exchange.request.headers
+        // `Expect: 100-continue` would go with every PUT, and cost a second each with a server that does not answer it.
+        var list = curl_slist_append(nil, "Expect:")
+        if headers["Accept"] == nil { list = curl_slist_append(list, "Accept:") }
+        if headers["Content-Type"] == nil { list = curl_slist_append(list, "Content-Type:") }
+        // The host that was signed, with the port as it was written.
+        if headers["Host"] == nil { list = curl_slist_append(list, "Host: " + exchange.request.host) }
+        exchange.headerList = list
+        for field in headers.fields {
+            let name = field.name.utf8, value = field.value.utf8
+            guard !name.isEmpty, name.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }),
+                value.allSatisfy({ $0 != 10 && $0 != 13 && $0 != 0 })
+            else { return false }
+            // libcurl says it from the body it sends.
+            if EasyHandle.isContentLength(name) { continue }
+            list = curl_slist_append(list, value.isEmpty ? field.name + ";" : "\(field.name): \(field.value)")
+        }
+        exchange.headerList = list
+        _ = dcurl_set_list(easy, CURLOPT_HTTPHEADER, list)
+        return true
+    }
+
+    private static func isContentLength(_ name: String.UTF8View) -> Bool {
+        let wanted = "content-length".utf8
+        return name.count == wanted.count && zip(name, wanted).allSatisfy { ($0 | 0x20) == $1 || $0 == $1 }
+    }
+
+    private func setFileBody(_ exchange: Exchange, _ settings: CurlTransport.Configuration) {
+        _ = dcurl_set_long(easy, CURLOPT_UPLOAD, 1)
+        _ = dcurl_set_text(easy, CURLOPT_CUSTOMREQUEST, exchange.request.method == "PUT" ? nil : exchange.request.method)
+        _ = dcurl_set_offset(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(exchange.bodyLength))
+        _ = dcurl_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, settings.uploadBuffer)
+    }
+
+    private func setMethod(_ request: HTTPRequest, _ content: [UInt8]) {
+        let mayHaveBody = ["PUT", "POST", "PATCH"].contains(request.method)
+        if mayHaveBody || !content.isEmpty {
+            // Every method with a body goes the way of POST: body and headers leave in one send, and an empty one says its length.
+            _ = dcurl_set_long(easy, CURLOPT_POST, 1)
+            _ = dcurl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(content.count))
+            content.withUnsafeBytes { _ = dcurl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, $0.baseAddress ?? UnsafeRawPointer(errorText)) }
+            if request.method != "POST" { _ = dcurl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method) }
+        } else if request.method == "HEAD" {
+            _ = dcurl_set_long(easy, CURLOPT_NOBODY, 1)
+        } else {
+            _ = dcurl_set_long(easy, CURLOPT_HTTPGET, 1)
+            if request.method != "GET" { _ = dcurl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method) }
+        }
+    }
+
+    private func setCallbacks(_ exchange: Exchange) -> (CURLcode, String)? {
+        let pointer = Unmanaged.passUnretained(exchange).toOpaque()
+        if use == .fileBody {
+            _ = dcurl_set_reader(
+                easy,
+                { buffer, size, count, context in
+                    guard let buffer, let context else { return Int(CURL_READFUNC_ABORT) }
+                    return Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue().read(into: buffer, size * count)
+                }, pointer)
+            _ = dcurl_set_seeker(
+                easy,
+                { context, offset, origin in
+                    guard let context, offset == 0, origin == SEEK_SET else { return Int32(CURL_SEEKFUNC_CANTSEEK) }
+                    Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue().rewind()
+                    return Int32(CURL_SEEKFUNC_OK)
+                }, pointer)
+        }
+        _ = dcurl_set_header_writer(
+            easy,
+            { bytes, size, count, context in
+                guard let bytes, let context else { return 0 }
+                let line = UnsafeRawBufferPointer(start: bytes, count: size * count)
+                return Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue().takeHeader(line) ? line.count : 0
+            }, pointer)
+        let code = dcurl_set_writer(
+            easy,
+            { bytes, size, count, context in
+                guard let bytes, let context else { return 0 }
+                let content = UnsafeRawBufferPointer(start: bytes, count: size * count)
+                return Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue().takeContent(content) ? content.count : 0
+            }, pointer)
+        return code == CURLE_OK ? nil : (code, explanation(of: code))
+    }
+}

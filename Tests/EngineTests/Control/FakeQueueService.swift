@@ -1,0 +1,76 @@
+import Contracts
+import OSSProtocol
+import Platform
+
+@testable import Engine
+
+/// A queue that answers what a test has laid out and remembers what it was asked.
+final class FakeQueueService: QueueService {
+    struct State {
+        var orders: [JobOrder] = []
+        var refusal: OrderError?
+        var actions: [ActionRequest] = []
+        var windows: [UploadsRequest] = []
+        var limits = LimitsView(rate: nil, uploads: 5, parts: 16)
+        var ledger: [LedgerEntry] = []
+        var settled: [String] = []
+        var frontEnds = 0
+        var counts: [String: Int] = [:]
+        var listeners: [AsyncStream<EngineEvent>.Continuation] = []
+    }
+    let state = Lock(State())
+
+    func add(_ order: JobOrder) async throws(OrderError) -> JobView {
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+        state.withLock { $0.orders.append(order) }
+        return JobView(job: "j-1", state: "scanning", uploads: [], total: 0, bytes: 0, refused: [])
+    }
+    func job(_ id: String) async -> JobView? {
+        id == "j-1" ? JobView(job: id, state: "ready", uploads: ["u-1"], total: 1, bytes: 5, refused: []) : nil
+    }
+    func uploads(_ request: UploadsRequest) async throws(OrderError) -> ListEnvelope<UploadView> {
+        state.withLock { $0.windows.append(request) }
+        return ListEnvelope(items: [upload("u-1")], total: 1)
+    }
+    func upload(_ id: String) async -> UploadDetail? {
+        id == "u-1" ? UploadDetail(upload: upload(id), map: "#s.", active: [], events: []) : nil
+    }
+    func act(_ request: ActionRequest) async throws(OrderError) -> ActionResult {
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+        state.withLock { $0.actions.append(request) }
+        return ActionResult(action: request.action, matched: 1, changed: 1, items: [])
+    }
+    func limits() async -> LimitsView { state.withLock { $0.limits } }
+    func setLimits(_ change: LimitsChange) async throws(OrderError) -> LimitsView {
+        state.withLock { state in
+            if let uploads = change.uploads { state.limits.uploads = uploads }
+            return state.limits
+        }
+    }
+    func status() async -> StatusView {
+        let (limits, frontEnds, counts) = state.withLock { ($0.limits, $0.frontEnds, $0.counts) }
+        return StatusView(
+            revision: 3, now: "2026-01-15T08:30:00Z",
+            engine: StatusView.Engine(version: "1", pid: 1, uptime: 2.5, frontEnds: frontEnds), counts: counts,
+            totals: StatusView.Totals(bytes: 100, stored: 40, resent: 0, uploads: 1, unknown: 0), rate: 7, rateHistory: [7], limits: limits,
+            slotsUsed: 1, partsSending: 2, etaLow: nil, etaHigh: nil, leases: [], clockOffset: nil, outage: nil, queuePaused: false,
+            defaultRemote: nil)
+    }
+    func events() async -> AsyncStream<EngineEvent> {
+        let (stream, continuation) = AsyncStream.makeStream(of: EngineEvent.self)
+        state.withLock { $0.listeners.append(continuation) }
+        return stream
+    }
+    func ledger() async -> [LedgerEntry] { state.withLock { $0.ledger } }
+    func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async { state.withLock { $0.settled.append(uploadID) } }
+    func frontEnds(_ change: Int) async { state.withLock { $0.frontEnds += change } }
+
+    func say(_ event: EngineEvent) { for listener in state.withLock({ $0.listeners }) { listener.yield(event) } }
+
+    func upload(_ id: String, state: UploadState = .uploading) -> UploadView {
+        UploadView(
+            id: id, job: "j-1", state: state, path: "a.mov", dest: "oss://media/a.mov", bucket: "media", key: "a.mov", size: 5,
+            parts: UploadView.Parts(size: 5, total: 1, stored: 0, sending: 1), added: "2026-01-15T08:30:00Z",
+            verify: UploadView.Verify(method: "crc64", state: "pending"))
+    }
+}

@@ -159,17 +159,17 @@ final class AuthorizationService: Sendable {
     {
         var noted = line
         defer { line = noted }
-        let found = try charging(client) { () throws(Refusal) -> (Narrowing.Result, grant: Int) in
+        let (found, refused) = try charging(client) { () throws(Refusal) -> ((Narrowing.Result, String?), grant: Int) in
             let wish = request.method == "POST" ? try Wishes.credentials(request.body) : CredentialsRequest()
             noted.job = wish.job.map { Line.clean($0, most: 200) }
             noted.bucket = wish.bucket.map { Line.clean($0, most: 63) }
             noted.prefix = wish.prefix.map { Line.clean($0, most: 1023) }
             noted.verbs = wish.verbs.map { $0.prefix(8).map { Line.clean($0, most: 20) } }
             let result = try Narrowing.scope(for: try Wishes.narrowing(wish), client: client)
-            return (result, result.grant)
+            return ((result, wish.refusedAccessKeyId), result.grant)
         }
         noted.note(found.scope)
-        let issued = try await issuer.token(for: found.scope, sts: sts)
+        let issued = try await issuer.token(for: found.scope, sts: sts, refused: refused)
         let (token, scope) = (issued.token, found.scope)
         noted.sts = issued.isFresh ? "asked" : "kept"
         noted.stsRequestId = token.requestID
@@ -192,8 +192,8 @@ final class AuthorizationService: Sendable {
     {
         var noted = line
         defer { line = noted }
-        let (found, orders, expiresIn) = try charging(client) {
-            () throws(Refusal) -> ((Narrowing.Result, [SigningOrder], Int), grant: Int) in
+        let (found, orders, wish) = try charging(client) {
+            () throws(Refusal) -> ((Narrowing.Result, [SigningOrder], SignedURLsRequest), grant: Int) in
             let wish = try Wishes.signedURLs(request.body)
             noted.job = wish.job.map { Line.clean($0, most: 200) }
             noted.bucket = wish.bucket.map { Line.clean($0, most: 63) }
@@ -201,7 +201,7 @@ final class AuthorizationService: Sendable {
             noted.operations = Dictionary(wish.requests.map { (Line.clean($0.operation, most: 20), 1) }, uniquingKeysWith: +)
             let orders = try wish.requests.map { item throws(Refusal) in try SigningOrder(item) }
             let result = try Wishes.grant(for: orders, bucket: wish.bucket, client: client)
-            return ((result, orders, wish.expiresIn ?? AuthorizationService.usualURLLife), result.grant)
+            return ((result, orders, wish), result.grant)
         }
         let scope = found.scope
         noted.note(scope)
@@ -211,10 +211,11 @@ final class AuthorizationService: Sendable {
             return try .json(
                 SignedURLsAnswer(urls: [], serverTime: clock.now().iso8601, bucket: scope.bucket, prefix: scope.prefix, mayRead: mayRead))
         }
-        let issued = try await issuer.token(for: scope, sts: sts)
+        let issued = try await issuer.token(for: scope, sts: sts, refused: wish.refusedAccessKeyId)
         noted.sts = issued.isFresh ? "asked" : "kept"
         noted.stsRequestId = issued.token.requestID
-        let signer = URLSigner(scope: scope, token: issued.token, now: clock.now(), expiresIn: expiresIn)
+        let signer = URLSigner(
+            scope: scope, token: issued.token, now: clock.now(), expiresIn: wish.expiresIn ?? AuthorizationService.usualURLLife)
         noted.until = signer.end.iso8601
         let urls = try signer.sign(orders)
         counters.add(.urlsSigned, urls.count)

@@ -1,5 +1,7 @@
 #include "CCurl.h"
 
+#include <unistd.h>
+
 CURLcode dcurl_set_long(CURL *easy, CURLoption option, long value) { return curl_easy_setopt(easy, option, value); }
 CURLcode dcurl_set_offset(CURL *easy, CURLoption option, curl_off_t value) { return curl_easy_setopt(easy, option, value); }
 CURLcode dcurl_set_text(CURL *easy, CURLoption option, const char *value) { return curl_easy_setopt(easy, option, value); }
@@ -26,6 +28,16 @@ CURLcode dcurl_set_header_writer(CURL *easy, curl_write_callback function, void 
     return code ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, context);
 }
 
+CURLcode dcurl_set_opener(CURL *easy, curl_opensocket_callback function, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, function);
+    return code ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, context);
+}
+
+CURLcode dcurl_set_closer(CURL *easy, curl_closesocket_callback function, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, function);
+    return code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, context);
+}
+
 long dcurl_info_long(CURL *easy, CURLINFO info, long otherwise) {
     long value = otherwise;
     return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : otherwise;
@@ -36,9 +48,9 @@ curl_off_t dcurl_info_offset(CURL *easy, CURLINFO info, curl_off_t otherwise) {
     return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : otherwise;
 }
 
-int dcurl_active_socket(CURL *easy) {
-    curl_socket_t socket = CURL_SOCKET_BAD;
-    return curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK ? (int)socket : -1;
-}
-
 CURLMcode dcurl_multi_set_long(CURLM *multi, CURLMoption option, long value) { return curl_multi_setopt(multi, option, value); }
+
+int dcurl_has_bundle(void) {
+    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+    return version->age >= CURLVERSION_SEVENTH && version->cainfo && access(version->cainfo, R_OK) == 0;
+}

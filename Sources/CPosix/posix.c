@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <malloc.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,6 +56,23 @@ int dposix_forward_signal(int signal_number, int descriptor) {
 int dposix_default_signal(int signal_number) { return handle(signal_number, SIG_DFL); }
 int dposix_ignore_signal(int signal_number) { return handle(signal_number, SIG_IGN); }
 
+int dposix_socket(int family, int type, int protocol) { return socket(family, type | SOCK_CLOEXEC, protocol); }
+
+static int port(const struct sockaddr_storage *address) {
+    if (address->ss_family == AF_INET) return ntohs(((const struct sockaddr_in *)address)->sin_port);
+    return address->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)address)->sin6_port) : 0;
+}
+
+int dposix_ports(int socket, int *local, int *peer) {
+    struct sockaddr_storage here, there;
+    socklen_t here_size = sizeof here, there_size = sizeof there;
+    if (getsockname(socket, (struct sockaddr *)&here, &here_size) != 0) return 0;
+    if (getpeername(socket, (struct sockaddr *)&there, &there_size) != 0) return 0;
+    *local = port(&here);
+    *peer = port(&there);
+    return *local != 0 && *peer != 0;
+}
+
 int dposix_unacknowledged(int socket) {
     int bytes = 0;
     return ioctl(socket, SIOCOUTQ, &bytes) == 0 ? bytes : -1;
@@ -61,6 +81,16 @@ int dposix_unacknowledged(int socket) {
 int dposix_bytes_wait(int socket) {
     char byte;
     return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+long dposix_voluntary_waits(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+void dposix_keep_freed_blocks(void) {
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
 int dposix_spawn_detached(

@@ -25,11 +25,19 @@ public struct CredentialsRequest: Codable, Sendable, Equatable {
     public var job: String?
     /// Which grant, for clients with grants in several buckets.
     public var bucket: String?
-    public init(prefix: String? = nil, verbs: [String]? = nil, durationSeconds: Int? = nil, job: String? = nil, bucket: String? = nil) {
+    /// The `AccessKeyId` of a token that OSS refused before its end (SecurityTokenExpired and kin): the server hands out tokens it
+    /// keeps, and cannot know that one was revoked. It asks STS for another if that one is what it keeps.
+    public var refusedAccessKeyId: String?
+    public init(
+        prefix: String? = nil, verbs: [String]? = nil, durationSeconds: Int? = nil, job: String? = nil, bucket: String? = nil,
+        refusedAccessKeyId: String? = nil
+    ) {
         (self.prefix, self.verbs, self.durationSeconds, self.job, self.bucket) = (prefix, verbs, durationSeconds, job, bucket)
+        self.refusedAccessKeyId = refusedAccessKeyId
     }
     enum CodingKeys: String, CodingKey {
         case prefix, verbs, job, bucket
+        case refusedAccessKeyId = "refused_access_key_id"
         case durationSeconds = "duration_seconds"
     }
 }
@@ -119,11 +127,17 @@ public struct SignedURLsRequest: Codable, Sendable, Equatable {
     public var job: String?
     /// Which grant, for clients with grants in several buckets.
     public var bucket: String?
-    public init(requests: [Item], expiresIn: Int? = nil, job: String? = nil, bucket: String? = nil) {
+    /// As in `CredentialsRequest`; it stands in a URL's `x-oss-credential`, in front of the first `/`.
+    public var refusedAccessKeyId: String?
+    public init(
+        requests: [Item], expiresIn: Int? = nil, job: String? = nil, bucket: String? = nil, refusedAccessKeyId: String? = nil
+    ) {
         (self.requests, self.expiresIn, self.job, self.bucket) = (requests, expiresIn, job, bucket)
+        self.refusedAccessKeyId = refusedAccessKeyId
     }
     enum CodingKeys: String, CodingKey {
         case requests, job, bucket
+        case refusedAccessKeyId = "refused_access_key_id"
         case expiresIn = "expires_in"
     }
 }

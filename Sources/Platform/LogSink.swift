@@ -20,6 +20,8 @@ public final class LogSink: Sendable {
         state.withLock { $0 = opened }
     }
 
+    deinit { _ = state.withLock { close($0.descriptor) } }
+
     /// One line; line ends and control characters inside it are escaped. A full disk loses the line, never the program.
     public func write(_ line: String) {
         var bytes: [UInt8] = []
@@ -34,13 +36,37 @@ public final class LogSink: Sendable {
         }
         bytes.append(0x0A)
         state.withLock { state in
-            if state.size + bytes.count > limit && state.size > 0 {
-                close(state.descriptor)
-                rename(path, path + ".1")
-                state = LogSink.open(path)
-            }
-            if Glibc.write(state.descriptor, bytes, bytes.count) > 0 { state.size += bytes.count }
+            if state.descriptor < 0 || (state.size + bytes.count > limit && state.size > 0) { rotate(&state) }
+            state.size += LogSink.write(bytes, to: state.descriptor)
         }
+    }
+
+    private func rotate(_ state: inout State) {
+        if state.descriptor >= 0 { rename(path, path + ".1") }
+        let fresh = LogSink.open(path)
+        // A daemon's own output goes to the log too, and would stay with the old file.
+        for standard in [STDOUT_FILENO, STDERR_FILENO] where fresh.descriptor >= 0 && LogSink.isSame(standard, state.descriptor) {
+            dup2(fresh.descriptor, standard)
+        }
+        if state.descriptor >= 0 { close(state.descriptor) }
+        state = fresh
+    }
+
+    private static func isSame(_ one: Int32, _ other: Int32) -> Bool {
+        var a = stat(), b = stat()
+        return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
+    }
+
+    /// - Returns: how many bytes went out.
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { $0.baseAddress.map { Glibc.write(descriptor, $0 + written, bytes.count - written) } ?? 0 }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { break }
+            written += count
+        }
+        return written
     }
 
     private static func open(_ path: String) -> State {

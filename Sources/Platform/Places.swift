@@ -1,6 +1,6 @@
 import Glibc
 
-/// Where things lie. `DAVIT_HOME` moves everything at once; without it the XDG folders.
+/// Where things lie (docs/interface.md, "Places"); makes nothing. `DAVIT_HOME` moves everything at once; without it the XDG folders.
 public struct Places: Sendable, Equatable {
     public let configFolder: String
     public let configFile: String
@@ -40,7 +40,8 @@ public struct Places: Sendable, Equatable {
         }
         if (run + "/engine.sock").utf8.count > Places.longestSocket {
             // Two homes must never meet: the folder is named by the whole path.
-            run = temporary + "/davit-\(user)-" + Places.fingerprint(run)
+            let name = "/davit-\(user)-" + Places.fingerprint(run)
+            run = (temporary + name + "/engine.sock").utf8.count > Places.longestSocket ? "/tmp" + name : temporary + name
         }
         configFile = configFolder + "/config.toml"
         database = stateFolder + "/davit.sqlite"

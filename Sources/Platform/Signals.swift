@@ -1,52 +1,81 @@
 import CPosix
 import Glibc
 
-/// Signals as values. Handlers only write one byte to a pipe; a thread of its own reads it.
+/// Signals as values. The handler only writes one byte to a pipe; a thread of its own reads it.
 public enum Signals {
     /// A write to a closed socket is an error of that write, never the end of the program.
     public static func ignorePipe() { _ = dposix_ignore_signal(SIGPIPE) }
 
-    private static let pipe: (read: Int32, write: Int32) = {
-        var ends: [Int32] = [-1, -1]
-        _ = dposix_pipe_cloexec(&ends)
-        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
-        return (ends[0], ends[1])
-    }()
+    private struct State {
+        var pipe: (read: Int32, write: Int32)?
+        var listeners: [Int: (numbers: Set<Int32>, continuation: AsyncStream<Int32>.Continuation)] = [:]
+        var nextListener = 0
+    }
+    private static let state = Lock(State())
 
-    /// Every arrival of those signals from now on. Called once a process.
+    /// Every arrival of those signals from now on, until the stream is no longer read: then they do again what they did by themselves.
     public static func arrivals(of numbers: [Int32]) -> AsyncStream<Int32> {
-        _ = pipe
         let (stream, continuation) = AsyncStream<Int32>.makeStream(bufferingPolicy: .bufferingNewest(16))
-        for number in numbers {
-            _ = dposix_forward_signal(number, pipe.write)
+        let (listener, mustStart) = state.withLock { state in
+            let listener = state.nextListener
+            state.nextListener += 1
+            state.listeners[listener] = (Set(numbers), continuation)
+            guard state.pipe == nil else { return (listener, Int32(-1)) }
+            var ends: [Int32] = [-1, -1]
+            guard dposix_pipe_cloexec(&ends) == 0 else { return (listener, Int32(-1)) }
+            _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+            state.pipe = (ends[0], ends[1])
+            return (listener, ends[0])
         }
-        startThread(name: "davit-signals") {
-            var byte: UInt8 = 0
-            while true {
-                let count = read(pipe.read, &byte, 1)
-                if count == 1 { continuation.yield(Int32(byte)) } else if errno != EINTR { return }
-            }
+        if mustStart >= 0 { startThread(name: "davit-signals") { deliver(from: mustStart) } }
+        if let pipe = state.withLock({ $0.pipe }) {
+            for number in numbers { _ = dposix_forward_signal(number, pipe.write) }
         }
+        continuation.onTermination = { _ in forget(listener) }
         return stream
+    }
+
+    private static func deliver(from descriptor: Int32) {
+        var byte: UInt8 = 0
+        while true {
+            let count = read(descriptor, &byte, 1)
+            if count < 0 && errno == EINTR { continue }
+            guard count == 1 else { return }
+            let number = Int32(byte)
+            let continuations = state.withLock { $0.listeners.values.filter { $0.numbers.contains(number) }.map(\.continuation) }
+            for continuation in continuations { continuation.yield(number) }
+        }
+    }
+
+    private static func forget(_ listener: Int) {
+        let unheard = state.withLock { state -> Set<Int32> in
+            guard let gone = state.listeners.removeValue(forKey: listener) else { return [] }
+            return state.listeners.values.reduce(gone.numbers) { $0.subtracting($1.numbers) }
+        }
+        for number in unheard { _ = dposix_default_signal(number) }
     }
 }
 
-/// A plain thread, detached.
+/// A plain detached thread.
 func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
-    final class Box { let body: @Sendable () -> Void; let name: String; init(_ body: @escaping @Sendable () -> Void, _ name: String) { (self.body, self.name) = (body, name) } }
+    final class Start: Sendable {
+        let name: String
+        let body: @Sendable () -> Void
+        init(_ name: String, _ body: @escaping @Sendable () -> Void) { (self.name, self.body) = (name, body) }
+    }
     var thread = pthread_t()
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    // The default of 8 MiB is only address space, but 512 KiB is plenty and shows in no one's accounting.
-    pthread_attr_setstacksize(&attributes, 512 << 10)
-    let context = Unmanaged.passRetained(Box(body, name)).toOpaque()
-    pthread_create(&thread, &attributes, { context in
-        guard let context else { return nil }
-        let box = Unmanaged<Box>.fromOpaque(context).takeRetainedValue()
-        dposix_name_thread(box.name)
-        box.body()
-        return nil
-    }, context)
+    let context = Unmanaged.passRetained(Start(name, body)).toOpaque()
+    pthread_create(
+        &thread, &attributes,
+        { context in
+            guard let context else { return nil }
+            let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+            dposix_name_thread(start.name)
+            start.body()
+            return nil
+        }, context)
     pthread_attr_destroy(&attributes)
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import OSSProtocol
+import Platform
 
 enum JSON {
     /// Keys sorted, slashes left alone, one line.
@@ -14,6 +15,9 @@ enum JSON {
         try JSONDecoder().decode(type, from: Data(bytes))
     }
 }
+
+/// Two lower-case digits a byte: for ids and names of files.
+func randomHex(_ bytes: Int) -> String { Hex.encode(Randomness.bytes(bytes)) }
 
 extension StringProtocol {
     /// Before and after the first `separator`, by bytes.
@@ -59,4 +63,9 @@ struct Glob: Sendable, Equatable {
         }
         return pattern[at...].allSatisfy { $0 == UInt8(ascii: "*") }
     }
+}
+
+extension Timestamp {
+    /// As OSS writes times in XML: always `.000Z`, which one SDK insists on.
+    var wholeSecond: String { Timestamp(seconds: seconds).iso8601Milliseconds }
 }

@@ -78,10 +78,9 @@ private struct Quantity {
         let (product, overflow) = number.multipliedReportingOverflow(by: unit.factor)
         // 15 digits of a fraction are finer than a byte of any unit that fits.
         let part = Double("0.\(fraction.prefix(15))") ?? 0
-        let sum = Double(product) + part * Double(unit.factor)
-        guard !overflow, sum < 9.2e18 else { throw .tooLarge(text) }
-        let units = product + UInt64(part * Double(unit.factor))
-        bytes = Int64(unit.isBits ? units / 8 : units)
+        let (units, overflowed) = product.addingReportingOverflow(UInt64(part * Double(unit.factor)))
+        guard !overflow, !overflowed, let all = Int64(exactly: unit.isBits ? units / 8 : units) else { throw .tooLarge(text) }
+        bytes = all
         isZero = number == 0 && part == 0
     }
 

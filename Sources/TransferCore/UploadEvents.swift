@@ -110,7 +110,8 @@ public enum UploadEvent: Sendable, Equatable {
     /// Answers to `.hash`.
     case hashed(number: Int, crc64: UInt64)
     case hashFailed(number: Int, RequestFailure)
-    /// The file is not what it was when it was queued.
+    /// The file is not what it was when it was queued. Look before each run, each part, and again right before `.put` and `.complete`:
+    /// there it is reported instead of performing the action.
     case sourceChanged(detail: String)
     /// The time of `nextDeadline` has come.
     case deadline
@@ -133,8 +134,8 @@ public enum UploadAction: Sendable, Equatable {
     /// Read that range of the file, without sending it, and report `.hashed` with its CRC-64: a part the server lists but whose answer we
     /// never saw is only kept when it holds the file's bytes. One at a time.
     case hash(PartRange)
-    /// Cancel every request of this upload that is in flight, and report nothing of them any more: the same part may be sent anew.
-    /// Never given while an initiate or a complete is in flight, since their answers matter.
+    /// Cancel every request of this upload that is in flight, the wait for a lease and the hashing too, and report nothing of them any more:
+    /// the same part may be sent anew. Never given while an initiate or a complete is in flight, since their answers matter.
     case cancelRequests
     /// Parts may be wanted: ask `takePart(at:)` as slots allow.
     case partsReady

@@ -67,18 +67,18 @@ extension UploadMachine {
             let isMoving = failure.isUnreachable && (lastSuccess.map { now - $0 < settings.policy.hold } ?? false)
             guard part.failures < settings.policy.tries || isMoving else { return triesUsedUp(failure, part: number, at: now) }
             let delay = settings.policy.delay(afterFailures: part.failures, retryAfter: failure.retryAfter, random: &random)
-            part.place = .waiting(until: now + delay)
+            part.place = pause(delay, at: now)
             return []
         case .staleLease:
             part.freshLeases += 1
             guard part.freshLeases <= settings.policy.cures else { return leasesUsedUp(failure, part: number, at: now) }
-            part.place = .waiting(until: now)
+            part.place = pause(.zero, at: now)
             return awaitLease()
         case .clockSkew(let serverTime?):
             part.clockCorrections += 1
             guard part.clockCorrections <= settings.policy.cures else { return fail(failure, part: number) }
-            part.place = .waiting(until: now)
-            return [.correctClock(serverTime: serverTime), .partsReady]
+            part.place = pause(.zero, at: now)
+            return [.correctClock(serverTime: serverTime)]
         case .checksumMismatch:
             tries[number] = part
             let actions = damaged(number, failure, at: now)
@@ -96,10 +96,13 @@ extension UploadMachine {
         guard var part = tries[number] else { return [] }
         part.damaged += 1
         guard part.damaged < settings.policy.checksumTries else { return fail(failure, part: number) }
-        part.place = .waiting(until: now + settings.policy.delay(afterFailures: part.damaged, random: &random))
+        part.place = pause(settings.policy.delay(afterFailures: part.damaged, random: &random), at: now)
         tries[number] = part
         return []
     }
+
+    /// At least a moment, so that there is always a deadline after which the part is announced again.
+    private func pause(_ delay: Duration, at now: Timestamp) -> PartTry.Place { .waiting(until: now + max(delay, .milliseconds(1))) }
 
     func mismatch(_ local: UInt64, _ server: UInt64) -> String { "checksum differs (local \(local), server \(server))" }
 

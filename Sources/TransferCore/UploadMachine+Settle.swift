@@ -91,9 +91,8 @@ extension UploadMachine {
             return reconcile(checkpoint.parts, at: now)
         case (.denied, .confirm(let doubt, let head)), (.permanent, .confirm(let doubt, let head)):
             lastFailure = (failure, nil, now)
-            if head != nil { return confirmed(head) }
-            // Neither way of asking is allowed: Complete itself is the only question left.
-            if case .completeConflict(let conflict) = doubt { return fail(conflict, part: nil) }
+            if case .completeConflict(let conflict) = doubt { return head == nil ? fail(conflict, part: nil) : confirmed(head) }
+            // Complete itself is the only question left, and harmless: an id that is gone says so, one that is not must not be forgotten.
             return ask(.complete, at: now)
         default: return again(.list(purpose), after: failure, at: now)
         }
@@ -164,7 +163,11 @@ extension UploadMachine {
         let meaning = classify(failure, keyIsTemporary: settings.keyIsTemporary)
         switch meaning {
         case .transient, .throttled, .cancelled, .checksumMismatch: isCompleteInDoubt = true
-        case .partsDiffer, .conflict, .denied, .permanent, .sourceChanged: refused()
+        case .partsDiffer:
+            // The upload id is there and these parts cannot be completed: that settles every Complete before, too.
+            isCompleteInDoubt = false
+            refused()
+        case .conflict, .denied, .permanent, .sourceChanged: refused()
         case .uploadGone, .storedCallbackFailed, .staleLease, .clockSkew: break
         }
         if let order, meaning != .storedCallbackFailed {

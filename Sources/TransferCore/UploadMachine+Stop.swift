@@ -72,7 +72,10 @@ extension UploadMachine {
         mayAbortHaveWorked = true
         abortsAnswered += 1
         guard abortsAnswered < UploadMachine.abortsBelieved else { return finishAbort(purpose) }
-        return issue(.abort(purpose), at: now)
+        guard abortsAnswered > 1 else { return issue(.abort(purpose), at: now) }
+        // Something still arrives there: give it time.
+        step = .waiting(.abort(purpose), until: now + settings.policy.delay(afterFailures: abortsAnswered, random: &random))
+        return []
     }
 
     mutating func abortFailed(_ failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
@@ -156,8 +159,10 @@ extension UploadMachine {
         case .asking: isAsking = true
         case .idle, .waiting, .blocked, .sending, .ended: isAsking = false
         }
-        let isBusy = isAsking || flying > 0 || checking != nil
+        let isBusy = isAsking || flying > 0 || checking != nil || isLeasePending
         (tries, flying, checking) = ([:], 0, nil)
+        // Whoever signs next waits for the new lease anyway, and says so if it is stale again.
+        isLeasePending = false
         nextFresh = 1
         return isBusy ? [.cancelRequests] : []
     }

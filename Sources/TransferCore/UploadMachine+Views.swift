@@ -65,7 +65,8 @@ extension UploadMachine {
     private var earliestPart: Timestamp? {
         var earliest: Timestamp?
         for part in tries.values {
-            if case .waiting(let until) = part.place, until < earliest ?? until + .milliseconds(1) { earliest = until }
+            guard case .waiting(let until) = part.place, announced.map({ until > $0 }) ?? true else { continue }
+            earliest = earliest.map { min($0, until) } ?? until
         }
         return earliest
     }

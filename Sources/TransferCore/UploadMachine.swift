@@ -110,7 +110,7 @@ public struct UploadMachine: Sendable {
     static let mostRestarts = 3
     static let mostRepairs = 3
     /// A server that says 204 to every abort is believed at last.
-    static let abortsBelieved = 3
+    static let abortsBelieved = 5
 
     public let plan: PartPlan
     public internal(set) var checkpoint: UploadCheckpoint
@@ -138,6 +138,8 @@ public struct UploadMachine: Sendable {
     /// No untouched part is below this number.
     var nextFresh = 1
     var checking: Int?
+    /// Parts that were due by then have been announced; slots, not time, are what they wait for now.
+    var announced: Timestamp?
     var requestFailures = 0
     var requestLeases = 0
     var requestClocks = 0
@@ -346,7 +348,9 @@ public struct UploadMachine: Sendable {
     private mutating func deadline(at now: Timestamp) -> [UploadAction] {
         switch step {
         case .waiting(let request, let until): return now >= until ? ask(request, at: now) : []
-        case .sending: return wantsParts(at: now) ? [.partsReady] : []
+        case .sending:
+            announced = max(announced ?? now, now)
+            return wantsParts(at: now) ? [.partsReady] : []
         case .idle, .asking, .blocked, .ended: return []
         }
     }
@@ -358,6 +362,7 @@ public struct UploadMachine: Sendable {
             for (number, part) in tries {
                 if case .waiting = part.place { tries[number]?.place = .waiting(until: now) }
             }
+            announced = max(announced ?? now, now)
             return wantsParts(at: now) ? [.partsReady] : []
         case .idle, .asking, .blocked, .ended: return ignore()
         }

@@ -17,6 +17,21 @@ struct DavitEngine: AsyncParsableCommand {
               DAVIT_LOG=debug davit-engine run
             """,
         version: EngineProgram.version, subcommands: [Run.self, Config.self], defaultSubcommand: Run.self)
+
+    /// Help and version go to standard output with 0; what the parser refuses is one error with exit status 2, as in davit.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            end(EngineFailure(message(for: error) + ". See: davit-engine --help"))
+        }
+    }
 }
 
 /// Prints what went wrong in the form all programs of davit share, and ends.
@@ -82,31 +97,38 @@ struct Config: ParsableCommand {
         @Option(help: ArgumentHelp("Everything of davit in this folder, as DAVIT_HOME.", valueName: "folder")) var home: String?
         @Flag(help: "Machine-readable.") var json = false
 
-        func run(_ command: (_ file: String?, _ places: Places, _ json: Bool) -> ConfigurationCommand.Result) {
+        func run(_ command: (_ file: String?, _ places: Places, _ json: Bool) -> ConfigurationCommand.Result) throws {
             let result = command(config.map(absolute), places(environment(home: home)), json)
             print(result.output, terminator: "")
             fflush(nil)
             fputs(result.complaints, stderrStream())
             fflush(nil)
-            if result.exit != 0 { exit(result.exit) }
+            if result.exit != 0 { throw ExitCode(result.exit) }
         }
     }
 
-    struct Check: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Every mistake with file, line and column; exit status 2.")
+    struct Check: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Every mistake with file, line and column; exit status 2.",
+            discussion: "Without a mistake, and without --config, a running engine reads the file anew.")
         @OptionGroup var options: Options
-        func run() { options.run(ConfigurationCommand.check) }
+        func run() async throws {
+            try options.run(ConfigurationCommand.check)
+            guard options.config == nil, await EngineProgram.askToReload(places: places(environment(home: options.home))) else { return }
+            fputs("the running engine has read it\n", stderrStream())
+            fflush(nil)
+        }
     }
 
     struct Path: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Where the configuration is read from.")
         @OptionGroup var options: Options
-        func run() { options.run(ConfigurationCommand.path) }
+        func run() throws { try options.run(ConfigurationCommand.path) }
     }
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The configuration as it is understood, with every default.")
         @OptionGroup var options: Options
-        func run() { options.run(ConfigurationCommand.show) }
+        func run() throws { try options.run(ConfigurationCommand.show) }
     }
 }

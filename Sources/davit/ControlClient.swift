@@ -4,7 +4,7 @@ import Platform
 
 /// The engine as a command sees it: one call, one answer. Starts the engine when a command needs it and none runs.
 struct ControlClient: Sendable {
-    let http: LocalHTTP
+    let http: SocketHTTP
     /// A command's answer may take as long as the engine needs for one look at OSS.
     var timeout: Duration = .seconds(60)
 
@@ -12,7 +12,7 @@ struct ControlClient: Sendable {
     /// - Parameter start: start one when none answers.
     static func connect(_ options: GlobalOptions, start: Bool = true) async throws -> ControlClient {
         let places = try options.places()
-        let client = ControlClient(http: try LocalHTTP(socketPath: options.socket ?? places.socket))
+        let client = ControlClient(http: SocketHTTP(path: options.socket ?? places.socket))
         if await client.answers() { return client }
         guard start else {
             throw Failure("the engine is not running (nothing answers at \(places.socket)). Start it with: davit engine start", exit: Exit.noEngine)
@@ -39,12 +39,12 @@ struct ControlClient: Sendable {
     }
 
     private func call<T: Decodable>(_ method: String, _ path: String, body: [UInt8], as type: T.Type) async throws -> T {
-        let answer: (status: Int, headers: [(String, String)], body: [UInt8])
+        let answer: SocketHTTP.Answer
         do {
-            let reply = try await http.request(method, path, body: body, timeout: timeout)
-            answer = (reply.status, [], reply.body)
+            answer = try await http.request(method, path, body: body, timeout: timeout)
         } catch {
-            throw Failure("the engine does not answer (\(Output.clean(error.message))). See: davit engine status", exit: Exit.noEngine)
+            let why = (error as? SocketFailure)?.message ?? "\(error)"
+            throw Failure("the engine does not answer (\(Output.clean(why))). See: davit engine status", exit: Exit.noEngine)
         }
         guard (200..<300).contains(answer.status) else {
             if let refusal = try? ContractJSON.decode(ErrorBody.self, from: answer.body) { throw Failure(refusal) }

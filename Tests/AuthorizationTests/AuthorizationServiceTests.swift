@@ -160,6 +160,20 @@ import Testing
         #expect(await bench.ask("GET", "/readyz").status == 200)
     }
 
+    @Test func aClientCanSayThatItsTokenWasRefused() async throws {
+        let bench = Bench()
+        let first = try await bench.credentials()
+        bench.clock.move(.seconds(2))
+
+        let second = try await bench.credentials("{\"refused_access_key_id\":\"\(first.accessKeyId)\"}")
+        #expect(second.accessKeyId == "STS.NU2")
+        bench.clock.move(.seconds(2))
+        let urls = try await bench.urls(
+            "{\"refused_access_key_id\":\"STS.NU2\",\"requests\":[{\"operation\":\"put\",\"key\":\"uploads/camera-7/a\"}]}")
+        #expect(urls.urls[0].url.contains("x-oss-credential=STS.NU3%2F"))
+        #expect(bench.audit.all.map(\.sts) == ["asked", "asked", "asked"])
+    }
+
     @Test func newSettingsShutOutAClientThatIsGone() async {
         let bench = Bench()
         #expect(await bench.ask("GET", "/v1/credentials").status == 200)

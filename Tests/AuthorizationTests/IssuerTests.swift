@@ -120,4 +120,31 @@ import Testing
         #expect(try await second.value.token.credentials.accessKeyID == "STS.NU1")
         #expect(source.calls == 1)
     }
+
+    @Test func aTokenThatOSSRefusedIsReplacedOnceForAll() async throws {
+        let source = ScriptedSource(now: clock.now)
+        let issuer = issuer(source)
+        func ask(_ refused: String?) async throws -> String {
+            try await issuer.token(for: scope(), sts: Bench.sts, refused: refused).token.credentials.accessKeyID
+        }
+        _ = try await ask(nil)
+
+        #expect(try await ask("STS.NU1") == "STS.NU1", "a token is used for a second before it can be refused")
+        clock.move(.seconds(1))
+        #expect(try await ask("STS.other") == "STS.NU1")
+        #expect(try await ask("STS.NU1") == "STS.NU2")
+        clock.move(.seconds(1))
+        #expect(try await ask("STS.NU1") == "STS.NU2", "a late report about the old token")
+        #expect(source.calls == 2)
+    }
+
+    @Test func aTokenThatOSSRefusedIsNotHandedOutWhenSTSFails() async throws {
+        let source = ScriptedSource(now: clock.now)
+        let issuer = issuer(source)
+        _ = try await issuer.token(for: scope(), sts: Bench.sts)
+        source.state.withLock { $0.failure = IssueFailure(code: "InternalError", message: "down", requestID: nil) }
+        clock.move(.seconds(2))
+
+        await #expect(throws: Refusal.self) { try await issuer.token(for: scope(), sts: Bench.sts, refused: "STS.NU1") }
+    }
 }

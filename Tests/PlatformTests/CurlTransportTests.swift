@@ -15,20 +15,6 @@ import Testing
         HTTPRequest(method: method, scheme: "http", host: "127.0.0.1:\(server.port)", path: path, query: query, headers: headers, body: body)
     }
 
-    /// A file of pseudo-random bytes that is gone with the test.
-    func file(_ count: Int) throws -> (source: SourceFile, bytes: [UInt8], path: String) {
-        let path = "/tmp/davit-test-" + Randomness.token()
-        var state: UInt64 = 88172645463325252
-        let bytes = (0..<count).map { _ -> UInt8 in
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return UInt8(truncatingIfNeeded: state)
-        }
-        try SecureFile.write(path, bytes)
-        return (try SourceFile.open(path), bytes, path)
-    }
-
     @Test func pathQueryAndHeadersGoOutByteForByte() async throws {
         let server = ScriptedServer { _ in .answer(answer("200 OK")) }
 
@@ -58,13 +44,12 @@ import Testing
 
     @Test func aRangeOfAFileArrivesWithItsChecksum() async throws {
         let server = ScriptedServer { _ in .answer(answer("200 OK", headers: "ETag: \"X\"\r\n")) }
-        let (source, bytes, path) = try file(3_000_000)
-        defer { unlink(path) }
+        let file = try TestFile(3_000_000)
 
         let reply = try await transport.send(
-            request("PUT", server), body: FileBody(source: source, offset: 1_000_001, length: 1_500_000), options: SendOptions(), progress: nil)
+            request("PUT", server), body: file.body(1_000_001..<2_500_001), options: SendOptions(), progress: nil)
 
-        let sent = Array(bytes[1_000_001..<2_500_001])
+        let sent = Array(file.bytes[1_000_001..<2_500_001])
         var crc = CRC64Stream()
         crc.update(sent)
         #expect(server.seen[0].body == sent)
@@ -75,19 +60,13 @@ import Testing
 
     @Test func aFileThatShrankIsASourceFailure() async throws {
         let server = ScriptedServer { _ in .silence }
-        let (source, _, path) = try file(1_000_000)
-        defer { unlink(path) }
-        truncate(path, 300_000)
+        let file = try TestFile(1_000_000)
+        let body = try file.body()
+        truncate(file.path, 300_000)
 
-        await #expect(throws: TransportError.self) {
-            do {
-                _ = try await transport.send(
-                    request("PUT", server), body: FileBody(source: source, offset: 0, length: 1_000_000), options: SendOptions(), progress: nil)
-            } catch {
-                #expect((error as? TransportError)?.kind == .source(errno: 0))
-                throw error
-            }
-        }
+        let error = await failure { try await transport.send(request("PUT", server), body: body, options: SendOptions(), progress: nil) }
+
+        #expect(error?.kind == .source(errno: 0))
     }
 
     @Test func connectionsAreUsedAgain() async throws {
@@ -100,11 +79,10 @@ import Testing
 
     @Test func anAnswerBeforeTheBodyEndedIsTheAnswer() async throws {
         let server = ScriptedServer { _ in .early(answer("403 Forbidden", "<Error/>", headers: "Connection: close\r\n")) }
-        let (source, _, path) = try file(8_000_000)
-        defer { unlink(path) }
+        let file = try TestFile(8_000_000)
 
         let reply = try await transport.send(
-            request("PUT", server), body: FileBody(source: source, offset: 0, length: 8_000_000), options: SendOptions(), progress: nil)
+            request("PUT", server), body: file.body(0..<8_000_000), options: SendOptions(), progress: nil)
 
         #expect(reply.response.status == 403)
     }
@@ -135,17 +113,14 @@ import Testing
 
     @Test func aResetIsACurlFailureThatCountsWhatLeft() async throws {
         let server = ScriptedServer { _ in .reset(after: 100_000) }
-        let (source, _, path) = try file(20_000_000)
-        defer { unlink(path) }
+        let file = try TestFile(20_000_000)
 
-        do {
-            _ = try await transport.send(
-                request("PUT", server), body: FileBody(source: source, offset: 0, length: 20_000_000), options: SendOptions(), progress: nil)
-            Issue.record("it answered")
-        } catch {
-            guard case .curl = error.kind else { return #expect(Bool(false), "\(error)") }
-            #expect(error.bodyBytesSent > 0)
-        }
+        let body = try file.body()
+        let error = await failure { try await transport.send(request("PUT", server), body: body, options: SendOptions(), progress: nil) }
+
+        let kinds = [TransportError.Kind.curl(52), .curl(55), .curl(56)]
+        #expect(error.map { kinds.contains($0.kind) } == true, "\(String(describing: error))")
+        #expect((error?.bodyBytesSent ?? 0) > 0)
     }
 
     @Test func aRefusedConnectionIsCurlsCode7() async throws {
@@ -195,19 +170,19 @@ import Testing
 
     @Test func theRateLimitHoldsAndChangesAtOnce() async throws {
         let server = ScriptedServer { _ in .answer(answer("200 OK")) }
-        let (source, _, path) = try file(6_000_000)
-        defer { unlink(path) }
+        let file = try TestFile(6_000_000)
         transport.setRateLimit(2_000_000)
         let begun = SystemClock.monotonicNanoseconds()
 
         _ = try await transport.send(
-            request("PUT", server), body: FileBody(source: source, offset: 0, length: 2_000_000), options: SendOptions(), progress: nil)
+            request("PUT", server), body: file.body(0..<2_000_000), options: SendOptions(), progress: nil)
         let limited = SystemClock.monotonicNanoseconds() - begun
         transport.setRateLimit(nil)
         _ = try await transport.send(
-            request("PUT", server), body: FileBody(source: source, offset: 0, length: 6_000_000), options: SendOptions(), progress: nil)
+            request("PUT", server), body: file.body(0..<6_000_000), options: SendOptions(), progress: nil)
 
-        #expect(limited > 800_000_000 && limited < 1_600_000_000, "\(limited) ns for one second of bytes")
+        // How exact it is, RateLimitTests say; here the machine may be busy.
+        #expect(limited > 800_000_000 && limited < 8_000_000_000, "\(limited) ns for one second of bytes")
         #expect(server.seen.map(\.body.count) == [2_000_000, 6_000_000])
     }
 }

@@ -26,8 +26,15 @@ final class ScriptedServer: Sendable {
         case silence
         /// Reads that many body bytes, then resets.
         case reset(after: Int)
+        /// Answers before the body was read and reads nothing more, but keeps the connection.
+        case earlyAndDeaf(String)
+        /// Reads the body, sends the pieces one by one with a gap, then closes.
+        case pieces([String], gapMilliseconds: UInt32 = 0)
+        /// As `answer`, then closes without a word, as servers do with idle connections.
+        case answerAndLeave(String)
     }
 
+    /// 0 on a Unix socket.
     let port: Int
     private let listener: Int32
     private let seenRequests = Lock<[Seen]>([])
@@ -35,6 +42,24 @@ final class ScriptedServer: Sendable {
     private let script: @Sendable (Seen) -> Script
 
     var seen: [Seen] { seenRequests.withLock { $0 } }
+
+    /// On a Unix socket.
+    init(path: String, _ script: @escaping @Sendable (Seen) -> Script) {
+        self.script = script
+        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+        let descriptor = listener
+        withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        port = 0
+        listen(listener, 64)
+        thread { [self] in accept() }
+    }
 
     init(_ script: @escaping @Sendable (Seen) -> Script) {
         self.script = script
@@ -95,6 +120,26 @@ final class ScriptedServer: Sendable {
             transmit(descriptor, text)
             return !text.contains("Connection: close")
         case .early(let text):
+            seenRequests.withLock { $0.append(request) }
+            transmit(descriptor, text)
+            return false
+        case .earlyAndDeaf(let text):
+            seenRequests.withLock { $0.append(request) }
+            transmit(descriptor, text)
+            // Returns when the server is closed; what the client still sends stays in the kernel.
+            var waiting = pollfd(fd: descriptor, events: Int16(bitPattern: UInt16(0x2000)), revents: 0)
+            poll(&waiting, 1, 30_000)
+            return false
+        case .pieces(let pieces, let gap):
+            guard receive(descriptor, length, &request.body) else { return false }
+            seenRequests.withLock { $0.append(request) }
+            for piece in pieces {
+                transmit(descriptor, piece)
+                if gap > 0 { usleep(gap * 1000) }
+            }
+            return false
+        case .answerAndLeave(let text):
+            guard receive(descriptor, length, &request.body) else { return false }
             seenRequests.withLock { $0.append(request) }
             transmit(descriptor, text)
             return false

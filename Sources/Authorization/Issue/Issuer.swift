@@ -15,6 +15,7 @@ actor Issuer {
     /// nothing to it and bring it back at once.
     static let renewalShare = 0.3
     private static let mostKept = 10_000
+    private static let shortestUse: Duration = .seconds(1)
     private static let longestWait: Duration = .seconds(8)
 
     private struct Entry {
@@ -42,9 +43,16 @@ actor Issuer {
 
     var count: Int { entries.values.count { $0.token != nil } }
 
-    func token(for scope: Scope, sts: STSSettings) async throws(Refusal) -> Answer {
+    /// - Parameter refused: the access key id of a token that OSS refused although it should live. It is forgotten if it is the one
+    ///   at hand and not brand-new: a client that cries wolf costs no more than a call a second.
+    func token(for scope: Scope, sts: STSSettings, refused: String? = nil) async throws(Refusal) -> Answer {
         let key = Key(scope, sts)
         let now = clock.now()
+        if let refused, let kept = entries[key]?.token, kept.credentials.accessKeyID.utf8.elementsEqual(refused.utf8),
+            now - kept.issued >= Issuer.shortestUse
+        {
+            entries[key]?.token = nil
+        }
         if let flight = entries[key]?.flight { return try await outcome(of: flight, key, isFresh: false) }
         if let token = entries[key]?.token, Issuer.isWorthHandingOut(token, at: now) { return Answer(token: token, isFresh: false) }
         if let notBefore = entries[key]?.notBefore, notBefore > now, let failure = entries[key]?.failure {

@@ -14,12 +14,15 @@ CURLcode dcurl_set_reader(CURL *easy, curl_read_callback function, void *context
 CURLcode dcurl_set_seeker(CURL *easy, curl_seek_callback function, void *context);
 CURLcode dcurl_set_writer(CURL *easy, curl_write_callback function, void *context);
 CURLcode dcurl_set_header_writer(CURL *easy, curl_write_callback function, void *context);
+CURLcode dcurl_set_opener(CURL *easy, curl_opensocket_callback function, void *context);
+CURLcode dcurl_set_closer(CURL *easy, curl_closesocket_callback function, void *context);
 
 /// The value, or `otherwise` when libcurl does not know it.
 long dcurl_info_long(CURL *easy, CURLINFO info, long otherwise);
 curl_off_t dcurl_info_offset(CURL *easy, CURLINFO info, curl_off_t otherwise);
-/// The socket in use, -1 for none.
-int dcurl_active_socket(CURL *easy);
+
+/// Whether this libcurl knows the system's authorities as one file.
+int dcurl_has_bundle(void);
 
 CURLMcode dcurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
 

@@ -15,10 +15,20 @@ int dposix_forward_signal(int signal_number, int descriptor);
 int dposix_default_signal(int signal_number);
 int dposix_ignore_signal(int signal_number);
 
+/// A socket that no child inherits, -1 for failure.
+int dposix_socket(int family, int type, int protocol);
+/// The two ports of a connected TCP socket; 0 when it is none.
+int dposix_ports(int socket, int *local, int *peer);
 /// Bytes written to the socket that the peer has not acknowledged yet; negative when it cannot be told.
 int dposix_unacknowledged(int socket);
 /// 1 when bytes wait to be read on the socket; they stay there.
 int dposix_bytes_wait(int socket);
+
+/// How often the calling thread has given up the processor by itself, to wait for something.
+long dposix_voluntary_waits(void);
+
+/// Blocks of up to 4 MiB are kept by malloc when they are freed, 16 MiB of them in all.
+void dposix_keep_freed_blocks(void);
 
 /// Starts `path` in a session of its own: standard input from /dev/null, output and errors to `log`, `readiness` as
 /// descriptor 3, nothing else open, default signals, working directory `/`. Both descriptors must be above 3.

@@ -82,7 +82,9 @@ public actor Access: RequestAuthorizer, TargetResolver {
         let cache = LeaseCache(folder: folder, scope: scope)
         if OrderScope.isOne(scope) {
             guard let order = orders[scope] ?? cache.load().flatMap(OrderProvider.init(cached:)) else {
-                throw .refused("the credentials that came with this order are gone. Set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET and give the order again")
+                throw .refused(
+                    "the credentials that came with this order are gone. Set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET and give the order again"
+                )
             }
             remember(order, for: scope)
             return .leases(keeper(scope, order, cache: nil), kind: order.kind)
@@ -177,7 +179,8 @@ public actor Access: RequestAuthorizer, TargetResolver {
         do throws(FileError) {
             try LeaseCache(folder: folder, scope: scope).store(order.entry(now: clock.now()))
         } catch {
-            log.warning("credentials of an order could not be kept for a restart", metadata: ["scope": "\(scope)", "reason": "\(error.message)"])
+            log.warning(
+                "credentials of an order could not be kept for a restart", metadata: ["scope": "\(scope)", "reason": "\(error.message)"])
         }
     }
 
@@ -198,7 +201,8 @@ public actor Access: RequestAuthorizer, TargetResolver {
     func settings() -> SettingsView {
         let remotes = configuration.remotes.map {
             RemoteView(
-                name: $0.name, bucket: $0.bucket ?? "", region: $0.region, endpoint: $0.endpoint, prefix: $0.prefix, kind: $0.credentials.kind)
+                name: $0.name, bucket: $0.bucket ?? "", region: $0.region, endpoint: $0.endpoint, prefix: $0.prefix,
+                kind: $0.credentials.kind)
         }
         return SettingsView(theme: configuration.theme, defaultRemote: configuration.defaultRemote, remotes: remotes)
     }
@@ -235,7 +239,8 @@ public actor Access: RequestAuthorizer, TargetResolver {
     /// Fetches anew, for one remote or for all that are in use.
     func renew(remote: String?) async throws(OrderError) {
         if let remote, configuration.remote(named: remote) == nil {
-            throw OrderError(code: "NoSuchRemote", message: "there is no remote “\(PlainText.line(remote, limit: 60))” in the configuration", exit: 2)
+            throw OrderError(
+                code: "NoSuchRemote", message: "there is no remote “\(PlainText.line(remote, limit: 60))” in the configuration", exit: 2)
         }
         let scopes = remote.map { [$0] } ?? configuration.remotes.map(\.name)
         for scope in scopes {

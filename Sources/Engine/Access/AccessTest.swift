@@ -15,7 +15,8 @@ extension RemoteOperations {
             dests = settings.remotes.map { $0.name + ":" }
             guard !dests.isEmpty else {
                 throw OrderError(
-                    code: "NothingToTest", message: "there is no remote in the configuration. Add one, or give a destination such as oss://BUCKET/",
+                    code: "NothingToTest",
+                    message: "there is no remote in the configuration. Add one, or give a destination such as oss://BUCKET/",
                     exit: 2)
             }
         }
@@ -42,7 +43,9 @@ extension RemoteOperations {
                 let kind = await access.kind(scope: target.scope)
                 checks.append(AuthCheck(scope: shown, check: "credentials", ok: true, text: "\(kind): \(lease.identity), valid \(left)"))
             } else {
-                checks.append(AuthCheck(scope: shown, check: "credentials", ok: true, text: "signed-url: the authorization server signs each request"))
+                checks.append(
+                    AuthCheck(scope: shown, check: "credentials", ok: true, text: "signed-url: the authorization server signs each request")
+                )
             }
         } catch {
             checks.append(AuthCheck(scope: shown, check: "credentials", ok: false, text: error.text))
@@ -71,7 +74,9 @@ extension RemoteOperations {
             access.clock.learn(serverTime: date)
             let offset = access.clock.offsetSeconds ?? 0
             // OSS accepts 15 minutes either way, and the engine corrects by what it has learned.
-            let text = abs(offset) < 5 ? "agrees with the server's" : "\(Int(abs(offset))) s \(offset > 0 ? "behind" : "ahead of") the server's; corrected"
+            let text =
+                abs(offset) < 5
+                ? "agrees with the server's" : "\(Int(abs(offset))) s \(offset > 0 ? "behind" : "ahead of") the server's; corrected"
             checks.append(AuthCheck(scope: shown, check: "clock", ok: true, text: text))
             return checks
         } catch let error as TransportError {
@@ -118,7 +123,8 @@ extension RemoteOperations {
             let response = try await requests.send(.headObject, key: key, target: target)
             let answer = response.status == 404 ? HTTPResponse(status: 200) : response
             return permission(
-                answer, shown, "get", granted: "reading is allowed", denied: "not granted; a lost answer to the last step is settled without it")
+                answer, shown, "get", granted: "reading is allowed",
+                denied: "not granted; a lost answer to the last step is settled without it")
         } catch {
             return AuthCheck(scope: shown, check: "get", ok: false, text: error.message)
         }

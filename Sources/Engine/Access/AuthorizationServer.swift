@@ -130,8 +130,9 @@ struct BrokerProvider: CredentialProvider {
             prefix: Prefixes.folder(answer.prefix ?? ""))
         guard let text = given(answer.policy), let policy = try? SessionPolicy(json: text), let bucket = grant.bucket else { return grant }
         grant.mayRead = policy.evaluate(action: "oss:GetObject", resource: "acs:oss:*:*:\(bucket)/\(grant.prefix)x") == .allow
-        grant.mayList = policy.evaluate(
-            action: "oss:ListObjects", resource: "acs:oss:*:*:\(bucket)", context: ["oss:Prefix": grant.prefix]) == .allow
+        grant.mayList =
+            policy.evaluate(
+                action: "oss:ListObjects", resource: "acs:oss:*:*:\(bucket)", context: ["oss:Prefix": grant.prefix]) == .allow
         return grant
     }
 }

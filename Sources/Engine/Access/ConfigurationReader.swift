@@ -52,7 +52,9 @@ public enum ConfigurationReader {
         }
         if let wanted = configuration.defaultRemote, root.subtable("remote")?.table.entry(wanted) == nil {
             let names = (root.subtable("remote")?.table.keys ?? []).prefix(8).joined(separator: ", ")
-            root.report("default-remote", "\"default-remote\" names no [remote.…] of this file; \(names.isEmpty ? "there is none" : "there are: \(names)")")
+            root.report(
+                "default-remote",
+                "\"default-remote\" names no [remote.…] of this file; \(names.isEmpty ? "there is none" : "there are: \(names)")")
         }
         root.finish()
     }
@@ -77,7 +79,9 @@ public enum ConfigurationReader {
             notes.append(
                 ConfigurationProblem(
                     .note, file: file, line: position.line, column: position.column,
-                    message: "\"\(key)\" = \"auto\" stands for \(key == "uploads" ? EngineSettings.usualUploads : EngineSettings.usualParts) in this version, which does not tune it yet"))
+                    message:
+                        "\"\(key)\" = \"auto\" stands for \(key == "uploads" ? EngineSettings.usualUploads : EngineSettings.usualParts) in this version, which does not tune it yet"
+                ))
         }
         if let position = reader.table.entry("rate-schedule")?.position, !settings.rateSchedule.isEmpty {
             notes.append(

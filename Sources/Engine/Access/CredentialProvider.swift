@@ -13,7 +13,8 @@ public struct Grant: Sendable, Hashable, Codable {
     public var mayList: Bool
 
     public init(
-        bucket: String? = nil, region: String? = nil, endpoint: String? = nil, prefix: String = "", mayRead: Bool = true, mayList: Bool = true
+        bucket: String? = nil, region: String? = nil, endpoint: String? = nil, prefix: String = "", mayRead: Bool = true,
+        mayList: Bool = true
     ) {
         self.bucket = bucket
         self.region = region

@@ -14,7 +14,8 @@ enum Destination: Equatable, Sendable {
             let bucket = rest.prefix { $0 != UInt8(ascii: "/") }
             let name = rest.dropFirst(bucket.count).dropFirst()
             guard !bucket.isEmpty else {
-                throw Destination.wrong("“\(text)” names no bucket. Write oss://BUCKET/KEY, or oss://BUCKET/PREFIX/ with a slash at the end")
+                throw Destination.wrong(
+                    "“\(text)” names no bucket. Write oss://BUCKET/KEY, or oss://BUCKET/PREFIX/ with a slash at the end")
             }
             let bucketName = String(decoding: bucket, as: UTF8.self)
             do throws(OSSLimitError) { try OSSLimits.check(bucket: bucketName) } catch { throw Destination.wrong("\(error)") }
@@ -22,7 +23,8 @@ enum Destination: Equatable, Sendable {
             return
         }
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else {
-            throw Destination.wrong("“\(text)” is no destination (it names neither a bucket nor a remote). \(Destination.accepted(remotes))")
+            throw Destination.wrong(
+                "“\(text)” is no destination (it names neither a bucket nor a remote). \(Destination.accepted(remotes))")
         }
         let remote = String(decoding: bytes[..<colon], as: UTF8.self)
         guard remotes.contains(where: { Array($0.utf8) == Array(remote.utf8) }) else {
@@ -73,7 +75,9 @@ enum RegionNames {
         if let separator = firstIndex(of: Array("://".utf8), in: host) { host.removeFirst(separator + 3) }
         let name = host.prefix { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/") }
         let (front, back) = (Array("oss-".utf8), Array(".aliyuncs.com".utf8))
-        guard name.starts(with: front), name.count > front.count + back.count, name.suffix(back.count).elementsEqual(back) else { return nil }
+        guard name.starts(with: front), name.count > front.count + back.count, name.suffix(back.count).elementsEqual(back) else {
+            return nil
+        }
         var region = name.dropFirst(front.count).dropLast(back.count)
         let inside = Array("-internal".utf8)
         if region.count > inside.count, region.suffix(inside.count).elementsEqual(inside) { region = region.dropLast(inside.count) }

@@ -27,7 +27,8 @@ struct EnvironmentProvider: CredentialProvider {
     func fetch() async throws(ProviderFailure) -> IssuedCredentials {
         guard let id = environment["OSS_ACCESS_KEY_ID"], !id.isEmpty, let secret = environment["OSS_ACCESS_KEY_SECRET"], !secret.isEmpty
         else {
-            throw .notConfigured("OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set in the engine's environment. Set them and restart it")
+            throw .notConfigured(
+                "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set in the engine's environment. Set them and restart it")
         }
         let token = environment["OSS_SESSION_TOKEN"].flatMap { $0.isEmpty ? nil : Secret($0) }
         return IssuedCredentials(credentials: Credentials(accessKeyID: id, accessKeySecret: Secret(secret), securityToken: token))

@@ -38,7 +38,8 @@ struct LeaseCache: Sendable {
             accessKeyID: stored.accessKeyID, accessKeySecret: Secret(stored.accessKeySecret),
             securityToken: stored.securityToken.map { Secret($0) }, expiration: stored.expiration)
         return Entry(
-            credentials: credentials, fetched: stored.fetched, expires: stored.expires, grant: stored.grant, fingerprint: stored.fingerprint,
+            credentials: credentials, fetched: stored.fetched, expires: stored.expires, grant: stored.grant,
+            fingerprint: stored.fingerprint,
             order: stored.order)
     }
 

@@ -207,7 +207,10 @@ actor LeaseKeeper {
         leases[machine.generation] = Lease(credentials: credentials, generation: machine.generation, expires: expires)
         log.info(
             "credentials are there",
-            metadata: ["scope": "\(scope)", "kind": "\(provider.kind)", "life": "\(expires.map { "\(LeaseKeeper.seconds($0 - now)) s" } ?? "no end")"])
+            metadata: [
+                "scope": "\(scope)", "kind": "\(provider.kind)",
+                "life": "\(expires.map { "\(LeaseKeeper.seconds($0 - now)) s" } ?? "no end")",
+            ])
         perform(actions)
     }
 

@@ -17,7 +17,9 @@ struct OrderProvider: CredentialProvider, Equatable {
         guard !order.accessKeyId.isEmpty, !order.accessKeySecret.isEmpty else { throw OrderProvider.missing }
         let isClean: (String) -> Bool = { $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } }
         guard isClean(order.accessKeyId), isClean(order.accessKeySecret), isClean(order.securityToken ?? "") else {
-            throw wrong("the access key holds blanks or characters that cannot be in it. Check OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and OSS_SESSION_TOKEN")
+            throw wrong(
+                "the access key holds blanks or characters that cannot be in it. Check OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and OSS_SESSION_TOKEN"
+            )
         }
         let given: (String?) -> String? = { $0.flatMap { $0.isEmpty ? nil : $0 } }
         let region: String
@@ -26,7 +28,9 @@ struct OrderProvider: CredentialProvider, Equatable {
         } else {
             throw wrong("OSS_REGION is not set, and OSS_ENDPOINT does not tell the region. Set it, such as OSS_REGION=cn-hangzhou")
         }
-        guard RegionNames.isPlausible(region) else { throw wrong("“\(PlainText.line(region, limit: 60))” is no region's id. Set OSS_REGION, such as cn-hangzhou") }
+        guard RegionNames.isPlausible(region) else {
+            throw wrong("“\(PlainText.line(region, limit: 60))” is no region's id. Set OSS_REGION, such as cn-hangzhou")
+        }
         let endpoint: Endpoint
         do throws(EndpointError) {
             endpoint = try given(order.endpoint).map { text throws(EndpointError) in try Endpoint(text) } ?? .forRegion(region)
@@ -55,7 +59,8 @@ struct OrderProvider: CredentialProvider, Equatable {
         else { return nil }
         try self.init(
             OrderCredentials(
-                accessKeyId: id, accessKeySecret: secret, securityToken: environment["OSS_SESSION_TOKEN"], region: environment["OSS_REGION"],
+                accessKeyId: id, accessKeySecret: secret, securityToken: environment["OSS_SESSION_TOKEN"],
+                region: environment["OSS_REGION"],
                 endpoint: environment["OSS_ENDPOINT"], addressing: environment["OSS_ADDRESSING"]))
     }
 
@@ -65,7 +70,8 @@ struct OrderProvider: CredentialProvider, Equatable {
 
     static let missing = OrderError(
         code: "NoCredentials",
-        message: "there are no credentials for oss:// (OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set). Set them, or use a remote of config.toml",
+        message:
+            "there are no credentials for oss:// (OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set). Set them, or use a remote of config.toml",
         exit: 6)
 }
 

@@ -20,6 +20,7 @@ extension RemoteOperations {
         var found = OrphansFound(items: [], isCut: false)
         var measured = 0
         var firstFailure: OrderError?
+        var answered = 0
         let targets = try await orphanTargets(request, ledger)
         for target in targets {
             do throws(OrderError) {
@@ -29,13 +30,14 @@ extension RemoteOperations {
                     guard let view = try await settle(entry, target, request, &measured) else { continue }
                     found.items.append(view)
                 }
+                answered += 1
             } catch {
                 firstFailure = firstFailure ?? error
                 // With one destination the failure is the answer; with many, the others still count.
                 if request.dest != nil { throw error }
             }
         }
-        if let firstFailure, found.items.isEmpty { throw firstFailure }
+        if let firstFailure, answered == 0 { throw firstFailure }
         return found
     }
 

@@ -40,7 +40,8 @@ struct RemoteOperations: Sendable {
         guard await access.kind(scope: target.scope) == "signed-url" else { return }
         throw OrderError(
             code: "NotGranted",
-            message: "“\(target.scope)” cannot \(what): its authorization server signs uploads only, and no key is on this machine. Use a remote with another kind of credentials",
+            message:
+                "“\(target.scope)” cannot \(what): its authorization server signs uploads only, and no key is on this machine. Use a remote with another kind of credentials",
             exit: 1)
     }
 
@@ -90,7 +91,8 @@ struct RemoteOperations: Sendable {
         let signed: HTTPRequest
         do throws(PresignError) {
             signed = try access.signer(address.region).presign(
-                operation.request(at: address, key: key), resource: operation.resource(at: address, key: key), credentials: lease.credentials,
+                operation.request(at: address, key: key), resource: operation.resource(at: address, key: key),
+                credentials: lease.credentials,
                 now: now, expires: request.expires)
         } catch {
             throw .refused("\(error)")

@@ -189,7 +189,9 @@ struct CredentialReader {
             _ = remote.path("id-token-file", reader, required: true)
         case "uri": _ = reader.string("url", required: true, allowEmpty: false)
         case "process":
-            if reader.strings("command", required: true)?.isEmpty == true { reader.report("command", "\"command\" takes at least the program") }
+            if reader.strings("command", required: true)?.isEmpty == true {
+                reader.report("command", "\"command\" takes at least the program")
+            }
             _ = reader.parsed("timeout", by: duration)
         default: break
         }

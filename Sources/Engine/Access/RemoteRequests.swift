@@ -45,7 +45,8 @@ struct RemoteRequests: Sendable {
         }
         if let last { return last }
         throw OrderError(
-            code: "Unreachable", message: "\(target.endpoint) does not answer (\(lost ?? "no reason given")). Check the endpoint and the network",
+            code: "Unreachable",
+            message: "\(target.endpoint) does not answer (\(lost ?? "no reason given")). Check the endpoint and the network",
             exit: 1)
     }
 
@@ -61,7 +62,8 @@ struct RemoteRequests: Sendable {
 
     static func noCredentials(_ failure: AccessFailure, _ target: Target) -> OrderError {
         OrderError(
-            code: "NoCredentials", message: "no valid credentials for \(target.remote.map { "“\($0)”" } ?? "oss://\(target.bucket)"): \(failure.text)",
+            code: "NoCredentials",
+            message: "no valid credentials for \(target.remote.map { "“\($0)”" } ?? "oss://\(target.bucket)"): \(failure.text)",
             exit: 6)
     }
 
@@ -77,7 +79,8 @@ struct RemoteRequests: Sendable {
             }
         return OrderError(
             code: error.code,
-            message: "oss://\(target.bucket): \(PlainText.line(error.message)) (\(error.code), HTTP \(error.status), request \(error.requestID ?? "unknown"))\(advice)",
+            message:
+                "oss://\(target.bucket): \(PlainText.line(error.message)) (\(error.code), HTTP \(error.status), request \(error.requestID ?? "unknown"))\(advice)",
             exit: 1)
     }
 }

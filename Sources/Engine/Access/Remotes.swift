@@ -8,10 +8,14 @@ extension Access {
         switch destination {
         case .bucket(let bucket, let name): return try bucketTarget(bucket, name, credentials)
         case .remote(let remoteName, let name):
-            guard let remote = configuration.remote(named: remoteName) else { throw Destination.wrong("there is no remote “\(remoteName)”") }
+            guard let remote = configuration.remote(named: remoteName) else {
+                throw Destination.wrong("there is no remote “\(remoteName)”")
+            }
             let target = try await remoteTarget(remote, name, credentials)
             guard target.prefix.utf8.count <= OSSLimits.keyBytes else {
-                throw Destination.wrong("“\(PlainText.line(target.prefix, limit: 80))…” is \(target.prefix.utf8.count) bytes long (an object key has at most \(OSSLimits.keyBytes)). Use a shorter destination")
+                throw Destination.wrong(
+                    "“\(PlainText.line(target.prefix, limit: 80))…” is \(target.prefix.utf8.count) bytes long (an object key has at most \(OSSLimits.keyBytes)). Use a shorter destination"
+                )
             }
             return target
         }

@@ -30,7 +30,11 @@ public final class ServerClock: Sendable {
         let found = serverTime - steady()
         offset.withLock { known in
             let difference = found - (known ?? .zero)
-            if known == nil || difference > ServerClock.noise || difference < .zero - ServerClock.noise { known = found }
+            if difference > ServerClock.noise || difference < .zero - ServerClock.noise {
+                known = found
+            } else if known == nil {
+                known = .zero
+            }
         }
     }
 

@@ -48,7 +48,9 @@ enum SettingText {
 
     private static func minutes(_ text: Substring) -> Int? {
         let pieces = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard pieces.count == 2, pieces.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy { (48...57).contains($0) } }) else { return nil }
+        guard pieces.count == 2, pieces.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy { (48...57).contains($0) } }) else {
+            return nil
+        }
         guard let hour = Int(pieces[0]), let minute = Int(pieces[1]), minute < 60, hour * 60 + minute <= 24 * 60 else { return nil }
         return hour * 60 + minute
     }

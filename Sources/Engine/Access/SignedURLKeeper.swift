@@ -72,8 +72,9 @@ actor SignedURLKeeper {
         }
         kept[ask] = nil
         if let trouble, trouble.until > clock.now() { throw trouble.failure }
-        enqueue(ask)
-        if ask.operation == "part" { askAhead(of: ask, onlyNearEnd: false) }
+        // Asked for already: what lies ahead of it was asked for with it.
+        let isNew = enqueue(ask)
+        if ask.operation == "part" { askAhead(of: ask, onlyNearEnd: !isNew) }
         takeOff()
         return try await wait(for: ask).get()
     }
@@ -139,9 +140,11 @@ actor SignedURLKeeper {
         signed.expires - clock.now() >= min(minimumLife, signed.life / 2)
     }
 
-    private func enqueue(_ ask: Ask) {
-        guard inLine.insert(ask).inserted else { return }
+    @discardableResult
+    private func enqueue(_ ask: Ask) -> Bool {
+        guard inLine.insert(ask).inserted else { return false }
         line.append(ask)
+        return true
     }
 
     private func askAhead(of ask: Ask, onlyNearEnd: Bool) {
@@ -233,7 +236,8 @@ actor SignedURLKeeper {
             throw failed(error)
         }
         guard let answer = try? AuthorizationJSON.decode(SignedURLsAnswer.self, from: bytes), answer.urls.count == items.count else {
-            throw failed(.init(status: 200, reason: .unavailable(retryAfter: nil, "the authorization server answered something else than URLs")))
+            throw failed(
+                .init(status: 200, reason: .unavailable(retryAfter: nil, "the authorization server answered something else than URLs")))
         }
         (failures, trouble) = (0, nil)
         let time = Timestamp(iso8601: answer.serverTime) ?? date

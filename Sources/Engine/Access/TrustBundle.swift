@@ -25,7 +25,9 @@ public enum TrustBundle {
             let certificates = try SecureFile.read(file, limit: limit, mustBePrivate: false)
             let mark = Array("-----BEGIN CERTIFICATE-----".utf8)
             guard certificates.indices.contains(where: { certificates[$0...].starts(with: mark) }) else {
-                throw FileError(path: file, errno: 0, what: "cannot be used as ca-file", why: "there is no certificate in it", advice: "Give a PEM file")
+                throw FileError(
+                    path: file, errno: 0, what: "cannot be used as ca-file", why: "there is no certificate in it", advice: "Give a PEM file"
+                )
             }
             bundle += [0x0A] + certificates
         }

@@ -15,6 +15,8 @@ struct ControlAPI: Sendable {
     let log: Logger
     /// Ends the engine: after the running uploads when true.
     let stop: @Sendable (_ finish: Bool) -> Void
+    /// Reads the configuration anew. The errors that made it keep the old one.
+    let reload: @Sendable () async -> [String]
 
     func handle(_ request: ControlRequest) async -> ControlResponse {
         guard let pieces = request.pieces, let parameters = request.parameters else {
@@ -73,6 +75,9 @@ struct ControlAPI: Sendable {
             log.notice("asked to stop", metadata: ["finish": "\(asked.finish ?? false)"])
             stop(asked.finish ?? false)
             return .json(StopAnswer(stopping: true, finish: asked.finish ?? false), status: 202)
+        case ("POST", 2, "engine", "reload"):
+            let errors = await reload()
+            return .json(ReloadAnswer(reloaded: errors.isEmpty, errors: errors))
         default:
             if let allowed = ControlAPI.methods(path) { return ControlAPI.wrongMethod(request, allowed: allowed) }
             return ControlAPI.unknown(request)
@@ -89,6 +94,11 @@ struct ControlAPI: Sendable {
     // MARK: - Reading requests
 
     private struct StopRequest: Decodable { var finish: Bool? }
+    private struct ReloadAnswer: Encodable {
+        var schema = 1
+        var reloaded: Bool
+        var errors: [String]
+    }
     private struct StopAnswer: Encodable {
         var schema = 1
         var stopping: Bool
@@ -147,7 +157,9 @@ struct ControlAPI: Sendable {
     private static func methods(_ path: [String]) -> String? {
         switch path {
         case ["status"], ["uploads"], ["settings"], ["remotes"], ["auth"], ["events"]: "GET"
-        case ["jobs"], ["actions"], ["list"], ["presign"], ["orphans"], ["auth", "test"], ["auth", "renew"], ["engine", "stop"]: "POST"
+        case ["jobs"], ["actions"], ["list"], ["presign"], ["orphans"], ["auth", "test"], ["auth", "renew"], ["engine", "stop"],
+            ["engine", "reload"]:
+            "POST"
         case ["limits"]: "GET or PUT"
         default: path.count == 2 && (path[0] == "uploads" || path[0] == "jobs") ? "GET" : nil
         }
@@ -159,7 +171,9 @@ struct ControlAPI: Sendable {
 
     private static func unknown(_ request: ControlRequest) -> ControlResponse {
         .error(
-            404, code: "NoSuchCall", message: "this engine has no \(request.method) \(PlainText.line(request.path, limit: 100)). It may be older than the program that asks: restart it with davit engine stop",
+            404, code: "NoSuchCall",
+            message:
+                "this engine has no \(request.method) \(PlainText.line(request.path, limit: 100)). It may be older than the program that asks: restart it with davit engine stop",
             exit: 2)
     }
 }

@@ -19,7 +19,7 @@ public struct ControlServer: Sendable {
     ///   - touched: called with each request, for whoever watches for idleness.
     /// The caller holds the engine's lock: a socket file that is there belongs to nobody and is replaced.
     func run(ready: @escaping @Sendable () async -> Void, touched: @escaping @Sendable () -> Void) async throws {
-        unlink(path)
+        try clearPath()
         let responder = ControlResponder(api: api, hub: hub, touched: touched)
         let application = Application(
             responder: responder,
@@ -32,6 +32,18 @@ public struct ControlServer: Sendable {
             logger: log)
         defer { unlink(path) }
         try await application.run()
+    }
+
+    /// Removes the socket of an engine that is gone; nothing else that somebody may have put there.
+    private func clearPath() throws(EngineFailure) {
+        // `sun_path` has 108 bytes with its closing NUL.
+        guard path.utf8.count <= 107 else { throw EngineFailure("the socket's path \(path) is over 107 bytes. Give a shorter one") }
+        var information = stat()
+        guard lstat(path, &information) == 0 else { return }
+        guard information.st_mode & S_IFMT == S_IFSOCK else {
+            throw EngineFailure("\(path) is no socket, so it is left alone. Give another path, or move it away")
+        }
+        unlink(path)
     }
 }
 
@@ -71,9 +83,10 @@ struct ControlResponder: HTTPResponder {
                 .error(413, code: "TooLarge", message: "the body is over \(limit) MiB. Send the order in several", exit: 2), closes: true)
         }
         let body = buffer.readBytes(length: buffer.readableBytes) ?? []
-        return answer(
-            await api.handle(
-                ControlRequest(request.method.rawValue, path, query: halves.count > 1 ? String(halves[1]) : nil, body: body)))
+        let response = await api.handle(
+            ControlRequest(request.method.rawValue, path, query: halves.count > 1 ? String(halves[1]) : nil, body: body))
+        api.log.debug("control request", metadata: ["call": "\(request.method.rawValue) \(path)", "status": "\(response.status)"])
+        return answer(response)
     }
 
     private func answer(_ response: ControlResponse, closes: Bool = false) -> Response {

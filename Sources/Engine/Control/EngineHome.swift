@@ -22,7 +22,9 @@ struct EngineHome {
             try SecureFile.makePrivateFolder(places.stateFolder)
             try SecureFile.makePrivateFolder(places.credentialsFolder)
             try SecureFile.makePrivateFolder(places.runFolder)
-            guard let run = try FileLock.take(places.lockFile) else { throw FileError(path: places.lockFile, errno: EWOULDBLOCK, what: "is held") }
+            guard let run = try FileLock.take(places.lockFile) else {
+                throw FileError(path: places.lockFile, errno: EWOULDBLOCK, what: "is held")
+            }
             run.write("\(getpid())\n")
             let stateLock = places.stateFolder + "/engine.lock"
             guard let state = try FileLock.take(stateLock) else { throw FileError(path: stateLock, errno: EWOULDBLOCK, what: "is held") }
@@ -33,7 +35,8 @@ struct EngineHome {
             let pid = EngineHome.pid(in: error.path)
             if error.path == places.lockFile { throw .running(pid: pid) }
             throw .unusable(
-                "another engine\(pid.map { " (process \($0))" } ?? "") works on the queue in \(places.stateFolder), with its socket elsewhere. Use the XDG_RUNTIME_DIR or DAVIT_HOME it was started with")
+                "another engine\(pid.map { " (process \($0))" } ?? "") works on the queue in \(places.stateFolder), with its socket elsewhere. Use the XDG_RUNTIME_DIR or DAVIT_HOME it was started with"
+            )
         }
     }
 

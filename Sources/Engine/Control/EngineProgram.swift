@@ -40,13 +40,21 @@ public struct EngineProgram: Sendable {
         guard let home = try await enter() else { return }
         let configuration = try readConfiguration()
         let log = try openLog(configuration)
-        log.notice("the engine starts", metadata: ["version": "\(EngineProgram.version)", "pid": "\(getpid())", "socket": "\(home.socket)"])
+        log.notice(
+            "the engine starts", metadata: ["version": "\(EngineProgram.version)", "pid": "\(getpid())", "socket": "\(home.socket)"])
         do throws(EngineFailure) {
             try await serve(home, configuration, log, signals)
         } catch {
             log.error("the engine cannot go on", metadata: ["reason": "\(error.message)"])
             throw error
         }
+    }
+
+    /// Asks the engine of this home, if one runs, to read its configuration anew. Whether it has.
+    public static func askToReload(places: Places, socket: String? = nil) async -> Bool {
+        guard let client = try? LocalHTTP(socketPath: socket ?? places.socket) else { return false }
+        let answer = try? await client.request("POST", "/v1/engine/reload", timeout: .seconds(5))
+        return answer?.status == 200
     }
 
     // MARK: - Before
@@ -70,7 +78,8 @@ public struct EngineProgram: Sendable {
                         throw EngineFailure("an engine is already running\(who). Stop it with: davit engine stop", exit: 1)
                     }
                     guard SystemClock.steady() - start < EngineProgram.patience else {
-                        throw EngineFailure("an engine\(who) holds \(places.lockFile) and does not answer. End it, or see \(places.logFile)")
+                        throw EngineFailure(
+                            "an engine\(who) holds \(places.lockFile) and does not answer. End it, or see \(places.logFile)")
                     }
                     // It is starting or stopping: soon one of the two will be so.
                     try? await Task.sleep(for: .milliseconds(30))
@@ -89,7 +98,8 @@ public struct EngineProgram: Sendable {
         guard reading.isUsable else {
             let errors = reading.errors
             let more = errors.count > 1 ? " (and \(errors.count - 1) more: davit config check)" : ""
-            throw EngineFailure(errors.first.map { "\($0.file):\($0.line):\($0.column): \($0.message)\(more)" } ?? "the configuration is wrong")
+            throw EngineFailure(
+                errors.first.map { "\($0.file):\($0.line):\($0.column): \($0.message)\(more)" } ?? "the configuration is wrong")
         }
         return reading.configuration
     }
@@ -122,20 +132,28 @@ public struct EngineProgram: Sendable {
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
         let api = ControlAPI(
             queue: queue, access: access, remote: RemoteOperations(access: access, queue: queue), log: log,
-            stop: { stop.yield(.asked(finish: $0)) })
+            stop: { stop.yield(.asked(finish: $0)) }, reload: { [self] in await reload(access, log) })
         let hub = EventHub(queue: queue, complete: { await access.complete($0) })
         let run = EngineRun(
             server: ControlServer(api: api, hub: hub, path: home.socket, log: log), hub: hub, queue: queue, log: log,
-            idleLimit: isDaemon ? EngineProgram.idleLimit : nil, reload: { [self] in await reload(access, log) },
+            idleLimit: isDaemon ? EngineProgram.idleLimit : nil, reload: { [self] in _ = await reload(access, log) },
             drain: { finish in await queue.stop(finishRunning: finish) })
         do {
             try await queue.start()
-            try await run.run(signals: signals, stops: stops, ready: { Daemon.notifyReady() })
+            try await run.run(signals: signals, stops: stops, ready: { [self] in tellReady() })
+        } catch let error as EngineFailure {
+            await queue.stop(finishRunning: false)
+            throw error
         } catch {
             await queue.stop(finishRunning: false)
             throw EngineFailure("the engine cannot work (\(error)). See \(places.logFile)", exit: 1)
         }
         transport.close()
+    }
+
+    /// Only a process that davit started has its pipe on descriptor 3; in any other it is something else.
+    private func tellReady() {
+        if isDaemon { Daemon.notifyReady() }
     }
 
     private static func settings(_ configuration: EngineConfiguration) -> QueueSettings {
@@ -170,18 +188,23 @@ public struct EngineProgram: Sendable {
         return try CurlTransport(settings)
     }
 
-    /// SIGHUP. A file with an error changes nothing.
-    private func reload(_ access: Access, _ log: Logger) async {
+    /// SIGHUP, `davit config check`. A file with an error changes nothing.
+    private func reload(_ access: Access, _ log: Logger) async -> [String] {
         let reading = ConfigurationReader.load(configFile ?? places.configFile, mustExist: configFile != nil)
         guard reading.isUsable else {
-            for error in reading.errors.prefix(20) { log.error("the configuration has an error; the old one stands", metadata: ["error": "\(error)"]) }
-            return
+            let errors = reading.errors.prefix(20).map { "\($0)" }
+            for error in errors { log.error("the configuration has an error; the old one stands", metadata: ["error": "\(error)"]) }
+            return errors
         }
         let old = await access.configuration
         await access.adopt(reading.configuration)
         let engineChanged = old.engine != reading.configuration.engine
         log.notice(
             "the configuration was read anew",
-            metadata: ["remotes": "\(reading.configuration.remotes.count)", "engine": engineChanged ? "[engine] counts from the next start on" : "as before"])
+            metadata: [
+                "remotes": "\(reading.configuration.remotes.count)",
+                "engine": engineChanged ? "[engine] counts from the next start on" : "as before",
+            ])
+        return []
     }
 }

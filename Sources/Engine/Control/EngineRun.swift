@@ -21,13 +21,13 @@ struct EngineRun: Sendable {
     let log: Logger
     /// Ends by itself after so long without work and without anybody attached; `nil` never.
     let idleLimit: Duration?
+    /// How often is looked whether anybody needs the engine.
+    var idleStep: Duration = .seconds(5)
     /// SIGHUP.
     let reload: @Sendable () async -> Void
     /// Puts the queue down: after the running uploads when `finish`.
     let drain: @Sendable (_ finish: Bool) async -> Void
 
-    /// How often is looked whether anybody needs the engine.
-    private static let idleStep: Duration = .seconds(5)
     /// Answers under way get so long at the end.
     private static let farewell: Duration = .seconds(5)
 
@@ -38,54 +38,85 @@ struct EngineRun: Sendable {
     func run(signals: AsyncStream<Int32>, stops: AsyncStream<StopReason>, ready: @escaping @Sendable () -> Void) async throws {
         let touches = Touches(SystemClock.steady())
         var configuration = ServiceGroupConfiguration(
-            services: [ServerService(server: server, ready: ready, touches: touches)], logger: Logger(label: "davit.services") { _ in SwiftLogNoOpLogHandler() })
+            services: [ServerService(server: server, ready: ready, touches: touches)],
+            logger: Logger(label: "davit.services") { _ in SwiftLogNoOpLogHandler() })
         configuration.maximumGracefulShutdownDuration = EngineRun.farewell
         let group = ServiceGroup(configuration: configuration)
-        try await withThrowingTaskGroup(of: StopReason?.self) { tasks in
-            tasks.addTask {
-                try await group.run()
-                return nil
+        // Unstructured on purpose: what watches is cancelled at the end, what serves must come to its end by itself.
+        let serving = Task { try await group.run() }
+        await withTaskGroup(of: News.self) { watchers in
+            watchers.addTask {
+                _ = await serving.result
+                return .serverEnded
             }
-            tasks.addTask { await firstStop(signals) }
-            tasks.addTask {
-                for await stop in stops { return stop }
-                return nil
-            }
-            if let idleLimit { tasks.addTask { await idleness(idleLimit, touches) } }
+            watchers.addTask { await firstStop(signals) }
+            watchers.addTask { await nextStop(stops) }
+            if let idleLimit { watchers.addTask { await idleness(idleLimit, touches) } }
 
-            var reason: StopReason?
-            while reason == nil, let ended = try await tasks.next() {
-                // The server ends by itself only when it cannot go on: it has thrown then.
-                if let ended { reason = ended } else if Task.isCancelled { break }
+            var isFinishing = false
+            watching: while let news = await watchers.next() {
+                switch news {
+                case .stop(.asked(finish: true)) where !isFinishing:
+                    isFinishing = true
+                    log.notice("the engine finishes the running uploads")
+                    watchers.addTask {
+                        await drain(true)
+                        return .drained
+                    }
+                    // Whoever does not want to wait for that stops it now.
+                    watchers.addTask { await nextStop(stops) }
+                case .stop(.asked(finish: true)): watchers.addTask { await nextStop(stops) }
+                case .stop(let reason):
+                    log.notice("the engine stops", metadata: ["reason": "\(EngineRun.text(reason))"])
+                    await drain(false)
+                    break watching
+                case .serverEnded:
+                    log.error("the engine stops: its socket is gone")
+                    await drain(false)
+                    break watching
+                case .drained: break watching
+                case .nothing: break
+                }
             }
-            log.notice("the engine stops", metadata: ["reason": "\(reason.map(EngineRun.text) ?? "the socket is gone")"])
-            await drain(reason == .asked(finish: true))
             await hub.closeAll()
             await group.triggerGracefulShutdown()
-            tasks.cancelAll()
-            while let _ = try? await tasks.next() {}
+            watchers.cancelAll()
         }
+        try await serving.value
         log.notice("the engine has stopped")
     }
 
-    private func firstStop(_ signals: AsyncStream<Int32>) async -> StopReason? {
-        for await signal in signals {
-            guard signal == SIGHUP else { return .signal(signal) }
-            await reload()
-        }
-        return nil
+    private enum News: Sendable {
+        case stop(StopReason)
+        case serverEnded
+        case drained
+        /// A watcher was cancelled or its source has run dry.
+        case nothing
     }
 
-    private func idleness(_ limit: Duration, _ touches: Touches) async -> StopReason? {
+    private func nextStop(_ stops: AsyncStream<StopReason>) async -> News {
+        for await stop in stops { return .stop(stop) }
+        return .nothing
+    }
+
+    private func firstStop(_ signals: AsyncStream<Int32>) async -> News {
+        for await signal in signals {
+            guard signal == SIGHUP else { return .stop(.signal(signal)) }
+            await reload()
+        }
+        return .nothing
+    }
+
+    private func idleness(_ limit: Duration, _ touches: Touches) async -> News {
         while !Task.isCancelled {
-            try? await Task.sleep(for: EngineRun.idleStep)
+            try? await Task.sleep(for: idleStep)
             if EngineRun.isBusy(await queue.status()) {
                 touches.touch(SystemClock.steady())
             } else if SystemClock.steady() - touches.last >= limit {
-                return .idle
+                return .stop(.idle)
             }
         }
-        return nil
+        return .nothing
     }
 
     /// Something is under way or will be without a person, or somebody looks on. Paused uploads wait for a person, who starts the
@@ -98,7 +129,7 @@ struct EngineRun: Sendable {
     private static func text(_ reason: StopReason) -> String {
         switch reason {
         case .signal(let number): "signal \(number)"
-        case .asked(let finish): finish ? "asked to finish" : "asked to stop"
+        case .asked: "asked to stop"
         case .idle: "nothing to do and nobody attached"
         }
     }

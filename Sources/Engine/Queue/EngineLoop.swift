@@ -1,4 +1,5 @@
 import Contracts
+import GRDB
 import Logging
 import OSSProtocol
 import Platform
@@ -80,9 +81,9 @@ public actor EngineLoop: QueueService {
     var isFinishing = false
     var ticker: Task<Void, Never>?
     var scans: [Int64: Task<Void, Never>] = [:]
-    var abandoned: Abandoned = Abandoned()
-    var idleWaiters: [CheckedContinuation<Void, Never>] = []
-    var lastJanitor: Timestamp?
+    var abandoned = Abandoned()
+    var lastTidy: Timestamp?
+    var lastSweep: Timestamp?
 
     // What people see.
     var revision: Int64 = 0
@@ -136,7 +137,7 @@ public actor EngineLoop: QueueService {
             ticker = Task {
                 while !Task.isCancelled {
                     try? await Task.sleep(for: self.tickInterval)
-                    await self.tick()
+                    self.tick()
                 }
             }
         }
@@ -149,7 +150,11 @@ public actor EngineLoop: QueueService {
         isFinishing = true
         for scan in scans.values { scan.cancel() }
         if finishRunning {
-            while !runs.isEmpty && !isDead { try? await Task.sleep(for: .milliseconds(50)) }
+            while runs.values.contains(where: { !$0.isLanding && $0.lookAgain == nil }) && !isDead { try? await Task.sleep(for: .milliseconds(50)) }
+        }
+        // An upload id or a finished object that is being answered for must not get lost.
+        for _ in 0..<150 where runs.values.contains(where: { $0.flights.values.contains { $0.kind.mustLand } }) && !isDead {
+            try? await Task.sleep(for: .milliseconds(20))
         }
         isStopping = true
         ticker?.cancel()
@@ -193,9 +198,11 @@ public actor EngineLoop: QueueService {
         sampleRates(now)
         openGatesThatAreDue(now)
         if let trouble = diskTrouble, now >= trouble.nextTry { flushSoon(urgent: true) }
-        if lastJanitor.map({ now - $0 >= .seconds(5) }) ?? true {
-            lastJanitor = now
-            Task { await self.tidy() }
+        if lastTidy.map({ now - $0 >= .seconds(1) }) ?? true {
+            lastTidy = now
+            let isThorough = lastSweep.map { now - $0 >= .seconds(30) } ?? true
+            if isThorough { lastSweep = now }
+            Task { await self.tidy(isThorough) }
         }
         workOnAbandoned(now)
         schedule()

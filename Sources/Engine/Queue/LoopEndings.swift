@@ -57,6 +57,7 @@ extension EngineLoop {
     func leave(_ run: UploadRun, as state: UploadState, event: (kind: String, text: String)? = nil) {
         run.refreshRow()
         run.row.state = state
+        if let error = run.heldError { run.row.error = error }
         if state != .held { (run.row.held, run.row.nextTry) = (nil, nil) }
         if state.isEnded { run.row.finished = clocks.wall() }
         leave(run, event: event, isUrgent: true)
@@ -92,10 +93,10 @@ extension EngineLoop {
                 try QueueStore.giveUp(db, upload: row.id, keeping: uploadID)
                 try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at)
             }
-        } then: { loop in
-            loop.left(run)
-        } failed: { loop, _ in
-            loop.left(run)
+        } then: { [self] in
+            left(run)
+        } failed: { [self] _ in
+            left(run)
         }
         changed(run.id)
     }
@@ -103,6 +104,7 @@ extension EngineLoop {
     private func left(_ run: UploadRun) {
         guard runs[run.id] === run else { return }
         runs[run.id] = nil
+        if run.isProbe { for name in ["s:" + run.job.target.scope, "e:" + run.job.target.endpoint] { gates[name]?.isProbing = false } }
         if isRefilling { endedSinceRefill.insert(run.id) }
         if run.row.state == .queued { forgetReady() }
         if run.isAborting { abandoned.isStale = true }
@@ -121,9 +123,11 @@ extension EngineLoop {
             run.pendingHold = gate
             return
         }
+        if run.isAborting { return leave(run, as: .cancelled) }
+        // It was opened while the last answers were awaited.
+        guard let gate = gates[gate.name] else { return leave(run, as: .queued) }
         run.row.held = gate.reason
         run.row.nextTry = gate.shownNextTry
-        if run.isAborting { return leave(run, as: .cancelled) }
         let now = clocks.wall()
         let error = StoredError(code: gate.code, http: nil, request: nil, at: now, part: nil, message: gate.text)
         run.row.error = error
@@ -171,12 +175,12 @@ extension EngineLoop {
             try QueueStore.giveUp(db, upload: row.id)
             let text = "the source changed since it was queued" + (begunBefore ? ": begun again from 0, the old parts are deleted" : "")
             try QueueStore.addEvent(db, upload: row.id, at: at, kind: "start", text: text)
-        } then: { loop in
-            guard loop.runs[run.id] === run, !run.isLanding else { return }
+        } then: { [self] in
+            guard runs[run.id] === run, !run.isLanding else { return }
             run.isSaving = false
-            run.storedOnDisk = 0
-            loop.abandoned.isStale = true
-            loop.look(run)
+            (run.storedOnDisk, run.stateOnDisk) = (0, .queued)
+            abandoned.isStale = true
+            look(run)
         }
     }
 

@@ -69,11 +69,12 @@ extension EngineLoop {
     func openScope(_ run: UploadRun) {
         guard gates["s:" + run.job.target.scope] != nil else { return }
         open("s:" + run.job.target.scope)
+        run.isProbe = false
     }
 
     /// The configuration was read anew, or somebody renewed: what waits for credentials is tried at once.
     public func accessChanged() {
-        for name in gates.keys where name.hasPrefix("s:") { open(name) }
+        for name in Array(gates.keys) where name.hasPrefix("s:") { open(name) }
         schedule()
     }
 
@@ -146,10 +147,11 @@ extension EngineLoop {
                     UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
                     WHERE hidden = 0 AND state = \(UploadState.held.code) AND held = ? AND job IN (SELECT id FROM jobs WHERE \(column) = ?)
                     """, arguments: [held.rawValue, value])
-        } then: { loop in
-            loop.forgetReady()
-            loop.changed()
-            loop.schedule()
+        } then: { [self] in
+            for run in runs.values where run.stateOnDisk == .held { run.stateOnDisk = .queued }
+            forgetReady()
+            changed()
+            schedule()
         }
         log.notice("uploads go on", metadata: ["gate": "\(name)"])
     }
@@ -168,11 +170,11 @@ extension EngineLoop {
                       AND job IN (SELECT id FROM jobs WHERE scope = ?) AND id NOT IN (\(QueueStore.list(running)))
                     """,
                 arguments: [HeldReason.credentials.rawValue, until, try error.json, HeldReason.credentials.rawValue, scope])
-        } then: { loop in
-            loop.startsBlocked -= 1
-            loop.changed()
-        } failed: { loop, _ in
-            loop.startsBlocked -= 1
+        } then: { [self] in
+            startsBlocked -= 1
+            changed()
+        } failed: { [self] _ in
+            startsBlocked -= 1
         }
     }
 
@@ -222,8 +224,10 @@ extension EngineLoop {
         }
         jobs[job.id] = job
         gates[name]?.isProbing = true
+        let stateOnDisk = found.row.state
         var row = found.row
         (row.state, row.held, row.nextTry) = (.queued, nil, nil)
         begin(row, asProbe: true)
+        runs[row.id]?.stateOnDisk = stateOnDisk
     }
 }

@@ -91,20 +91,20 @@ extension EngineLoop {
         write(urgent: true) { db in
             try db.execute(sql: "UPDATE uploads SET key = ? WHERE id = ?", arguments: [key, id])
             try QueueStore.addEvent(db, upload: id, at: at, kind: "start", text: "the object was there: stored as \(key)")
-        } then: { loop in
-            guard loop.runs[id] === run, !run.isLanding else { return }
+        } then: { [self] in
+            guard runs[id] === run, !run.isLanding else { return }
             run.isSaving = false
             run.row.key = key
             run.source = source
             run.isStarted = true
-            loop.feed(run, .started)
-        } failed: { loop, _ in
-            loop.fail(run, code: "KeyCollision", message: "the key \(key) is taken by another file of the order. Give it another name")
+            feed(run, .started)
+        } failed: { [self] _ in
+            fail(run, code: "KeyCollision", message: "the key \(key) is taken by another file of the order. Give it another name")
         }
     }
 }
 
-/// One look, off the loop.
+/// One look, off the 
 private struct Looking {
     private static let mostNames = 100
 

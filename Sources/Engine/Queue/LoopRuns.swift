@@ -134,7 +134,7 @@ extension EngineLoop {
         let (number, id, meter, requests) = (nextFlight, run.id, FlightMeter(total: wire), requests)
         if holdsSlot { partSlotsUsed += 1 }
         // Unstructured on purpose: a request lives as long as its run, not as long as whoever made it start.
-        let task = Task { await self.landed(id, number, await work(requests, meter)) }
+        let task = Task { self.landed(id, number, await work(requests, meter)) }
         run.flights[number] = UploadRun.Flight(
             task: task, kind: kind, meter: meter, since: clocks.steady(), length: length, holdsSlot: holdsSlot)
     }
@@ -142,7 +142,11 @@ extension EngineLoop {
     private func landed(_ id: Int64, _ number: Int, _ end: FlightEnd) {
         guard !isDead, let run = runs[id], let flight = run.flights.removeValue(forKey: number) else { return }
         if let source = end.source, run.source == nil { run.source = source }
-        if end.bytesSent > 0 { run.hasSent = true }
+        if end.bytesSent > 0 {
+            run.hasSent = true
+            run.unseen += max(min(end.bytesSent, flight.length) - flight.seen, 0)
+        }
+        if let failure = end.failure, failure.cause != .cancelled { run.failures += 1 }
         if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
         judgeEndpoint(run, end)
         if let access = end.access {
@@ -207,19 +211,20 @@ extension EngineLoop {
             // In the same transaction: an upload id is never known to the row and not to the ledger.
             try QueueStore.giveUp(db, upload: row.id, keeping: row.uploadID)
             if let uploadID = row.uploadID { try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at) }
-        } then: { loop in
-            loop.saved(run, row)
-        } failed: { loop, error in
-            loop.fail(run, code: "LocalError", message: "its progress cannot be written (\(error)). Report this")
+        } then: { [self] in
+            saved(run, row)
+        } failed: { [self] error in
+            fail(run, code: "LocalError", message: "its progress cannot be written (\(error)). Report this")
         }
     }
 
     private func saved(_ run: UploadRun, _ row: UploadRow) {
         partSlotsUsed -= run.slotsAwaitingSave
         run.slotsAwaitingSave = 0
-        run.storedOnDisk = row.stored
+        (run.storedOnDisk, run.stateOnDisk) = (row.stored, .queued)
         guard runs[run.id] === run, !run.isLanding else { return }
         run.isSaving = false
+        if let gate = run.pendingHold { hold(run, gate) }
         advance(run)
         if !run.isLanding, run.flights.isEmpty, !run.isSaving, !run.isProbe, let gate = gate(run) { hold(run, gate) }
     }

@@ -5,9 +5,9 @@ import OSSProtocol
 struct PendingChange {
     var change: QueueStore.Change
     /// Runs on the loop after the commit.
-    var then: ((isolated EngineLoop) -> Void)?
+    var then: (() -> Void)?
     /// It cannot be written as it is.
-    var failed: ((isolated EngineLoop, any Error) -> Void)?
+    var failed: ((any Error) -> Void)?
     /// Waits for a full disk to have space again; else `failed` is told at once, since a person waits for it.
     var isPatient: Bool
 }
@@ -29,8 +29,8 @@ extension EngineLoop {
 
     /// - Parameter urgent: something waits for it (a request, a person).
     func write(
-        urgent: Bool, isPatient: Bool = true, _ change: @escaping QueueStore.Change, then: ((isolated EngineLoop) -> Void)? = nil,
-        failed: ((isolated EngineLoop, any Error) -> Void)? = nil
+        urgent: Bool, isPatient: Bool = true, _ change: @escaping QueueStore.Change, then: (() -> Void)? = nil,
+        failed: ((any Error) -> Void)? = nil
     ) {
         guard !isDead else { return }
         pending.append(PendingChange(change: change, then: then, failed: failed, isPatient: isPatient))
@@ -42,8 +42,8 @@ extension EngineLoop {
         guard !isDead else { throw StoreIsGone() }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             write(
-                urgent: true, isPatient: false, change, then: { _ in continuation.resume() },
-                failed: { _, error in continuation.resume(throwing: error) })
+                urgent: true, isPatient: false, change, then: { continuation.resume() },
+                failed: { error in continuation.resume(throwing: error) })
         }
     }
 
@@ -76,9 +76,9 @@ extension EngineLoop {
                     log.notice("the queue can be written again")
                     changed()
                 }
-                for item in batch { item.then?(self) }
+                for item in batch { item.then?() }
             } catch is StoreIsGone {
-                die()
+                die(batch)
             } catch where QueueStore.isPlaceTrouble(error) {
                 troubled(error, batch)
                 break
@@ -95,14 +95,14 @@ extension EngineLoop {
         for (index, item) in batch.enumerated() {
             do {
                 try await store.commit([item.change])
-                item.then?(self)
+                item.then?()
             } catch is StoreIsGone {
-                return die()
+                return die(Array(batch[index...]))
             } catch where QueueStore.isPlaceTrouble(error) {
                 return troubled(error, Array(batch[index...]))
             } catch {
                 log.error("a change of the queue was refused by the store", metadata: ["error": "\(error)"])
-                item.failed?(self, error)
+                item.failed?(error)
             }
         }
     }
@@ -114,7 +114,7 @@ extension EngineLoop {
         if diskTrouble == nil { log.error("the queue cannot be written", metadata: ["path": "\(store.path)", "error": "\(reason)"]) }
         diskTrouble = DiskTrouble(since: diskTrouble?.since ?? now, nextTry: now + Self.diskRetry, reason: reason)
         pending = batch.filter(\.isPatient) + pending
-        for item in batch where !item.isPatient { item.failed?(self, error) }
+        for item in batch where !item.isPatient { item.failed?(error) }
         changed()
     }
 
@@ -122,21 +122,20 @@ extension EngineLoop {
         let waiting = pending.filter { !$0.isPatient }
         pending.removeAll { !$0.isPatient }
         let error = DatabaseError(resultCode: .SQLITE_FULL, message: trouble.reason)
-        for item in waiting { item.failed?(self, error) }
+        for item in waiting { item.failed?(error) }
     }
 
-    /// The store is gone, as by a kill: nothing more leaves this loop.
-    private func die() {
+    /// The store is gone, as by a kill: nothing more leaves this 
+    private func die(_ batch: [PendingChange]) {
         isDead = true
         ticker?.cancel()
         for run in runs.values { for flight in run.flights.values { flight.task.cancel() } }
         for scan in scans.values { scan.cancel() }
         abandoned.task?.cancel()
-        for item in pending { item.failed?(self, StoreIsGone()) }
+        let lost = batch + pending
         pending = []
+        for item in lost where !item.isPatient { item.failed?(StoreIsGone()) }
         runs = [:]
-        for waiter in abandoned.waiters { waiter.continuation.resume() }
-        abandoned.waiters = []
     }
 
     /// For a person whose order or action could not be written.

@@ -24,8 +24,8 @@ public final class QueueStore: Sendable {
         self.hook = hook
         // SQLite gives its side files the mode of the main one, so it must be right before SQLite sees it.
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .cannotOpen(path: path, reason: String(cString: strerror(errno))) }
-        close(descriptor)
+        guard descriptor >= 0 else { throw .cannotOpen(path: path, reason: FileError.text(of: errno)) }
+        Glibc.close(descriptor)
         do {
             pool = try DatabasePool(path: path, configuration: QueueStore.configuration)
             // DatabasePool sets synchronous itself while it opens: a PRAGMA in prepareDatabase would be overwritten without a word.

@@ -21,7 +21,7 @@ enum SourceReader {
         guard descriptor >= 0 else { return .failure(FileError(path: source.path, errno: errno, what: "cannot be read")) }
         defer { close(descriptor) }
         var information = stat()
-        guard fstat(descriptor, &information) == 0, SourceIdentity(information) == source.identity else {
+        guard fstat(descriptor, &information) == 0, SourceIdentity(stat: information) == source.identity else {
             return .failure(FileError(path: source.path, errno: 0, what: "is not the file it was"))
         }
         var crc = CRC64Stream()
@@ -39,6 +39,11 @@ enum SourceReader {
             at += Int64(count)
         }
         return .success(crc.value)
+    }
+
+    static func isFolder(_ path: String) -> Bool {
+        var information = stat()
+        return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
     }
 
     /// What a person should know of it.
@@ -73,4 +78,12 @@ final class WireMeter: Sendable {
     private let sum = Lock<Int64>(0)
     func add(_ bytes: Int64) { sum.withLock { $0 += bytes } }
     var bytes: Int64 { sum.withLock { $0 } }
+}
+
+extension SourceIdentity {
+    init(stat status: stat) {
+        self.init(
+            device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
+            modified: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec))
+    }
 }

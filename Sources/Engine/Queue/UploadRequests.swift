@@ -49,14 +49,14 @@ struct UploadRequests: Sendable {
     func put(_ row: UploadRow, job: JobFacts, source opened: SourceFile?, meter: FlightMeter) async -> FlightEnd {
         let source: SourceFile
         do throws(FileError) {
-            source = try opened ?? SourceFile.open(row.path)
+            if let opened { source = opened } else { source = try SourceFile.open(row.path) }
         } catch {
             return FlightEnd(unreadable: error)
         }
         if opened == nil, source.identity != row.identity { return FlightEnd(source: source, changed: source.identity) }
         if let end = changed(source, before: row.identity) { return end }
         let body = FileBody(source: source, offset: 0, length: row.size)
-        var end = await send(.putObject(job.headers), row, job, body: body, meter: meter) { response, reply in
+        var end = await send(.putObject(job.headers), row, job, body: body, meter: meter) { response, reply throws(OSSError) in
             let result = try OSSReply.put(response)
             return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
         } failed: { .putFailed($0, bytesSent: $1) }
@@ -67,7 +67,7 @@ struct UploadRequests: Sendable {
     func part(_ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter) async -> FlightEnd {
         if let end = changed(source, before: row.identity) { return end }
         let body = FileBody(source: source, offset: range.offset, length: range.length)
-        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter) { response, reply in
+        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter) { response, reply throws(OSSError) in
             let result = try OSSReply.put(response)
             return .partSent(
                 number: range.number, BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
@@ -89,7 +89,7 @@ struct UploadRequests: Sendable {
     // MARK: - Around them
 
     func initiate(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
-        await send(.initiate(job.headers), row, job) { response, _ in
+        await send(.initiate(job.headers), row, job) { response, _ throws(OSSError) in
             .initiated(uploadID: try OSSReply.initiate(response))
         } failed: { failure, _ in .initiateFailed(failure) }
     }
@@ -100,7 +100,7 @@ struct UploadRequests: Sendable {
         var after = 0
         for _ in 0..<UploadRequests.mostPages {
             let page = Lock<ListPartsPage?>(nil)
-            let end = await send(.listParts(uploadID: uploadID, after: after), row, job) { response, _ in
+            let end = await send(.listParts(uploadID: uploadID, after: after), row, job) { response, _ throws(OSSError) in
                 let read = try OSSReply.listParts(response)
                 page.withLock { $0 = read }
                 return nil
@@ -119,21 +119,21 @@ struct UploadRequests: Sendable {
         if let source, let end = changed(source, before: row.identity) { return end }
         let named = parts.map { CompletedPart(number: $0.number, etag: $0.etag) }
         let operation = OSSOperation.complete(uploadID: uploadID, parts: named, forbidOverwrite: job.forbidOverwrite)
-        return await send(operation, row, job) { response, _ in
+        return await send(operation, row, job) { response, _ throws(OSSError) in
             let result = try OSSReply.complete(response)
             return .completed(etag: result.etag, serverCRC64: result.crc64)
         } failed: { failure, _ in .completeFailed(failure) }
     }
 
     func abort(uploadID: String, _ row: UploadRow, job: JobFacts) async -> FlightEnd {
-        await send(.abort(uploadID: uploadID), row, job) { response, _ in
+        await send(.abort(uploadID: uploadID), row, job) { response, _ throws(OSSError) in
             try OSSReply.empty(response)
             return .aborted
         } failed: { failure, _ in .abortFailed(failure) }
     }
 
     func head(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
-        await send(.headObject, row, job) { response, _ in
+        await send(.headObject, row, job) { response, _ throws(OSSError) in
             switch response.status {
             case 404: return .objectHead(.absent)
             case 403: return .objectHead(.denied)

@@ -57,9 +57,18 @@ final class UploadRun {
     /// Answers of parts, for the detail screen; at most one a part that failed.
     var lastAnswers: [Int: String] = [:]
     var rate = RateEstimator()
-    var lastSeen: Int64 = 0
-    /// Tries of earlier runs.
-    let earlierTries: Int
+    /// Bytes of ended requests that no sample has seen.
+    var unseen: Int64 = 0
+    private let earlierTries: Int
+    /// Requests of this run that failed.
+    var failures = 0
+    /// Events written in this run.
+    var notes = 0
+    static let mostNotes = 100
+    /// Why it left without its machine's word.
+    var heldError: StoredError?
+    /// What its row says while it runs.
+    var stateOnDisk = UploadState.queued
     /// Stored bytes as the row on disk has them.
     var storedOnDisk: Int64
     /// A person ordered its abort: whatever the run ends with, the row is cancelled, and what is left on the server goes in the background.
@@ -73,6 +82,8 @@ final class UploadRun {
     }
 
     var id: Int64 { row.id }
+    /// Over all runs: the first, and one for each failure.
+    var tries: Int { max(earlierTries, 1) + failures }
 
     /// Bytes on the wire that nobody has acknowledged.
     var sendingBytes: Int64 {
@@ -106,7 +117,7 @@ final class UploadRun {
         row.partSize = machine.checkpoint.partSize
         row.uploadID = machine.checkpoint.uploadID
         row.completeSent = machine.checkpoint.completeSent
-        if let last = machine.lastFailure {
+        if let last = machine.lastFailure, last.failure.cause != .cancelled {
             row.error = StoredError(last.failure, part: last.part, at: last.at)
         }
     }

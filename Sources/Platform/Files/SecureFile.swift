@@ -6,20 +6,26 @@ public enum SecureFile {
     ///   - limit: bytes; a longer file is refused.
     ///   - mustBePrivate: refuse a file that others than its owner can read.
     public static func read(_ path: String, limit: Int, mustBePrivate: Bool) throws(FileError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A secret comes from a file; anything else may also come from a pipe, `<(…)` or /dev/stdin, which is waited for.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (mustBePrivate ? O_NONBLOCK : 0))
         guard descriptor >= 0 else { throw FileError(path: path, errno: errno, what: "cannot be read") }
         defer { close(descriptor) }
         var information = stat()
         guard fstat(descriptor, &information) == 0 else { throw FileError(path: path, errno: errno, what: "cannot be read") }
         if information.st_mode & S_IFMT == S_IFDIR { throw FileError(path: path, errno: EISDIR, what: "cannot be read") }
+        let isRegular = information.st_mode & S_IFMT == S_IFREG
         if mustBePrivate {
+            guard isRegular else { throw FileError(path: path, errno: 0, what: "cannot be used", why: "it is not a regular file") }
             guard information.st_mode & 0o077 == 0 else {
-                throw FileError(path: path, errno: 0, what: "cannot be used", why: "it can be read by others and holds a secret", advice: "Protect it: chmod 600 \(path)")
+                throw FileError(
+                    path: path, errno: 0, what: "cannot be used", why: "it can be read by others and holds a secret",
+                    advice: "Protect it: chmod 600 \(path)")
             }
             guard information.st_uid == geteuid() || information.st_uid == 0 else {
                 throw FileError(path: path, errno: 0, what: "cannot be used", why: "it belongs to another user", advice: "Use a file of your own")
             }
         }
+        if isRegular && information.st_size > limit { throw tooLarge(path, limit) }
         var content: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -28,8 +34,13 @@ public enum SecureFile {
             if count < 0 { throw FileError(path: path, errno: errno, what: "cannot be read") }
             if count == 0 { return content }
             content += buffer[0..<count]
-            if content.count > limit { throw FileError(path: path, errno: 0, what: "cannot be used", why: "it is larger than \(limit) bytes", advice: "It is not what was expected") }
+            if content.count > limit { throw tooLarge(path, limit) }
         }
+    }
+
+    private static func tooLarge(_ path: String, _ limit: Int) -> FileError {
+        FileError(
+            path: path, errno: 0, what: "cannot be used", why: "it is larger than \(limit) bytes", advice: "It is not what was expected")
     }
 
     /// Written beside, synced, renamed: whoever reads sees the old content or the new one, also after a power cut.
@@ -43,7 +54,7 @@ public enum SecureFile {
         var written = 0
         while written < bytes.count && failure == 0 {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress?.advanced(by: written), bytes.count - written) }
-            if count < 0 { if errno != EINTR { failure = errno } } else { written += count }
+            if count > 0 { written += count } else if count == 0 { failure = EIO } else if errno != EINTR { failure = errno }
         }
         if failure == 0 && fsync(descriptor) != 0 { failure = errno }
         if close(descriptor) != 0 && failure == 0 { failure = errno }
@@ -65,14 +76,26 @@ public enum SecureFile {
         if mkdir(path, 0o700) == 0 { return }
         guard errno == EEXIST else { throw FileError(path: path, errno: errno, what: "cannot be made") }
         var information = stat()
+        guard lstat(path, &information) == 0 else { throw FileError(path: path, errno: errno, what: "cannot be read") }
+        // In a folder where everybody may write, a link may lead to a place that somebody else has chosen.
+        if information.st_mode & S_IFMT == S_IFLNK && isWritableByAll(parent(path)) {
+            throw FileError(path: path, errno: 0, what: "cannot be used", why: "it is a link in a folder of everybody's", advice: "Remove it")
+        }
         guard stat(path, &information) == 0 else { throw FileError(path: path, errno: errno, what: "cannot be read") }
         guard information.st_mode & S_IFMT == S_IFDIR else { throw FileError(path: path, errno: ENOTDIR, what: "cannot be used as a folder") }
         guard information.st_uid == geteuid() else {
-            throw FileError(path: path, errno: 0, what: "cannot be used", why: "it belongs to another user", advice: "Remove it, or set DAVIT_HOME to a folder of your own")
+            throw FileError(
+                path: path, errno: 0, what: "cannot be used", why: "it belongs to another user",
+                advice: "Remove it, or set DAVIT_HOME to a folder of your own")
         }
         if information.st_mode & 0o077 != 0 && chmod(path, 0o700) != 0 {
             throw FileError(path: path, errno: errno, what: "is open to others and cannot be closed")
         }
+    }
+
+    private static func isWritableByAll(_ folder: String) -> Bool {
+        var information = stat()
+        return stat(folder, &information) == 0 && information.st_mode & 0o002 != 0
     }
 
     /// Folders as they are missing, with the usual permissions.

@@ -24,13 +24,12 @@ extension Exchange {
         if let readAhead {
             readAhead.copy(into: buffer, granted)
         } else {
-            let begun = SystemClock.monotonicNanoseconds()
-            switch body.source.read(into: buffer, granted, at: body.offset + position) {
+            let result = loop.times.measure(granted) { body.source.read(into: buffer, granted, at: body.offset + position) }
+            switch result {
             case .success(0): return stop(0, body)
             case .success(let got): count = got
             case .failure(let error): return stop(error.errno, body)
             }
-            if count >= Exchange.worthTiming { loop.times.note(nanoseconds: SystemClock.monotonicNanoseconds() - begun) }
         }
         var crc = crc
         crc.update(UnsafeRawBufferPointer(start: buffer, count: count))
@@ -79,9 +78,6 @@ extension Exchange {
     }
 
     private static let pause = Int(CURL_READFUNC_PAUSE)
-    /// The time of a shorter read says little about the storage.
-    private static let worthTiming = 64 << 10
-
     private func pause(_ hold: Hold, _ loop: CurlLoop) -> Int {
         loop.hold(self, hold)
         return Exchange.pause
@@ -105,8 +101,7 @@ extension Exchange {
 
     private func answerWaits() -> Bool {
         guard heldForAnswerAt != position else { return false }
-        if socket < 0, let easy = handle?.easy { socket = dcurl_active_socket(easy) }
-        return socket >= 0 && dposix_bytes_wait(socket) == 1
+        return currentSocket() >= 0 && dposix_bytes_wait(socket) == 1
     }
 }
 

@@ -10,7 +10,7 @@ public final class CurlTransport: Transport {
         public var loops = min(4, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         /// Connections kept open a loop; at least the parallelism.
         public var maxConnections = 256
-        /// A PEM file of authorities that are trusted beside the system's. `nil`: `CURL_CA_BUNDLE` or `SSL_CERT_FILE`, where set.
+        /// A PEM file of authorities that are trusted beside the system's (private endpoints).
         public var caFile: String?
         /// Every request goes to this socket, whatever its host.
         public var unixSocket: String?
@@ -18,6 +18,8 @@ public final class CurlTransport: Transport {
         public var uploadBuffer = 512 << 10
         /// `nil` sends none.
         public var userAgent: String?
+        /// Authorities instead of the system's.
+        var bundle: String?
         public init() {}
     }
 
@@ -44,7 +46,8 @@ public final class CurlTransport: Transport {
     init(_ configuration: Configuration, slowRead: Duration) throws(TransportError) {
         _ = CurlTransport.initialized
         var settings = configuration
-        settings.caFile = settings.caFile.flatMap { $0.isEmpty ? nil : $0 } ?? CurlTransport.environmentFile()
+        if settings.caFile?.isEmpty == true { settings.caFile = nil }
+        settings.bundle = CurlTransport.environmentBundle()
         settings.uploadBuffer = min(max(settings.uploadBuffer, 16 << 10), 2 << 20)
         let times = ReadTimes(slow: slowRead)
         var loops: [CurlLoop] = []
@@ -57,8 +60,8 @@ public final class CurlTransport: Transport {
 
     deinit { close() }
 
-    /// The variables of the curl program, which the library does not read.
-    private static func environmentFile() -> String? {
+    /// The curl program's variables, which the library does not read.
+    private static func environmentBundle() -> String? {
         for name in ["CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
             if let value = getenv(name), value.pointee != 0 { return String(cString: value) }
         }

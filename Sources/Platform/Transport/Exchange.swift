@@ -44,6 +44,8 @@ final class Exchange: @unchecked Sendable {
     var failure: (kind: TransportError.Kind, message: String)?
 
     // The answer.
+    /// Read from the socket when libcurl had given it up.
+    var isLate = false
     private(set) var status = 0
     private(set) var headersComplete = false
     private var headers = HTTPHeaders()
@@ -131,6 +133,15 @@ final class Exchange: @unchecked Sendable {
         return true
     }
 
+    /// -1 when it cannot be told.
+    func currentSocket() -> Int32 {
+        if socket < 0, let easy = handle?.easy, let loop { socket = loop.sockets.socket(of: easy) }
+        return socket
+    }
+
+    var hasNoAnswerYet: Bool { headerBytes == 0 }
+    var lateContentLength: Int? { headers["Content-Length"].flatMap { Int($0) } }
+
     // MARK: - Time
 
     func setHold(_ hold: Hold?, now: UInt64) {
@@ -162,7 +173,7 @@ final class Exchange: @unchecked Sendable {
         let stall = options.stallTimeout.inNanoseconds
         guard idle >= stall / 2 else { return nil }
         // The kernel holds megabytes for a slow line: what it gets rid of is movement too.
-        let left = dposix_unacknowledged(dcurl_active_socket(easy))
+        let left = dposix_unacknowledged(currentSocket())
         guard let before = unacknowledged else {
             unacknowledged = left
             return nil

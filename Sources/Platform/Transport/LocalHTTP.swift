@@ -1,10 +1,16 @@
+import Glibc
 import OSSProtocol
 
 /// HTTP over a Unix socket: how the front end talks to the engine.
 public final class LocalHTTP: Sendable {
     private let transport: CurlTransport
+    private let socketPath: String
+
+    /// Events that a reader may be behind; past that it is better off asking anew.
+    private static let mostEventsBehind = 8192
 
     public init(socketPath: String) throws(TransportError) {
+        self.socketPath = socketPath
         var configuration = CurlTransport.Configuration()
         configuration.unixSocket = socketPath
         configuration.maxConnections = 4
@@ -15,7 +21,11 @@ public final class LocalHTTP: Sendable {
 
     public func close() { transport.close() }
 
-    public func request(_ method: String, _ path: String, body: [UInt8] = [], timeout: Duration = .seconds(30)) async throws(TransportError) -> HTTPResponse {
+    /// - Parameter timeout: for the whole answer.
+    public func request(
+        _ method: String, _ path: String, body: [UInt8] = [], timeout: Duration = .seconds(30)
+    ) async throws(TransportError) -> HTTPResponse {
+        try checkOwner()
         var options = SendOptions()
         options.connectTimeout = .seconds(5)
         options.stallTimeout = timeout
@@ -29,20 +39,11 @@ public final class LocalHTTP: Sendable {
         var request = message("GET", path, [])
         if let lastEventID { request.headers["Last-Event-ID"] = lastEventID }
         let opening = request
-        let transport = transport
-        return AsyncThrowingStream(bufferingPolicy: .bufferingNewest(256)) { continuation in
-            let task = Task {
-                let parser = Lock(EventStreamParser())
-                var options = SendOptions()
-                // The engine sends a comment every 15 s.
-                options.stallTimeout = .seconds(60)
+        return AsyncThrowingStream(bufferingPolicy: .bufferingOldest(LocalHTTP.mostEventsBehind)) { continuation in
+            // Unstructured: it lives as long as the stream is read.
+            let task = Task { [self] in
                 do {
-                    let answer = try await transport.stream(opening, options: options) { chunk in
-                        for event in parser.withLock({ $0.feed(chunk) }) { continuation.yield(event) }
-                    }
-                    guard answer.status == 200 else {
-                        throw TransportError(kind: .closed, message: "the engine answered with status \(answer.status)")
-                    }
+                    try await follow(opening, into: continuation)
                     continuation.finish()
                 } catch {
                     continuation.finish(throwing: error)
@@ -52,71 +53,43 @@ public final class LocalHTTP: Sendable {
         }
     }
 
+    private func follow(
+        _ opening: HTTPRequest, into continuation: AsyncThrowingStream<ServerEvent, any Error>.Continuation
+    ) async throws(TransportError) {
+        try checkOwner()
+        let parser = Lock(EventStreamParser())
+        var options = SendOptions()
+        // The engine sends a comment every 15 s.
+        options.stallTimeout = .seconds(60)
+        let answer = try await transport.stream(opening, options: options) { bytes in
+            for event in parser.withLock({ $0.feed(bytes) }) {
+                // A gap in the events must not go unnoticed.
+                if case .dropped = continuation.yield(event) { continuation.finish(throwing: LocalHTTP.behind) }
+            }
+        }
+        guard answer.status == 200 else {
+            throw TransportError(kind: .closed, message: "the engine answered with status \(answer.status)")
+        }
+    }
+
+    private static let behind = TransportError(kind: .closed, message: "more events came than were read")
+
+    /// Orders carry credentials: they go to a server of this user only.
+    private func checkOwner() throws(TransportError) {
+        for path in [SecureFile.parent(socketPath), socketPath] {
+            var status = stat()
+            // What is not there cannot be connected to either, and libcurl says so.
+            guard lstat(path, &status) == 0 else { continue }
+            guard status.st_uid == geteuid() || (status.st_uid == 0 && path != socketPath) else {
+                throw TransportError(kind: .closed, message: "\(path) belongs to another user")
+            }
+        }
+    }
+
     private func message(_ method: String, _ path: String, _ body: [UInt8]) -> HTTPRequest {
         let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         return HTTPRequest(
             method: method, scheme: "http", host: "engine", path: String(parts[0]), query: parts.count > 1 ? String(parts[1]) : nil,
             headers: body.isEmpty ? [:] : ["Content-Type": "application/json"], body: body)
-    }
-}
-
-public struct ServerEvent: Sendable, Equatable {
-    public var id: String?
-    public var event: String
-    /// `data:` lines joined by line ends.
-    public var data: [UInt8]
-    public init(id: String?, event: String, data: [UInt8]) { (self.id, self.event, self.data) = (id, event, data) }
-}
-
-/// Splits a stream of server-sent events that may be cut anywhere. Source: the HTML standard, "Server-sent events".
-public struct EventStreamParser: Sendable {
-    private var line: [UInt8] = []
-    private var id: String?
-    private var event = ""
-    private var data: [[UInt8]] = []
-    private var size = 0
-
-    /// An event larger than this is dropped.
-    private static let largest = 16 << 20
-
-    public init() {}
-
-    public mutating func feed(_ bytes: [UInt8]) -> [ServerEvent] {
-        var events: [ServerEvent] = []
-        for byte in bytes {
-            guard byte == 10 else {
-                if line.count < Self.largest { line.append(byte) }
-                continue
-            }
-            if line.last == 13 { line.removeLast() }
-            if let complete = endOfLine() { events.append(complete) }
-            line.removeAll(keepingCapacity: true)
-        }
-        return events
-    }
-
-    private mutating func endOfLine() -> ServerEvent? {
-        guard !line.isEmpty else {
-            defer {
-                event = ""
-                data = []
-                size = 0
-            }
-            guard !data.isEmpty, size <= Self.largest else { return nil }
-            return ServerEvent(id: id, event: event.isEmpty ? "message" : event, data: Array(data.joined(separator: [10])))
-        }
-        let colon = line.firstIndex(of: 0x3A) ?? line.endIndex
-        let name = line[..<colon]
-        var value = line[min(colon + 1, line.count)...]
-        if value.first == 32 { value = value.dropFirst() }
-        switch String(decoding: name, as: UTF8.self) {
-        case "event": event = String(decoding: value, as: UTF8.self)
-        case "id": id = String(decoding: value, as: UTF8.self)
-        case "data":
-            size += value.count
-            if size <= Self.largest { data.append(Array(value)) }
-        default: break
-        }
-        return nil
     }
 }

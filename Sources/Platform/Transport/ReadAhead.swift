@@ -97,9 +97,7 @@ final class ReadAhead: @unchecked Sendable {
         }
         guard let range else { return }
         pool.run { [self] in
-            let begun = SystemClock.monotonicNanoseconds()
-            let result = source.read(into: memory[index], range.count, at: range.offset)
-            times.note(nanoseconds: SystemClock.monotonicNanoseconds() - begun)
+            let result = times.measure(range.count) { source.read(into: memory[index], range.count, at: range.offset) }
             let mustWake = state.withLock { state in
                 switch result {
                 case .success(let count) where count == range.count: state.buffers[index] = .full(from: 0, to: count)

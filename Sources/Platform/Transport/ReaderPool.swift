@@ -1,3 +1,4 @@
+import CPosix
 import Glibc
 
 /// Threads that read ahead for bodies on slow storage, so that a slow disk never stops a loop and its other requests.
@@ -69,19 +70,33 @@ final class ReadTimes: Sendable {
     private let state = Lock(State())
     private let slow: Double
 
-    /// One reading weighs an eighth, so a single hiccup is no slow disk.
+    /// One reading weighs an eighth of four times the bound at most, so that it takes three to make a slow disk.
     private static let weight = 0.125
+    private static let mostCounted = 4.0
     /// Fast again only well below the bound, so that the two ways do not alternate.
     private static let fastAgain = 0.25
+    /// The time of a shorter read says little about the storage.
+    private static let worthTiming = 64 << 10
 
     /// - Parameter slow: an average read longer than this is slow.
     init(slow: Duration) { self.slow = Double(slow.inNanoseconds) }
 
     var isSlow: Bool { slow == 0 || state.withLock { $0.isSlow } }
 
+    /// Performs a read of so many bytes on this thread and notes how long the storage took.
+    func measure<Result>(_ bytes: Int, _ read: () -> Result) -> Result {
+        guard bytes >= ReadTimes.worthTiming else { return read() }
+        let waits = dposix_voluntary_waits()
+        let begun = SystemClock.monotonicNanoseconds()
+        let result = read()
+        // A thread that never waited was slow because others wanted the processor: more threads would not help.
+        note(nanoseconds: dposix_voluntary_waits() == waits ? 0 : SystemClock.monotonicNanoseconds() - begun)
+        return result
+    }
+
     func note(nanoseconds: UInt64) {
         state.withLock { state in
-            state.average += (Double(nanoseconds) - state.average) * ReadTimes.weight
+            state.average += (min(Double(nanoseconds), slow * ReadTimes.mostCounted) - state.average) * ReadTimes.weight
             if state.average > slow { state.isSlow = true } else if state.average < slow * ReadTimes.fastAgain { state.isSlow = false }
         }
     }

@@ -10,7 +10,7 @@ struct ServiceAddress: Sendable, Equatable {
 
     /// - Parameter hosts: CNAMEs, lower case, without port.
     static func find(host: String, path: String, hosts: [String: String]) throws(OSSFailure) -> ServiceAddress {
-        let name = withoutPort(host)
+        let name = withoutPort(host).asciiLower
         guard path.utf8.first == UInt8(ascii: "/") else { throw badPath(path) }
         let rest = path.dropFirst()
         if let bucket = try virtualBucket(name, hosts: hosts) { return ServiceAddress(bucket: bucket, key: try key(String(rest))) }

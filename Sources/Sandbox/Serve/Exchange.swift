@@ -11,7 +11,7 @@ struct IncomingRequest: Sendable {
     var query: String?
     /// The query decoded.
     var items: [QueryItem]
-    /// The Host header, lower case, with its port.
+    /// The Host header as sent, with its port.
     var host: String
     var headers: HTTPHeaders
     /// The other end's address.
@@ -22,7 +22,7 @@ struct IncomingRequest: Sendable {
         self.method = method
         (path, query) = (parts?.before ?? target, parts?.after)
         items = QueryItem.parse(query)
-        (self.host, self.headers, self.remote) = (host.asciiLower, headers, remote)
+        (self.host, self.headers, self.remote) = (host, headers, remote)
     }
 
     /// The first parameter of that name; empty where it has no value.
@@ -99,10 +99,12 @@ struct IncomingBody {
     private(set) var hasEnded = false
     /// One bit of the next piece will be wrong, as after a fault on the way.
     var corruptsNext = false
+    private var onFirstRead: (@Sendable () -> Void)?
 
-    init(_ body: RequestBody, announced: Int64?) {
+    /// - Parameter onFirstRead: asks the client for the body where it waits to be asked.
+    init(_ body: RequestBody, announced: Int64?, onFirstRead: (@Sendable () -> Void)? = nil) {
         iterator = body.makeAsyncIterator()
-        self.announced = announced
+        (self.announced, self.onFirstRead) = (announced, onFirstRead)
     }
 
     /// `nil` at the end.
@@ -110,6 +112,8 @@ struct IncomingBody {
     /// - Throws: `.torn` when the connection ends before the body does.
     mutating func next() async throws(BodyError) -> ByteBuffer? {
         if hasEnded { return nil }
+        onFirstRead?()
+        onFirstRead = nil
         let piece: ByteBuffer?
         do { piece = try await iterator.next() } catch { throw .torn(received: received) }
         guard var piece else {

@@ -32,7 +32,11 @@ final class BodyWriter {
     var crc64: UInt64 { checksum.value }
 
     func append(_ piece: ByteBuffer) throws(StoreError) {
-        try piece.withUnsafeReadableBytes { bytes throws(StoreError) in try append(bytes) }
+        // ByteBuffer's closure loses the error's type.
+        let outcome: Result<Void, StoreError> = piece.withUnsafeReadableBytes { bytes in
+            do throws(StoreError) { return .success(try append(bytes)) } catch { return .failure(error) }
+        }
+        try outcome.get()
     }
 
     private func append(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
@@ -50,7 +54,7 @@ final class BodyWriter {
         if let file { return file }
         let made = try OpenFile(creating: path)
         file = made
-        try inline.withUnsafeBytes { bytes throws(StoreError) in try made.write(bytes) }
+        try made.write(inline)
         inline = []
         return made
     }

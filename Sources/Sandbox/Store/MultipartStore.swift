@@ -4,7 +4,7 @@ import Platform
 /// Multipart uploads: parts lie where they were received until the object dies, so completing never copies a byte.
 extension ObjectStore {
     func initiate(_ key: ObjectKey, in bucket: String, attributes: ObjectAttributes, now: Timestamp) throws(Refusal) -> String {
-        let id = Randomness.token().uppercased()
+        let id = randomHex(16).uppercased()
         let folder = "\(folder(bucket))/uploads/\(id)"
         let record = UploadRecord(key: PercentEncoding.encode(key.utf8), initiated: now, attributes: attributes)
         guard self.bucket(bucket) != nil else { throw .noSuchBucket }
@@ -32,7 +32,7 @@ extension ObjectStore {
     }
 
     func partWriter(uploadID: String, in bucket: String) -> BodyWriter {
-        BodyWriter(path: "\(folder(bucket))/uploads/\(uploadID)/new-\(Randomness.token())", inlineLimit: 0, usesMD5: usesMD5)
+        BodyWriter(path: "\(folder(bucket))/uploads/\(uploadID)/new-\(randomHex(16))", inlineLimit: 0, usesMD5: usesMD5)
     }
 
     /// Stores a finished body as that part, replacing the one of the same number.

@@ -113,7 +113,7 @@ final class ObjectStore: Sendable {
     }
 
     func writer(in bucket: String) -> BodyWriter {
-        BodyWriter(path: "\(folder(bucket))/content/\(Randomness.token())", inlineLimit: ObjectStore.inlineLimit, usesMD5: usesMD5)
+        BodyWriter(path: "\(folder(bucket))/content/\(randomHex(16))", inlineLimit: ObjectStore.inlineLimit, usesMD5: usesMD5)
     }
 
     /// Puts a finished body under the key, replacing what was there.
@@ -159,7 +159,7 @@ final class ObjectStore: Sendable {
     func commit(
         _ object: StoredObject, in name: String, file: String, bytes: [UInt8], check: (inout Bucket) throws(Refusal) -> Void
     ) throws(Refusal) {
-        let temporary = "\(folder(name))/content/new-\(Randomness.token())"
+        let temporary = "\(folder(name))/content/new-\(randomHex(16))"
         do throws(StoreError) { try StoreFiles.write(temporary, bytes, syncs: syncs) } catch { throw .disk(error) }
         do {
             try withBucket(name) { bucket throws(Refusal) in

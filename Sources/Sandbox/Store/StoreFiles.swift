@@ -71,8 +71,8 @@ enum StoreFiles {
     /// A new file, complete or not there at all.
     static func write(_ path: String, _ bytes: [UInt8], syncs: Bool) throws(StoreError) {
         let file = try OpenFile(creating: path)
-        do {
-            try bytes.withUnsafeBytes { buffer throws(StoreError) in try file.write(buffer) }
+        do throws(StoreError) {
+            try file.write(bytes)
             if syncs { try file.sync() }
         } catch {
             remove(path)
@@ -119,6 +119,14 @@ final class OpenFile: Sendable {
             }
             done += count
         }
+    }
+
+    func write(_ bytes: [UInt8]) throws(StoreError) {
+        // The closure of an array loses the error's type.
+        let outcome: Result<Void, StoreError> = bytes.withUnsafeBytes { buffer in
+            do throws(StoreError) { return .success(try write(buffer)) } catch { return .failure(error) }
+        }
+        try outcome.get()
     }
 
     /// Fewer than `count` bytes only at the end of the file.

@@ -171,7 +171,7 @@ extension Canvas {
         let pane = state.browse.bucket
         let items = pane.all.filter { $0.kind != .up }
         if let problem = pane.problem {
-            guard let at = pane.listedAt, !pane.place.isEmpty else { return "" }
+            guard let at = pane.listedAt, !pane.place.isEmpty else { return "Could not list: \(problem)" }
             return "as of \(clock(at).clock): \(problem)"
         }
         if pane.loading != nil {

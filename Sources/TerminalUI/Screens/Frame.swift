@@ -96,7 +96,8 @@ public struct Frame: Sendable, Equatable {
     mutating func set(_ glyph: Glyph, row: Int, column: Int, role: Role) {
         guard row >= 0, row < size.rows, column >= 0, column + glyph.width <= size.columns, glyph.width > 0 else { return }
         let start = row * size.columns + column
-        for offset in 0..<glyph.width { unpair(row: row, column: column + offset) }
+        unpair(row: row, column: column)
+        if glyph.width == 2 { unpair(row: row, column: column + 1) }
         let role = glyph.isEscape && role != .cursor ? Role.nameEscape : role
         var style = theme.style(role)
         if glyph.isEscape {
@@ -151,8 +152,15 @@ public struct Frame: Sendable, Equatable {
 
     /// Fills a rectangle with spaces of a role.
     mutating func fill(row: Int, column: Int, width: Int, height: Int = 1, role: Role) {
-        let blank = Glyph(text: " ", width: 1)
-        for y in row..<max(row, row + height) { for x in column..<max(column, column + width) { set(blank, row: y, column: x, role: role) } }
+        let blank = Cell(text: " ", width: 1, style: theme.style(role), role: role)
+        let left = max(0, column)
+        let right = min(size.columns, column + width)
+        guard left < right else { return }
+        for y in max(0, row)..<max(0, row, min(size.rows, row + height)) {
+            unpair(row: y, column: left)
+            unpair(row: y, column: right - 1)
+            for x in left..<right { cells[y * size.columns + x] = blank }
+        }
     }
 
     /// Gives cells another role without changing what they say.

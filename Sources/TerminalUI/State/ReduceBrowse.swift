@@ -78,6 +78,7 @@ extension AppState {
             browse.bucket.problem = problem
             // A place that was never listed must not look like an empty one.
             if browse.bucket.listedAt == nil { browse.bucket.place = dest }
+            if !Self.isSame(browse.bucket.place, dest) || browse.bucket.listedAt == nil { say("Could not list \(dest) \(problem)", .error, seconds: 30) }
             return []
         default: return []
         }

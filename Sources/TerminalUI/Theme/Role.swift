@@ -1,54 +1,67 @@
 /// What a piece of the screen means; a theme says what each role looks like. A role with a dot falls back to the part before the
 /// dot, then to `text`.
-public enum Role: String, Sendable, Hashable, CaseIterable {
+public enum Role: UInt8, Sendable, Hashable, CaseIterable {
     case background, surface, text, muted, border, title
-    case borderFocus = "border.focus"
+    case borderFocus
     case tab, key, cursor, mark, match
-    case tabActive = "tab.active"
-    case keyLabel = "key.label"
-    case cursorInactive = "cursor.inactive"
+    case tabActive
+    case keyLabel
+    case cursorInactive
     case state
-    case stateScan = "state.scan"
-    case stateQueued = "state.queued"
-    case stateActive = "state.active"
-    case stateVerify = "state.verify"
-    case stateRetry = "state.retry"
-    case stateHeld = "state.held"
-    case statePaused = "state.paused"
-    case stateFailed = "state.failed"
-    case stateDone = "state.done"
-    case stateCancelled = "state.cancelled"
-    case stateSkipped = "state.skipped"
+    case stateScan
+    case stateQueued
+    case stateActive
+    case stateVerify
+    case stateRetry
+    case stateHeld
+    case statePaused
+    case stateFailed
+    case stateDone
+    case stateCancelled
+    case stateSkipped
     case bar
-    case barDone = "bar.done"
-    case barSending = "bar.sending"
-    case barRest = "bar.rest"
+    case barDone
+    case barSending
+    case barRest
     case graph
-    case graphLimit = "graph.limit"
+    case graphLimit
     case part
-    case partDone = "part.done"
-    case partSending = "part.sending"
-    case partAgain = "part.again"
-    case partFailed = "part.failed"
-    case partRest = "part.rest"
+    case partDone
+    case partSending
+    case partAgain
+    case partFailed
+    case partRest
     case info, ok, warn, error, toast, danger
     case name
-    case nameDir = "name.dir"
-    case nameLink = "name.link"
-    case nameEscape = "name.escape"
+    case nameDir
+    case nameLink
+    case nameEscape
     case input, placeholder
-    case inputError = "input.error"
+    case inputError
     case log
-    case logDebug = "log.debug"
-    case logInfo = "log.info"
-    case logWarn = "log.warn"
-    case logError = "log.error"
-    case logTime = "log.time"
+    case logDebug
+    case logInfo
+    case logWarn
+    case logError
+    case logTime
+
+    /// As theme files write it: `state.failed` for `stateFailed`.
+    public var themeName: String { Self.themeNames[Int(rawValue)] }
+
+    init?(themeName: String) {
+        guard let role = Self.byThemeName[themeName] else { return nil }
+        self = role
+    }
+
+    private static let themeNames: [String] = allCases.map { role in
+        "\(role)".reduce(into: "") { name, letter in name += letter.isUppercase ? "." + letter.lowercased() : String(letter) }
+    }
+    private static let byThemeName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.themeName, $0) })
 
     /// The next role to ask: `state.failed` → `state` → `text` → none.
     var fallback: Role? {
         if self == .text { return nil }
-        let prefix = rawValue.prefix { $0 != "." }
-        return prefix.count < rawValue.count ? Role(rawValue: String(prefix)) ?? .text : .text
+        let prefix = themeName.prefix { $0 != "." }
+        return prefix.count < themeName.count ? Role(themeName: String(prefix)) ?? .text : .text
     }
 }

@@ -22,7 +22,8 @@ public struct Theme: Sendable {
     let roles: [Role: RoleColors]
     let attributes: [Role: TextAttributes]
     let mono: [Role: TextAttributes]
-    private var styles: [Role: Style]
+    /// By the role's number.
+    private var styles: [Style]
 
     init(
         title: String, kind: Kind, warnings: [ThemeMessage] = [], depth: ColorDepth, roles: [Role: RoleColors],
@@ -35,8 +36,8 @@ public struct Theme: Sendable {
         self.roles = roles
         self.attributes = attributes
         self.mono = mono
-        styles = [:]
-        for role in Role.allCases { styles[role] = resolve(role) }
+        styles = []
+        styles = Role.allCases.map { resolve($0) }
     }
 
     /// No colour at all; also what `NO_COLOR` gives. Needs no file.
@@ -48,7 +49,7 @@ public struct Theme: Sendable {
     }
 
     /// The style of a role, fallbacks taken.
-    public func style(_ role: Role) -> Style { styles[role] ?? Style() }
+    public func style(_ role: Role) -> Style { styles[Int(role.rawValue)] }
 
     private func resolve(_ role: Role) -> Style {
         guard depth != .none, !roles.isEmpty else { return Style(attributes: monoAttributes(role)) }

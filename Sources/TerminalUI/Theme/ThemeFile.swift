@@ -43,7 +43,7 @@ extension Theme {
         }
         for role in Role.allCases where role != .border && role != .borderFocus && role != .cursor {
             guard let own = roles[role] else { continue }
-            check(role.rawValue, own.foreground?.rgbValue, on: own.background?.rgbValue ?? background, "background", least: 4.5)
+            check(role.themeName, own.foreground?.rgbValue, on: own.background?.rgbValue ?? background, "background", least: 4.5)
         }
         if let cursor = roles[.cursor], let ground = cursor.background?.rgbValue {
             check("cursor", cursor.foreground?.rgbValue, on: ground, "its background", least: 4.5)
@@ -168,8 +168,8 @@ struct ThemeReader {
     // MARK: roles
 
     private mutating func role(_ name: String, file: String, position: TOMLPosition) -> Role? {
-        if let role = Role(rawValue: name) { return role }
-        note(.warning, "unknown role \"\(name)\"." + suggestion(name, Role.allCases.map(\.rawValue)), file, position)
+        if let role = Role(themeName: name) { return role }
+        note(.warning, "unknown role \"\(name)\"." + suggestion(name, Role.allCases.map(\.themeName)), file, position)
         return nil
     }
 
@@ -259,8 +259,8 @@ struct ThemeReader {
         }
         if text.utf8.first == UInt8(ascii: "@") {
             let name = String(text.dropFirst())
-            if let role = Role(rawValue: name) { return .role(role) }
-            note(.error, "unknown role \"\(name)\"." + suggestion(name, Role.allCases.map(\.rawValue)), file, position)
+            if let role = Role(themeName: name) { return .role(role) }
+            note(.error, "unknown role \"\(name)\"." + suggestion(name, Role.allCases.map(\.themeName)), file, position)
             return nil
         }
         if text == "default" { return .color(.standard) }

@@ -65,7 +65,9 @@ final class TemporaryFolder: Sendable {
         return stat(file, &information) == 0 ? information.st_mode & 0o777 : nil
     }
 
-    func read(_ name: String) -> String { String(decoding: FileManager.default.contents(atPath: path + "/" + name) ?? Data(), as: UTF8.self) }
+    func read(_ name: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: path + "/" + name) ?? Data(), as: UTF8.self)
+    }
 }
 
 /// Keeps what is logged, to look for secrets in it.
@@ -111,7 +113,8 @@ func credentialsAnswer(
     bucket: String? = "media-ingest", prefix: String? = "uploads/camera-7/", policy: String? = nil
 ) -> HTTPResponse {
     let answer = CredentialsAnswer(
-        accessKeyId: id, accessKeySecret: secret, securityToken: token, expiration: expires?.iso8601, serverTime: now.iso8601, bucket: bucket,
+        accessKeyId: id, accessKeySecret: secret, securityToken: token, expiration: expires?.iso8601, serverTime: now.iso8601,
+        bucket: bucket,
         region: "cn-hangzhou", endpoint: "http://127.0.0.1:9000", prefix: prefix, policy: policy)
     return HTTPResponse(status: 200, body: (try? AuthorizationJSON.encode(answer)) ?? [])
 }

@@ -100,14 +100,20 @@ import Testing
         ("[remote.a.credentials]\nkind = \"process\"\ncommand = [\"x\"]", "2:8", "not in this version"),
         ("[remote.a.credentials]\nkind = \"anonymous\"", "2:8", "not in this version"),
         ("[remote.a.credentials]\nkind = \"ecs-role\"", "2:8", "not in this version"),
-        ("[remote.a.credentials]\nkind = \"oidc\"\nprovider-arn = \"p\"\nrole-arn = \"r\"\nid-token-file = \"f\"", "2:8", "not in this version"),
+        (
+            "[remote.a.credentials]\nkind = \"oidc\"\nprovider-arn = \"p\"\nrole-arn = \"r\"\nid-token-file = \"f\"", "2:8",
+            "not in this version"
+        ),
         ("[remote.a.credentials]\nkind = \"uri\"\nurl = \"https://x\"", "2:8", "not in this version"),
         ("[remote.a.credentials]\nkind = \"profile\"", "2:8", "not in this version"),
         (
             "[remote.a.credentials]\nkind = \"assume-role\"\nrole-arn = \"r\"\n[remote.a.credentials.source]\nkind = \"env\"", "2:8",
             "not in this version"
         ),
-        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\n[remote.a.credentials]\nkind = \"static\"\naccess-key-id = \"x\"", "4:1", "access-key-secret-file"),
+        (
+            "[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\n[remote.a.credentials]\nkind = \"static\"\naccess-key-id = \"x\"", "4:1",
+            "access-key-secret-file"
+        ),
         ("theme = ", "1:9", "expected"),
     ]
 

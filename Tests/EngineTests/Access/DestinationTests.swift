@@ -37,11 +37,13 @@ import Testing
         #expect(Array(Prefixes.under(granted: granted, remote: remote).utf8) == Array(joined.utf8))
     }
 
-    @Test(arguments: [
-        ("https://oss-cn-hangzhou.aliyuncs.com", "cn-hangzhou"), ("oss-cn-hangzhou-internal.aliyuncs.com", "cn-hangzhou"),
-        ("http://oss-ap-southeast-1.aliyuncs.com:80", "ap-southeast-1"), ("https://oss-accelerate.aliyuncs.com", nil),
-        ("http://127.0.0.1:9000", nil), ("https://example.com", nil),
-    ] as [(String, String?)]) func theRegionIsToldFromTheEndpointWhereItCanBe(_ endpoint: String, _ region: String?) {
+    @Test(
+        arguments: [
+            ("https://oss-cn-hangzhou.aliyuncs.com", "cn-hangzhou"), ("oss-cn-hangzhou-internal.aliyuncs.com", "cn-hangzhou"),
+            ("http://oss-ap-southeast-1.aliyuncs.com:80", "ap-southeast-1"), ("https://oss-accelerate.aliyuncs.com", nil),
+            ("http://127.0.0.1:9000", nil), ("https://example.com", nil),
+        ] as [(String, String?)]) func theRegionIsToldFromTheEndpointWhereItCanBe(_ endpoint: String, _ region: String?)
+    {
         #expect(RegionNames.region(ofEndpoint: endpoint) == region)
     }
 }

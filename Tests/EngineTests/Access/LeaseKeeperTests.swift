@@ -50,7 +50,8 @@ private actor ScriptedProvider: CredentialProvider {
         let result = script.isEmpty ? .success(life) : script.removeFirst()
         let life = try result.get()
         let credentials = Credentials(
-            accessKeyID: "STS.lease-number-\(number)", accessKeySecret: Secret("s3cret-\(number)"), securityToken: Secret("t0ken-\(number)"),
+            accessKeyID: "STS.lease-number-\(number)", accessKeySecret: Secret("s3cret-\(number)"),
+            securityToken: Secret("t0ken-\(number)"),
             expiration: life.map { clock.now + $0 })
         return IssuedCredentials(credentials: credentials, serverTime: clock.now, grant: Grant(bucket: "media", prefix: "uploads/"))
     }
@@ -85,7 +86,10 @@ private actor ScriptedProvider: CredentialProvider {
         let keeper = keeper(provider)
 
         let failure = await #expect(throws: AccessFailure.self) { try await keeper.lease(minimumLife: .seconds(30)) }
-        guard case .unavailable(let until?, _)? = failure else { Issue.record("\(String(describing: failure))"); return }
+        guard case .unavailable(let until?, _)? = failure else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
         clock.advance(until - clock.now)
 
         #expect(try await keeper.lease(minimumLife: .seconds(30)).generation == 1)
@@ -190,7 +194,8 @@ private actor ScriptedProvider: CredentialProvider {
     @Test func aLeaseSurvivesARestart() async throws {
         let folder = TemporaryFolder()
         let cache = LeaseCache(folder: folder.path, scope: "ingest")
-        let first = ScriptedProvider(clock: clock), second = ScriptedProvider(clock: clock)
+        let first = ScriptedProvider(clock: clock)
+        let second = ScriptedProvider(clock: clock)
         let before = try await keeper(first, cache: cache).lease(minimumLife: .seconds(30))
 
         let after = keeper(second, cache: cache)

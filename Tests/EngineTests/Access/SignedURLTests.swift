@@ -18,7 +18,9 @@ private final class SigningServer: Sendable {
 
     func answer(_ request: HTTPRequest) -> HTTPResponse {
         if let trouble = trouble.withLock({ $0 }) { return trouble }
-        guard let order = try? AuthorizationJSON.decode(SignedURLsRequest.self, from: request.body) else { return HTTPResponse(status: 400) }
+        guard let order = try? AuthorizationJSON.decode(SignedURLsRequest.self, from: request.body) else {
+            return HTTPResponse(status: 400)
+        }
         batches.withLock { $0.append(order.requests) }
         guard order.requests.allSatisfy({ $0.key.hasPrefix("uploads/") }) else {
             return HTTPResponse(status: 403, body: Array(#"{"error":{"code":"OutsideGrant","message":"no"}}"#.utf8))
@@ -26,7 +28,8 @@ private final class SigningServer: Sendable {
         let end = (clock.now + life).iso8601
         let urls = order.requests.map { item in
             SignedURLsAnswer.Item(
-                url: "http://media.oss.example.com/\(item.key)?n=\(item.partNumber ?? 0)&x-oss-signature=5ignature", method: method(item.operation),
+                url: "http://media.oss.example.com/\(item.key)?n=\(item.partNumber ?? 0)&x-oss-signature=5ignature",
+                method: method(item.operation),
                 headers: item.headers ?? [:], expiresAt: end)
         }
         let answer = SignedURLsAnswer(urls: urls, serverTime: clock.now.iso8601, bucket: "media", prefix: "uploads/", mayRead: false)
@@ -34,7 +37,8 @@ private final class SigningServer: Sendable {
     }
 
     private func method(_ operation: String) -> String {
-        ["put": "PUT", "part": "PUT", "initiate": "POST", "complete": "POST", "abort": "DELETE", "list-parts": "GET", "head": "HEAD"][operation] ?? "?"
+        ["put": "PUT", "part": "PUT", "initiate": "POST", "complete": "POST", "abort": "DELETE", "list-parts": "GET", "head": "HEAD"][
+            operation] ?? "?"
     }
 }
 
@@ -42,7 +46,8 @@ private final class SigningServer: Sendable {
     private let clock = SteppedClock()
     private let folder = TemporaryFolder()
     private let target = Target(
-        scope: "ingest", remote: "ingest", bucket: "media", region: "cn-hangzhou", endpoint: "https://oss.example.com", addressing: "virtual",
+        scope: "ingest", remote: "ingest", bucket: "media", region: "cn-hangzhou", endpoint: "https://oss.example.com",
+        addressing: "virtual",
         prefix: "uploads/", isKey: false)
 
     private func make(_ server: SigningServer, log: LogCatcher = LogCatcher()) -> (access: Access, transport: RuleTransport) {
@@ -73,6 +78,19 @@ private final class SigningServer: Sendable {
         #expect(server.asked.first?.map(\.partNumber) == Array(1...32))
     }
 
+    @Test func partsThatWaitForOneQuestionAskNoMore() async throws {
+        let server = SigningServer(clock: clock)
+        let (access, _) = make(server)
+
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for number in 1...5 { tasks.addTask { _ = try await self.part(access, number) } }
+            try await tasks.waitForAll()
+        }
+
+        #expect(server.asked.flatMap { $0 }.count <= 36)
+        #expect(server.asked.count <= 2)
+    }
+
     @Test func partsAskedForTogetherShareQuestions() async throws {
         let server = SigningServer(clock: clock)
         let (access, _) = make(server)
@@ -93,7 +111,9 @@ private final class SigningServer: Sendable {
         var headers = ObjectHeaders()
         headers.contentType = "video/mp4"
 
-        let request = try await access.authorize(.putObject(headers), key: ObjectKey("uploads/a"), target: target, minimumLife: .seconds(30)).request
+        let request = try await access.authorize(
+            .putObject(headers), key: ObjectKey("uploads/a"), target: target, minimumLife: .seconds(30)
+        ).request
 
         #expect(request.url == "http://media.oss.example.com/uploads/a?n=0&x-oss-signature=5ignature")
         #expect(request.method == "PUT")
@@ -172,7 +192,10 @@ private final class SigningServer: Sendable {
         let (access, transport) = make(server)
 
         let failure = await #expect(throws: AccessFailure.self) { try await self.part(access, 1) }
-        guard case .unavailable(let until?, _)? = failure else { Issue.record("\(String(describing: failure))"); return }
+        guard case .unavailable(let until?, _)? = failure else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
         #expect(until - clock.now == .seconds(7))
         server.trouble.withLock { $0 = nil }
         clock.advance(.seconds(7))
@@ -205,7 +228,10 @@ private final class SigningServer: Sendable {
 
         let failure = await #expect(throws: AccessFailure.self) { try await self.part(access, 1) }
 
-        guard case .refused(let text)? = failure else { Issue.record("\(String(describing: failure))"); return }
+        guard case .refused(let text)? = failure else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
         #expect(text.contains("chmod 600"))
         #expect(transport.requests.isEmpty)
     }

@@ -14,7 +14,7 @@ import Testing
         let access = makeAccess(toml, in: folder, transport: transport)
         return ControlAPI(
             queue: queue, access: access, remote: RemoteOperations(access: access, queue: queue), log: quietLog,
-            stop: { [stops] finish in stops.withLock { $0.append(finish) } })
+            stop: { [stops] finish in stops.withLock { $0.append(finish) } }, reload: { [] })
     }
 
     private func body(_ response: ControlResponse) -> String { String(decoding: response.body, as: UTF8.self) }
@@ -38,6 +38,7 @@ import Testing
         ("GET", "/v1/remotes", nil, "", 200, #""total":0"#),
         ("GET", "/v1/auth", nil, "", 200, #""leases":[]"#),
         ("POST", "/v1/engine/stop", nil, #"{"finish":true}"#, 202, #""stopping":true"#),
+        ("POST", "/v1/engine/reload", nil, "", 200, #""reloaded":true"#),
         ("GET", "/metrics", nil, "", 200, "davit_stored_bytes 40"),
         // What is wrong is told, with the right status.
         ("GET", "/v1/uploads", "limit=0", "", 400, "1 to 1000"),
@@ -80,7 +81,9 @@ import Testing
             queue.state.withLock { $0.windows } == [UploadsRequest(query: "name:\"a b\"", sort: "size", offset: 7, after: "u-1", limit: 3)])
     }
 
-    @Test(arguments: [(2, 400), (4, 404), (6, 422), (7, 409), (1, 422), (8, 503)]) func aRefusalOfTheQueueKeepsItsExitStatus(_ exit: Int, _ status: Int) async throws {
+    @Test(arguments: [(2, 400), (4, 404), (6, 422), (7, 409), (1, 422), (8, 503)]) func aRefusalOfTheQueueKeepsItsExitStatus(
+        _ exit: Int, _ status: Int
+    ) async throws {
         queue.state.withLock { $0.refusal = OrderError(code: "Why", message: "because", exit: exit) }
 
         let response = await api().handle(ControlRequest("POST", "/v1/jobs", body: Array(order.utf8)))
@@ -112,7 +115,8 @@ import Testing
             HTTPResponse(status: 403, body: Array("<Error><Code>AccessDenied</Code><Message>no</Message></Error>".utf8))
         }
         let api = api("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\n", transport: transport)
-        let credentials = #""credentials":{"access_key_id":"LTAIvisible","access_key_secret":"hidden-s3cret","security_token":"hidden-t0ken","region":"cn-hangzhou"}"#
+        let credentials =
+            #""credentials":{"access_key_id":"LTAIvisible","access_key_secret":"hidden-s3cret","security_token":"hidden-t0ken","region":"cn-hangzhou"}"#
         let calls = [
             ("POST", "/v1/jobs", #"{"submission_id":"s","sources":["/a"],"dest":"oss://media/a","options":{},\#(credentials)}"#),
             ("POST", "/v1/jobs", #"{"submission_id":5,"sources":["/a"],"dest":"oss://media/a","options":{},\#(credentials)}"#),
@@ -133,7 +137,8 @@ import Testing
 
     @Test func credentialsOfAnOrderSurviveARestartIn0600() async throws {
         let credentials = OrderCredentials(
-            accessKeyId: "LTAIvisible", accessKeySecret: "hidden-s3cret", securityToken: nil, region: "cn-hangzhou", endpoint: nil, addressing: nil)
+            accessKeyId: "LTAIvisible", accessKeySecret: "hidden-s3cret", securityToken: nil, region: "cn-hangzhou", endpoint: nil,
+            addressing: nil)
         let target = try await makeAccess("", in: folder).resolve(dest: "oss://media/a", credentials: credentials)
 
         let later = makeAccess("", in: folder)
@@ -147,14 +152,18 @@ import Testing
 
     @Test func aQueueWithoutItsCredentialsSaysWhatToDo() async {
         let target = Target(
-            scope: "oss://media#00000000", remote: nil, bucket: "media", region: "cn-hangzhou", endpoint: "https://e", addressing: "virtual",
+            scope: "oss://media#00000000", remote: nil, bucket: "media", region: "cn-hangzhou", endpoint: "https://e",
+            addressing: "virtual",
             prefix: "", isKey: false)
 
         let failure = await #expect(throws: AccessFailure.self) {
             try await makeAccess("", in: self.folder).authorize(.headObject, key: ObjectKey("a"), target: target, minimumLife: .seconds(30))
         }
 
-        guard case .refused(let text)? = failure else { Issue.record("\(String(describing: failure))"); return }
+        guard case .refused(let text)? = failure else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
         #expect(text.contains("OSS_ACCESS_KEY_ID"))
     }
 

@@ -83,7 +83,8 @@ import Testing
 
     @Test func frontEndsAreCounted() async {
         let hub = hub()
-        let first = await hub.attach(after: nil, close: {}), second = await hub.attach(after: nil, close: {})
+        let first = await hub.attach(after: nil, close: {})
+        let second = await hub.attach(after: nil, close: {})
         #expect(queue.state.withLock { $0.frontEnds } == 2)
 
         await hub.detach(first.id)

@@ -15,6 +15,8 @@ final class FakeQueueService: QueueService {
         var ledger: [LedgerEntry] = []
         var settled: [String] = []
         var frontEnds = 0
+        /// How often the status was read.
+        var looks = 0
         var counts: [String: Int] = [:]
         var listeners: [AsyncStream<EngineEvent>.Continuation] = []
     }
@@ -48,7 +50,10 @@ final class FakeQueueService: QueueService {
         }
     }
     func status() async -> StatusView {
-        let (limits, frontEnds, counts) = state.withLock { ($0.limits, $0.frontEnds, $0.counts) }
+        let (limits, frontEnds, counts) = state.withLock { state in
+            state.looks += 1
+            return (state.limits, state.frontEnds, state.counts)
+        }
         return StatusView(
             revision: 3, now: "2026-01-15T08:30:00Z",
             engine: StatusView.Engine(version: "1", pid: 1, uptime: 2.5, frontEnds: frontEnds), counts: counts,

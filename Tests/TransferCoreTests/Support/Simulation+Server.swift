@@ -40,9 +40,15 @@ extension Simulation {
     private mutating func vanish(_ request: Request) {
         guard chance(world.vanishings) else { return }
         for id in server.uploads.keys.sorted() {
-            // Where HEAD may not be asked, an id that vanishes after a lost Complete means success by the rules; nobody could tell.
-            if !world.mayRead || world.listDenied, openComplete == id { continue }
-            if random.below(2) == 0 { server.uploads[id] = nil } else if let part = server.uploads[id]?.keys.min() { server.uploads[id]?[part] = nil }
+            // Where HEAD may not be asked, an id that vanishes under a Complete means success by the rules; nobody could tell. So there it
+            // vanishes only while the server still waits for a part.
+            let isTelling = world.mayRead && !world.listDenied || server.uploads[id].map { $0.count < world.parts && !lossy.contains(id) } ?? true
+            if isTelling, random.below(2) == 0 {
+                server.uploads[id] = nil
+            } else if openComplete != id, let part = server.uploads[id]?.keys.min() {
+                server.uploads[id]?[part] = nil
+                lossy.insert(id)
+            }
         }
     }
 
@@ -122,7 +128,12 @@ extension Simulation {
         case .abort(let id):
             guard server.uploads[id] != nil else { return .abortFailed(gone) }
             // A part that was on its way may keep the upload alive: it takes a second abort.
-            if chance(world.faults / 2) { server.uploads[id] = [:] } else { server.uploads[id] = nil }
+            if abortsSurvived < 3, chance(world.faults / 2) {
+                abortsSurvived += 1
+                server.uploads[id] = [:]
+            } else {
+                server.uploads[id] = nil
+            }
             return .aborted
         case .head:
             guard let object = server.object else { return .objectHead(.absent) }

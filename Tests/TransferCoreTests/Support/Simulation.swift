@@ -84,6 +84,9 @@ struct Simulation {
     var trace: [String] = []
     let isTracing: Bool
     var completesSent = 0
+    var abortsSurvived = 0
+    /// Upload ids that lost a part on the server.
+    var lossy: Set<String> = []
     var faultsMade = 0
 
     var isQuiet: Bool { now > 1_000_000 + Simulation.quiet }
@@ -157,7 +160,7 @@ struct Simulation {
             fileSize: Int64(file.count), checkpoint: saved,
             settings: .init(policy: RetryPolicy(tries: 5, hold: .seconds(5)), mayRead: world.mayRead, forbidOverwrite: world.forbidOverwrite),
             seed: random.next())
-        note("run \(run) from \(saved.phase) \(saved.uploadID ?? "-") \(saved.parts.map(\.number))")
+        note { "run \($0.run) from \($0.saved.phase) \($0.saved.uploadID ?? "-") \($0.saved.parts.map(\.number))" }
         if isAbortOrdered { return tell(.abortRequested) }
         if isSourceChanged { return tell(.sourceChanged(detail: "")) }
         if chance(world.orders) { push(.person(order()), in: random.below(3_000), run: run) }
@@ -205,7 +208,7 @@ struct Simulation {
     private mutating func tell(_ event: UploadEvent) {
         let (stored, fell, phase) = (machine.storedBytes, machine.restarts.count, machine.checkpoint.phase)
         let actions = machine.on(event, at: Timestamp(milliseconds: now))
-        note("\(event) -> \(actions)")
+        note { _ in "\(event) -> \(actions)" }
         if machine.storedBytes < stored, machine.restarts.count == fell, phase != .aborting, machine.outcome == nil {
             return broken("stored fell from \(stored) to \(machine.storedBytes) without a word after \(event)")
         }
@@ -265,7 +268,6 @@ struct Simulation {
             request(.head)
         case .awaitLease:
             isLeasePending = true
-            inFlight += 1
             let isRefused = chance(world.faults / 8)
             push(.deliver(isRefused ? .leaseRefused(reason: "no") : .leaseArrived), in: 1 + random.below(500), run: run, epoch: epoch)
         case .correctClock, .partsReady: break
@@ -273,10 +275,9 @@ struct Simulation {
         case .cancelRequests:
             epoch += 1
             (inFlight, flyingParts) = (0, [])
-            if isLeasePending {
-                inFlight = 1
-                push(.deliver(.leaseArrived), in: 100, run: run, epoch: epoch)
-            }
+            // A lease that comes all the same does no harm.
+            if isLeasePending, random.below(2) == 0 { push(.deliver(.leaseArrived), in: random.below(300), run: run, epoch: epoch) }
+            isLeasePending = false
         case .finish(let outcome): finish(outcome)
         }
     }
@@ -284,7 +285,8 @@ struct Simulation {
     private mutating func complete(_ id: String, _ parts: [StoredPart]) {
         if parts.map(\.number) != Array(1...machine.plan.partCount) { return broken("complete with parts \(parts.map(\.number))") }
         if saved.phase != .completing || !saved.completeSent { return broken("complete before it was written down") }
-        if openComplete == id { return broken("a second complete of \(id) while the first is open") }
+        // With neither HEAD nor ListParts allowed, Complete is the only question left.
+        if openComplete == id, world.mayRead || !world.listDenied { return broken("a second complete of \(id) while the first is open") }
         openComplete = id
         completesSent += 1
         request(.complete(id, parts))
@@ -342,7 +344,7 @@ struct Simulation {
     }
 
     private mutating func crash() {
-        note("crash")
+        note { _ in "crash" }
         epoch += 1
         isRunning = false
         checkLedger("a crash")
@@ -378,7 +380,7 @@ struct Simulation {
 
     // MARK: - Small things
 
-    mutating func note(_ line: @autoclosure () -> String) { if isTracing { trace.append("\(now - 1_000_000) \(line())") } }
+    mutating func note(_ line: (Simulation) -> String) { if isTracing { trace.append("\(now - 1_000_000) \(line(self))") } }
 
     /// Of 1000; never once the world is quiet.
     mutating func chance(_ share: Int) -> Bool { share > 0 && !isQuiet && random.below(1000) < share }

@@ -1,0 +1,43 @@
+import OSSProtocol
+
+/// How names become object keys. All of it is bytes.
+enum KeyRules {
+    /// What a source's own name puts in front of what lies in it: rsync's rule for the slash.
+    ///
+    /// - Returns: `nil` when the source stands for its contents (`a/`, `a/.`, `/`).
+    static func ownName(_ source: String) -> String? {
+        let bytes = Array(source.utf8)
+        guard let last = bytes.last, last != UInt8(ascii: "/") else { return nil }
+        let name = bytes.suffix(while: { $0 != UInt8(ascii: "/") })
+        let text = String(decoding: name, as: UTF8.self)
+        return text.utf8.elementsEqual(".".utf8) || text.utf8.elementsEqual("..".utf8) ? nil : text
+    }
+
+    /// `name (1).ext`; a leading dot is no extension.
+    static func numbered(_ key: String, _ number: Int) -> String {
+        let bytes = Array(key.utf8)
+        let nameStart = bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+        let dot = bytes[nameStart...].lastIndex(of: UInt8(ascii: ".")).flatMap { $0 > nameStart ? $0 : nil } ?? bytes.count
+        return String(decoding: bytes[..<dot] + Array(" (\(number))".utf8) + bytes[dot...], as: UTF8.self)
+    }
+
+    /// Why OSS would refuse it, in words; `nil` when it would not.
+    static func problem(_ key: String) -> String? {
+        if key.utf8.contains(0) { return "the object key would hold a NUL byte" }
+        do throws(OSSLimitError) {
+            try OSSLimits.check(key: ObjectKey(key))
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+}
+
+extension BidirectionalCollection {
+    /// The longest suffix whose elements all pass.
+    fileprivate func suffix(while passes: (Element) -> Bool) -> SubSequence {
+        var start = endIndex
+        while start > startIndex, passes(self[index(before: start)]) { start = index(before: start) }
+        return self[start...]
+    }
+}

@@ -1,0 +1,220 @@
+import Contracts
+import GRDB
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// Upload ids that nothing in the queue needs: aborted in the background until the server knows them no more, also after a restart.
+struct Abandoned {
+    /// The ledger may hold new ones.
+    var isStale = true
+    /// Known at the last look.
+    var entries: [LedgerEntry] = []
+    var task: Task<Void, Never>?
+    var nextTry: Timestamp?
+    /// Looks in a row that left something owed.
+    var failures = 0
+}
+
+extension EngineLoop {
+    private static let longestAbortRetry = Duration.seconds(300)
+
+    func workOnAbandoned(_ now: Timestamp) {
+        guard abandoned.task == nil, !isStopping, !isDead, abandoned.isStale || abandoned.nextTry.map({ now >= $0 }) ?? false else { return }
+        abandoned.isStale = false
+        abandoned.nextTry = nil
+        // Unstructured on purpose: nobody waits for it.
+        abandoned.task = Task {
+            await abortAbandoned()
+            abandoned.task = nil
+        }
+    }
+
+    private func abortAbandoned() async {
+        guard let entries = try? await store.read({ db in try QueueStore.ledger(db, onlyAbandoned: true) }) else { return }
+        abandoned.entries = entries
+        var owed = false
+        for entry in entries {
+            if Task.isCancelled || isDead { return }
+            if gates["s:" + entry.target.scope] != nil {
+                owed = true
+                continue
+            }
+            if await Aborting(entry: entry, transport: transport, authorizer: authorizer).isGone() {
+                await ledgerSettled(uploadID: entry.uploadID, bucket: entry.bucket, key: entry.key)
+            } else {
+                owed = true
+            }
+        }
+        abandoned.failures = owed ? abandoned.failures + 1 : 0
+        if owed {
+            let pause = min(Duration.seconds(2) * (1 << min(abandoned.failures, 10)), Self.longestAbortRetry)
+            abandoned.nextTry = clocks.steady() + pause
+        } else {
+            abandoned.entries = []
+        }
+    }
+
+    public func ledger() async -> [LedgerEntry] { (try? await store.read { db in try QueueStore.ledger(db) }) ?? [] }
+
+    public func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async {
+        let text = key.description
+        try? await writeNow { db in try QueueStore.settle(db, bucket: bucket, key: text, uploadID: uploadID) }
+        abandoned.entries.removeAll { $0.uploadID == uploadID && $0.bucket == bucket && $0.key == key }
+    }
+}
+
+/// One abort. A part that was on its way may be stored after the first one, so it is repeated until the id is unknown.
+private struct Aborting {
+    private static let mostTries = 5
+
+    let entry: LedgerEntry
+    let transport: any Transport
+    let authorizer: any RequestAuthorizer
+
+    func isGone() async -> Bool {
+        for _ in 0..<Aborting.mostTries {
+            guard
+                let authorized = try? await authorizer.authorize(
+                    .abort(uploadID: entry.uploadID), key: entry.key, target: entry.target, minimumLife: .seconds(30))
+            else { return false }
+            var options = SendOptions()
+            options.total = .seconds(60)
+            guard let reply = try? await transport.send(authorized.request, body: nil, options: options, progress: nil) else { return false }
+            do throws(OSSError) { try OSSReply.empty(reply.response) } catch {
+                if error.code == "NoSuchUpload" { return true }
+                switch classify(RequestFailure(error)) {
+                case .staleLease: await authorizer.retire(generation: authorized.generation, target: entry.target)
+                case .clockSkew(let serverTime?): await authorizer.learnClock(serverTime: serverTime)
+                case .uploadGone: return true
+                default: return false
+                }
+            }
+        }
+        // It was accepted that often: only an answer that never says NoSuchUpload can bring us here.
+        return true
+    }
+}
+
+/// Start, and what time does to rows.
+extension EngineLoop {
+    private static let doneStays = Duration.seconds(600)
+    private static let mostEvents: Int64 = 200_000
+    private static let sweep = 10_000
+
+    /// Rows that waited for something outside are tried at once; scans that were cut off begin again.
+    func recover() async throws {
+        let given = limitsNow
+        let found = try await store.pool.write { db in
+            try db.execute(
+                sql: """
+                    UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
+                    WHERE hidden = 0 AND state = \(UploadState.held.code) AND held IN ('network', 'credentials', 'disk')
+                    """)
+            return (
+                limits: try QueueStore.limits(db, else: given), isPaused: try QueueStore.setting(db, "queuePaused") != nil,
+                scanning: try QueueStore.scanning(db)
+            )
+        }
+        limitsNow = found.limits
+        queueMachine.slots = limitsNow.uploads
+        queueMachine.isPaused = found.isPaused
+        for id in found.scanning {
+            let read = try await store.read { db in (try QueueStore.job(db, id: id), try QueueStore.sources(db, job: id)) }
+            guard let job = read.0, var plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
+            else { continue }
+            jobs[id] = job
+            // The kind of a single source decides about the key, as it did when the order came; a source that is gone is reported by the scan.
+            try? plan.settleKey(isOneFile: read.1.count == 1 && !SourceReader.isFolder(read.1[0]), count: read.1.count)
+            startScan(id, plan, read.1)
+        }
+    }
+
+    /// Once a second: rows whose time has come; now and then: what is too old.
+    func tidy(_ isThorough: Bool) async {
+        let (wall, steady) = (clocks.wall(), clocks.steady())
+        let endpoints = gates.values.compactMap { if case .endpoint(let endpoint) = $0.place { endpoint } else { nil } }
+        let running = Array(runs.keys)
+        let marks = endpoints.map { _ in "?" }.joined(separator: ",")
+        let due = """
+            state = \(UploadState.held.code) AND nextTry <= ? AND held IN ('network', 'schedule', 'disk') AND id NOT IN (\(QueueStore.list(running)))
+            \(endpoints.isEmpty ? "" : "AND job NOT IN (SELECT id FROM jobs WHERE endpoint IN (\(marks)))")
+            """
+        let arguments = StatementArguments([max(wall, steady).milliseconds]) + StatementArguments(endpoints)
+        let isDue = try? await store.read { db in
+            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM uploads WHERE nextTry IS NOT NULL AND \(due))", arguments: arguments) ?? false
+        }
+        if isDue == true {
+            write(urgent: true) { db in
+                try db.execute(
+                    sql: """
+                        UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
+                        WHERE nextTry IS NOT NULL AND \(due)
+                        """, arguments: arguments)
+            } then: { [self] in
+                forgetReady()
+                changed()
+                schedule()
+            }
+        }
+        if isThorough { await sweep(wall) }
+    }
+
+    private func sweep(_ now: Timestamp) async {
+        let done = (now - Self.doneStays).milliseconds
+        let cancelled = (now - settings.keepCancelled).milliseconds
+        let history = (now - settings.keepHistory).milliseconds
+        let running = QueueStore.list(Array(runs.keys))
+        // Read first: an idle engine writes nothing.
+        let lookups = [
+            "SELECT EXISTS (SELECT 1 FROM uploads WHERE finished <= \(done) AND hidden = 0 AND state IN (5, 6))",
+            """
+            SELECT EXISTS (SELECT 1 FROM ledger l JOIN uploads u ON u.id = l.upload WHERE u.finished <= \(cancelled)
+              AND (u.state = \(UploadState.cancelled.code) OR u.hidden = 1))
+            """,
+            "SELECT EXISTS (SELECT 1 FROM uploads WHERE finished <= \(history) AND hidden = 1)",
+            "SELECT COALESCE(MAX(id) - MIN(id), 0) > \(Self.mostEvents) FROM events",
+            "SELECT COUNT(*) > \(QueueStore.mostEdits) FROM edits",
+        ]
+        guard let needs = try? await store.read({ db in try lookups.map { try Bool.fetchOne(db, sql: $0) ?? false } }), needs.contains(true)
+        else { return }
+        write(urgent: false) { db in
+            if needs[0] {
+                try db.execute(
+                    sql: """
+                        UPDATE uploads SET hidden = 1 WHERE id IN (SELECT id FROM uploads WHERE finished <= \(done) AND hidden = 0
+                          AND state IN (5, 6) AND id NOT IN (\(running)) LIMIT \(Self.sweep))
+                        """)
+            }
+            if needs[1] {
+                let old = """
+                    SELECT u.id FROM ledger l JOIN uploads u ON u.id = l.upload WHERE u.finished <= \(cancelled)
+                      AND (u.state = \(UploadState.cancelled.code) OR u.hidden = 1) AND u.id NOT IN (\(running))
+                    """
+                try db.execute(sql: "CREATE TEMP TABLE IF NOT EXISTS given (id INTEGER PRIMARY KEY)")
+                try db.execute(sql: "DELETE FROM temp.given")
+                try db.execute(sql: "INSERT OR IGNORE INTO temp.given \(old)")
+                let these = "IN (SELECT id FROM temp.given)"
+                try db.execute(sql: "UPDATE ledger SET upload = NULL WHERE upload \(these)")
+                try db.execute(sql: "DELETE FROM parts WHERE upload \(these)")
+                try db.execute(
+                    sql: "UPDATE uploads SET uploadID = NULL, phase = 'fresh', stored = 0, partsStored = 0, completeSent = 0 WHERE id \(these)")
+            }
+            if needs[2] {
+                let old = "SELECT id FROM uploads WHERE finished <= \(history) AND hidden = 1 AND id NOT IN (SELECT upload FROM ledger WHERE upload IS NOT NULL) LIMIT \(Self.sweep)"
+                try db.execute(sql: "DELETE FROM parts WHERE upload IN (\(old))")
+                try db.execute(sql: "DELETE FROM events WHERE upload IN (\(old))")
+                try db.execute(sql: "DELETE FROM uploads WHERE id IN (\(old))")
+            }
+            if needs[3] { try db.execute(sql: "DELETE FROM events WHERE id <= (SELECT MAX(id) FROM events) - \(Self.mostEvents)") }
+            if needs[4] {
+                let kept = "SELECT id FROM edits ORDER BY id DESC LIMIT \(QueueStore.mostEdits)"
+                try db.execute(sql: "DELETE FROM editRows WHERE edit NOT IN (\(kept))")
+                try db.execute(sql: "DELETE FROM edits WHERE id NOT IN (\(kept))")
+            }
+        } then: { [self] in
+            if needs[1] { abandoned.isStale = true }
+            changed()
+        }
+    }
+}

@@ -1,0 +1,298 @@
+import Contracts
+import GRDB
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// What people do to uploads.
+extension EngineLoop {
+    private static let mostIDs = 100_000
+    /// How long an answer waits for what runs to stop, so that the next look shows it.
+    private static let stopPatience = Duration.seconds(2)
+    private static let abortPatience = Duration.seconds(10)
+
+    public func act(_ request: ActionRequest) async throws(OrderError) -> ActionResult {
+        if request.action == "undo" { return try await undo(request) }
+        let kind = try Self.kind(request)
+        let isAll = request.all == true
+        var plan = QueryPlan()
+        var ids: [Int64]?
+        if let texts = request.ids, !texts.isEmpty {
+            guard texts.count <= Self.mostIDs else { throw .option("more than \(Self.mostIDs) ids at once. Use a query") }
+            ids = texts.compactMap(UploadID.row)
+        } else if let query = request.query, !query.utf8.allSatisfy({ $0 == UInt8(ascii: " ") }) {
+            plan = try QueryPlan(query, now: clocks.wall())
+        } else if !isAll {
+            throw .option("\(request.action) needs ids, a query, or all")
+        }
+        let isWholeQueue = ids == nil && plan.query == nil
+        guard diskTrouble == nil || request.dryRun == true else {
+            throw storeFailure(DatabaseError(resultCode: .SQLITE_FULL, message: diskTrouble?.reason))
+        }
+
+        // Nothing starts until the rows are written: a row must not begin to run between being selected and being changed.
+        startsBlocked += 1
+        defer {
+            startsBlocked -= 1
+            forgetReady()
+            schedule()
+        }
+        // What is ending just now is neither a row nor a run: it is over in a moment.
+        await waitForRuns(runs.values.filter(\.isLanding), Self.stopPatience)
+        return try await act(request, kind, ids: ids, plan: plan, isWholeQueue: isWholeQueue)
+    }
+
+    private func act(
+        _ request: ActionRequest, _ kind: RowAction.Kind, ids: [Int64]?, plan: QueryPlan, isWholeQueue: Bool
+    ) async throws(OrderError) -> ActionResult {
+        let isDryRun = request.dryRun == true
+        let now = clocks.wall()
+        // Resuming the whole queue takes back its pause: what was paused singly before stays so.
+        if isWholeQueue, kind == .queue(.resume), queueMachine.isPaused, !isDryRun { return try await resumeQueue() }
+        let wanted = ids.map(Set.init)
+        let affected = runs.values.filter { run in
+            guard !run.isLanding else { return false }
+            if let wanted { return wanted.contains(run.id) }
+            guard let query = plan.query else { return true }
+            return query.matches(run.row.facts(run.job, run: run, now: clocks.steady()))
+        }.sorted { $0.id < $1.id }
+        var result = ActionResult(action: request.action, matched: affected.count, changed: 0, items: [])
+        var action = RowAction(
+            kind: kind, name: request.action, by: request.by, ids: ids, plan: plan, running: Array(runs.keys), jobs: jobs, isDryRun: isDryRun,
+            at: now, machine: queueMachine, isWholeQueue: isWholeQueue)
+        for run in affected {
+            let (made, reason) = order(run, kind, isDryRun: isDryRun)
+            if reason == nil {
+                result.changed += 1
+                action.runs.append((run.id, .queued, made))
+            }
+            if result.items.count < RowAction.mostItems {
+                result.items.append(ActionResult.Item(id: run.row.text, state: made, changed: reason == nil, reason: reason))
+            }
+        }
+        let outcome = Lock(RowAction.Outcome())
+        let pausesQueue = isWholeQueue && kind == .queue(.pause) && !isDryRun
+        let resumes = !isDryRun && (kind == .queue(.resume) || kind == .queue(.retry))
+        let prepared = action
+        let change: QueueStore.Change = { db in
+            let done = try prepared.perform(db)
+            if pausesQueue {
+                try QueueStore.set(db, "queuePaused", done.edit.map(String.init) ?? "0")
+            } else if resumes {
+                try QueueStore.set(db, "queuePaused", nil)
+            }
+            outcome.withLock { $0 = done }
+        }
+        do {
+            try await writeNow(change)
+        } catch {
+            throw storeFailure(error)
+        }
+        let rows = outcome.withLock { $0 }
+        result.matched += rows.matched
+        result.changed += rows.changed
+        result.items += rows.items.prefix(RowAction.mostItems - result.items.count)
+        guard !isDryRun else { return result }
+        if pausesQueue { queueMachine.isPaused = true }
+        if resumes {
+            // A person wants it to move: what stood in the way is tried again at once.
+            queueMachine.isPaused = false
+            openAllGates()
+        }
+        changed()
+        if kind == .queue(.abort) {
+            abandoned.isStale = true
+            await waitForRuns(affected, Self.abortPatience)
+            await waitForAborts()
+        } else if [.queue(.pause), .queue(.cancel)].contains(kind) {
+            await waitForRuns(affected, Self.stopPatience)
+        }
+        return result
+    }
+
+    private static func kind(_ request: ActionRequest) throws(OrderError) -> RowAction.Kind {
+        switch request.action {
+        case "priority":
+            guard let value = request.value, let priority = Priority(rawValue: value) else {
+                throw .option("priority takes high, normal or low")
+            }
+            return .priority(priority)
+        case "move":
+            guard let value = request.value, ["front", "back"].contains(value) else { throw .option("move takes front or back") }
+            return .move(front: value == "front")
+        default:
+            guard let action = QueueAction(rawValue: request.action), action != .undo else {
+                throw .option("there is no action \(request.action). Use pause, resume, retry, cancel, abort, remove, priority, move or undo")
+            }
+            return .queue(action)
+        }
+    }
+
+    /// - Returns: the state it will have, and why nothing is done when nothing is.
+    private func order(_ run: UploadRun, _ kind: RowAction.Kind, isDryRun: Bool) -> (made: UploadState, reason: String?) {
+        switch kind {
+        case .priority(let priority):
+            if !isDryRun {
+                run.row.priority = priority
+                let id = run.id
+                write(urgent: true) { db in
+                    try db.execute(sql: "UPDATE uploads SET priority = ? WHERE id = ?", arguments: [priority.code, id])
+                }
+            }
+            return (run.state, nil)
+        case .move: return (run.state, "runs already")
+        case .queue(let action):
+            let facts = QueueFacts(
+                state: QueueState(rawValue: run.state.rawValue) ?? .uploading, isRunning: true, hasUploadID: run.machine.checkpoint.uploadID != nil)
+            switch queueMachine.decide(action, facts, at: clocks.steady()) {
+            case .order(let event):
+                if !isDryRun { tell(run, event) }
+                switch event {
+                case .paused: return (.paused, nil)
+                case .cancelled, .abortRequested: return (.cancelled, nil)
+                default: return (run.state, nil)
+                }
+            case .unchanged(let reason), .refuse(let reason): return (run.state, reason)
+            case .move, .runAbort, .remove: return (run.state, "runs already")
+            }
+        }
+    }
+
+    private func tell(_ run: UploadRun, _ event: UploadEvent) {
+        if event == .abortRequested { run.isAborting = true }
+        guard run.isStarted else {
+            // Nothing was asked of the server yet: the row only goes back.
+            cancelFlights(run, all: true)
+            switch event {
+            case .paused: return leave(run, as: .paused, event: ("paused", "paused"))
+            case .cancelled, .abortRequested: return leave(run, as: .cancelled, event: ("cancelled", "cancelled"))
+            default:
+                run.lookAgain = nil
+                return look(run)
+            }
+        }
+        run.isProbe = false
+        feed(run, event)
+    }
+
+    private func waitForRuns(_ stopped: [UploadRun], _ patience: Duration) async {
+        let until = ContinuousClock.now + patience
+        while stopped.contains(where: { runs[$0.id] === $0 }), ContinuousClock.now < until, !isDead {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// What was aborted is gone on the server before the answer is given, if the server answers.
+    private func waitForAborts() async {
+        let until = ContinuousClock.now + Self.abortPatience
+        while ContinuousClock.now < until, !isDead {
+            workOnAbandoned(clocks.steady())
+            let owed = try? await store.read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM ledger WHERE upload IS NULL") ?? 0 }
+            if owed == 0 || abandoned.failures > 0 { return }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    // MARK: - Undo
+
+    private func undo(_ request: ActionRequest) async throws(OrderError) -> ActionResult {
+        var edit: Int64?
+        if let value = request.value {
+            guard let number = Int64(value) else { throw .option("\(value) is no edit's id") }
+            edit = number
+        }
+        return try await undo(edit: edit)
+    }
+
+    private func resumeQueue() async throws(OrderError) -> ActionResult {
+        let text = (try? await store.read { db in try QueueStore.setting(db, "queuePaused") }) ?? nil
+        var result = ActionResult(action: "resume", matched: 0, changed: 0, items: [])
+        if let edit = text.flatMap({ Int64($0) }), edit > 0 { result = try await undo(edit: edit) }
+        result.action = "resume"
+        do { try await writeNow { db in try QueueStore.set(db, "queuePaused", nil) } } catch { throw storeFailure(error) }
+        queueMachine.isPaused = false
+        openAllGates()
+        changed()
+        return result
+    }
+
+    private func undo(edit: Int64?) async throws(OrderError) -> ActionResult {
+        startsBlocked += 1
+        defer {
+            startsBlocked -= 1
+            forgetReady()
+            schedule()
+        }
+        // What is being stopped by the very edit has to have stopped.
+        await waitForRuns(runs.values.filter { $0.isLanding || $0.machine.phase == .ended }, Self.stopPatience)
+        let (running, at, keep) = (Array(runs.keys), clocks.wall(), settings.keepCancelled)
+        let found = Lock<QueueStore.Undone?>(nil)
+        do {
+            try await writeNow { db in
+                let undone = try QueueStore.undo(db, edit: edit, running: running, at: at, keepCancelled: keep)
+                if undone?.action == "pause" { try QueueStore.set(db, "queuePaused", nil) }
+                found.withLock { $0 = undone }
+            }
+        } catch {
+            throw storeFailure(error)
+        }
+        guard let undone = found.withLock({ $0 }) else { return ActionResult(action: "undo", matched: 0, changed: 0, items: []) }
+        guard undone.action != "abort" else {
+            throw OrderError(code: "CannotUndo", message: "an abort cannot be taken back: its parts are deleted. Use retry to begin again", exit: 1)
+        }
+        if undone.action == "pause" { queueMachine.isPaused = false }
+        for id in undone.running { if let run = runs[id], !run.isLanding { tell(run, .paused) } }
+        changed()
+        return ActionResult(action: "undo", matched: undone.matched, changed: undone.changed, items: undone.items)
+    }
+
+    // MARK: - Limits
+
+    public func limits() -> LimitsView { LimitsView(rate: limitsNow.rate, uploads: limitsNow.uploads, parts: limitsNow.parts) }
+
+    public func setLimits(_ change: LimitsChange) async throws(OrderError) -> LimitsView {
+        var new = limitsNow
+        if let text = change.rate {
+            do throws(ByteTextError) { new.rate = try ByteRate(parsing: text).bytesPerSecond } catch {
+                throw .option("\(error.description). For the limit also: none; 0 pauses")
+            }
+        }
+        if let uploads = change.uploads {
+            guard (1...QueueMachine.mostSlots).contains(uploads) else { throw .option("uploads at once go from 1 to \(QueueMachine.mostSlots), not \(uploads)") }
+            new.uploads = uploads
+        }
+        if let parts = change.parts {
+            guard (1...256).contains(parts) else { throw .option("parts in flight go from 1 to 256, not \(parts)") }
+            new.parts = parts
+        }
+        let written = new
+        do {
+            try await writeNow { db in try QueueStore.set(db, written) }
+        } catch {
+            throw storeFailure(error)
+        }
+        limitsNow = new
+        queueMachine.slots = new.uploads
+        setRateLimit(new.rate)
+        changed()
+        schedule()
+        return limits()
+    }
+}
+
+extension QueueStore {
+    static func set(_ db: Database, _ limits: Limits) throws {
+        try set(db, "limit.rate", limits.rate.map(String.init) ?? "none")
+        try set(db, "limit.uploads", String(limits.uploads))
+        try set(db, "limit.parts", String(limits.parts))
+    }
+
+    /// What was set while the engine ran wins over the configuration.
+    static func limits(_ db: Database, else given: Limits) throws -> Limits {
+        var limits = given
+        if let rate = try setting(db, "limit.rate") { limits.rate = Int64(rate) }
+        if let uploads = try setting(db, "limit.uploads").flatMap({ Int($0) }) { limits.uploads = uploads }
+        if let parts = try setting(db, "limit.parts").flatMap({ Int($0) }) { limits.parts = parts }
+        return limits
+    }
+}

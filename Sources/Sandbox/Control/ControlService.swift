@@ -1,0 +1,214 @@
+import OSSProtocol
+import Platform
+
+/// The calls under `/_sandbox/`: what the sandbox holds, what it saw, and how it shall behave. JSON in and out, no authentication:
+/// it is served on loopback only, and to loopback names only, so that no web page can reach it under a name of its own.
+///
+///     POST   /_sandbox/tokens/expire    all tokens made so far, or {"access_key_id": "STS.…"}
+///     GET    /_sandbox/tokens/life      {"seconds": 5} or {"seconds": null}
+///     POST   /_sandbox/tokens/life      {"seconds": 5}: tokens made from now on live so long; null: as asked for
+///     GET    /_sandbox/faults           the rules, with how often each fitted and hit
+///     POST   /_sandbox/faults           a rule as text, as an object, or a list of them
+///     DELETE /_sandbox/faults[/ID]
+///     GET    /_sandbox/clock            {"now": …, "offset": seconds}
+///     POST   /_sandbox/clock            {"offset": seconds}
+///     GET    /_sandbox/objects          key, size, sha256, crc64, etag … of every object; ?prefix=, ?sha256=false
+///     GET    /_sandbox/uploads          open multipart uploads with their parts
+///     GET    /_sandbox/requests         the last requests; ?since=SEQUENCE
+///     DELETE /_sandbox/requests
+struct ControlService: Sendable {
+    let store: ObjectStore
+    let tokens: TokenStore
+    let faults: FaultScript
+    let clock: SandboxClock
+    let log: RequestLog
+
+    static let prefix = "/_sandbox"
+    private static let mostBodyBytes = 1 << 20
+
+    private struct Failure: Error {
+        var status: Int
+        var message: String
+    }
+
+    func respond(to request: IncomingRequest, body: consuming IncomingBody) async -> Delivery {
+        var body = body
+        guard let bytes = try? await body.collect(upTo: ControlService.mostBodyBytes) else { return .closed }
+        do throws(Failure) {
+            return .whole(try perform(request, bytes))
+        } catch {
+            return .whole(.json(["error": error.message], status: error.status))
+        }
+    }
+
+    private func perform(_ request: IncomingRequest, _ body: [UInt8]) throws(Failure) -> Answer {
+        let host = ServiceAddress.withoutPort(request.host).asciiLower
+        guard host == "localhost" || host == "127.0.0.1" || host == "[::1]" else {
+            throw Failure(status: 403, message: "the control calls answer to 127.0.0.1 and localhost only, not to \(host)")
+        }
+        let path = String(request.path.dropFirst(ControlService.prefix.count))
+        switch (request.method, path) {
+        case ("POST", "/tokens/expire"): return try expireTokens(body)
+        case ("GET", "/tokens/life"): return .json(Life(seconds: tokens.life))
+        case ("POST", "/tokens/life"): return try setLife(body)
+        case ("GET", "/faults"): return .json(["faults": faults.entries.map(FaultView.init)])
+        case ("POST", "/faults"): return try addFaults(body)
+        case ("DELETE", "/faults"): return .json(["removed": faults.remove(id: nil)])
+        case ("GET", "/clock"): return .json(ClockView(clock))
+        case ("POST", "/clock"): return try setClock(body)
+        case ("GET", "/objects"): return try objects(request)
+        case ("GET", "/uploads"): return .json(["uploads": store.allUploads().map { UploadView($0.bucket, $0.upload) }])
+        case ("GET", "/requests"): return .json(log.page(since: request.parameter("since").flatMap { Int(digits: $0) } ?? 0))
+        case ("DELETE", "/requests"):
+            log.clear()
+            return .json(["cleared": true])
+        case ("DELETE", let path) where path.hasPrefix("/faults/"):
+            guard let id = Int(digits: String(path.dropFirst(8))), faults.remove(id: id) == 1 else {
+                throw Failure(status: 404, message: "there is no such rule; GET \(ControlService.prefix)/faults lists them")
+            }
+            return .json(["removed": 1])
+        default:
+            throw Failure(
+                status: 404,
+                message: "\(request.method) \(request.path) is not known; there are tokens/expire, tokens/life, faults, clock, objects, uploads, requests")
+        }
+    }
+
+    private func read<Value: Decodable>(_ type: Value.Type, _ body: [UInt8], _ example: String) throws(Failure) -> Value {
+        do { return try JSON.decode(type, body) } catch { throw Failure(status: 400, message: "the body is not such as \(example)") }
+    }
+
+    // MARK: Tokens and clock
+
+    private struct ExpireOrder: Decodable {
+        var accessKeyID: String?
+
+        enum CodingKeys: String, CodingKey { case accessKeyID = "access_key_id" }
+    }
+
+    private struct Life: Codable {
+        var seconds: Int?
+
+        init(seconds: Int?) { self.seconds = seconds }
+        func encode(to encoder: any Encoder) throws {
+            var object = encoder.container(keyedBy: CodingKeys.self)
+            try object.encode(seconds, forKey: .seconds)
+        }
+        enum CodingKeys: String, CodingKey { case seconds }
+    }
+
+    private func expireTokens(_ body: [UInt8]) throws(Failure) -> Answer {
+        let order = body.isEmpty ? ExpireOrder() : try read(ExpireOrder.self, body, #"{"access_key_id": "STS.…"}"#)
+        do throws(FileError) { try tokens.expire(accessKeyID: order.accessKeyID) } catch { throw Failure(status: 500, message: error.message) }
+        return .json(["expired": order.accessKeyID ?? "all"])
+    }
+
+    private func setLife(_ body: [UInt8]) throws(Failure) -> Answer {
+        let life = try read(Life.self, body, #"{"seconds": 5}"#)
+        // 12 hours: the longest that STS ever gives.
+        guard life.seconds.map({ (1...43_200).contains($0) }) ?? true else { throw Failure(status: 400, message: "seconds must be 1 to 43200 or null") }
+        do throws(FileError) { try tokens.setLife(life.seconds) } catch { throw Failure(status: 500, message: error.message) }
+        return .json(life)
+    }
+
+    private struct ClockView: Encodable {
+        var now: String
+        var offset: Double
+
+        init(_ clock: SandboxClock) {
+            (now, offset) = (clock.now.iso8601Milliseconds, Double(clock.offset.inMilliseconds) / 1000)
+        }
+    }
+
+    private struct ClockOrder: Decodable { var offset: Double }
+
+    private func setClock(_ body: [UInt8]) throws(Failure) -> Answer {
+        let order = try read(ClockOrder.self, body, #"{"offset": 61}, in seconds"#)
+        // A thousand years either way keep every sum far from overflow.
+        guard abs(order.offset) <= 31_536_000_000 else { throw Failure(status: 400, message: "offset is too large") }
+        clock.offset = .milliseconds(Int64(order.offset * 1000))
+        return .json(ClockView(clock))
+    }
+
+    // MARK: Faults
+
+    private struct FaultView: Encodable {
+        var id: Int
+        var rule: String
+        /// Requests that it fits.
+        var seen: Int
+        /// Requests that were hit.
+        var hits: Int
+
+        init(_ entry: FaultScript.Entry) { (id, rule, seen, hits) = (entry.id, entry.rule.text, entry.seen, entry.hits) }
+    }
+
+    private func addFaults(_ body: [UInt8]) throws(Failure) -> Answer {
+        do throws(FaultRuleError) {
+            let rules = try FaultRule.list(body)
+            var ids: [Int] = []
+            for rule in rules { ids.append(try faults.add(rule)) }
+            return .json(["faults": faults.entries.filter { ids.contains($0.id) }.map(FaultView.init)], status: 201)
+        } catch {
+            throw Failure(status: 400, message: error.description)
+        }
+    }
+
+    // MARK: Views
+
+    private struct ObjectView: Encodable {
+        var bucket, key, etag, crc64, type, modified: String
+        var size: Int64
+        var sha256: String?
+        var contentType: String?
+        var storageClass, acl: String
+        var tags, meta: [String: String]
+
+        enum CodingKeys: String, CodingKey {
+            case bucket, key, etag, crc64, type, modified, size, sha256, acl, tags, meta
+            case contentType = "content_type"
+            case storageClass = "storage_class"
+        }
+    }
+
+    private func objects(_ request: IncomingRequest) throws(Failure) -> Answer {
+        let prefix = Array((request.parameter("prefix") ?? "").utf8)
+        let wantsDigest = request.parameter("sha256") != "false"
+        var views: [ObjectView] = []
+        for (bucket, object) in store.allObjects() where object.key.utf8.starts(with: prefix) {
+            // An object may be replaced or deleted while the list is made: then it has no digest.
+            let digest = wantsDigest ? (try? store.read(object.key, in: bucket)).flatMap { try? $0.1.sha256() } : nil
+            views.append(
+                ObjectView(
+                    bucket: bucket, key: object.key.description, etag: object.etag, crc64: String(object.crc64), type: object.kind.rawValue,
+                    modified: object.modified.iso8601Milliseconds, size: object.size, sha256: digest.map { Hex.encode($0) },
+                    contentType: object.attributes.contentType, storageClass: object.attributes.storageClass, acl: object.attributes.acl,
+                    tags: Dictionary(object.attributes.tags.map { ($0.name, $0.value) }) { first, _ in first }, meta: object.attributes.meta))
+        }
+        return .json(["objects": views])
+    }
+
+    private struct UploadView: Encodable {
+        struct Part: Encodable {
+            var number: Int
+            var size: Int64
+            var etag, crc64: String
+        }
+        var bucket, key, id, initiated: String
+        var bytes: Int64
+        var parts: [Part]
+
+        enum CodingKeys: String, CodingKey {
+            case bucket, key, initiated, bytes, parts
+            case id = "upload_id"
+        }
+
+        init(_ bucket: String, _ upload: OpenUpload) {
+            (self.bucket, key, id, initiated) = (bucket, upload.key.description, upload.id, upload.initiated.iso8601Milliseconds)
+            parts = upload.parts.values.sorted { $0.number < $1.number }.map {
+                Part(number: $0.number, size: $0.size, etag: $0.etag, crc64: String($0.crc64))
+            }
+            bytes = parts.reduce(0) { $0 + $1.size }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Contracts
+import OSSProtocol
+import Platform
+import Testing
+
+@testable import Engine
+
+/// The engine killed at each write of its store, before and after it reached the disk, then started again on what is there.
+@Suite(.timeLimit(.minutes(1))) struct CrashTests {
+    struct Cut: Sendable, CustomTestStringConvertible {
+        var commit: Int
+        var isAfter: Bool
+        var testDescription: String { "\(isAfter ? "after" : "before") commit \(commit)" }
+    }
+
+    /// More commits than the story needs: the last ones must find nothing left to cut.
+    static let cuts = (1...14).flatMap { [Cut(commit: $0, isAfter: false), Cut(commit: $0, isAfter: true)] }
+
+    @Test(arguments: cuts) func aKillCostsNothingThatWasPromised(cut: Cut) async throws {
+        let bench = QueueBench()
+        let paths = [bench.file("small", 1000, seed: 1), bench.file("large", 4 << 20, seed: 2)]
+        let order = bench.order(paths)
+        let isCut = Lock(false)
+        let first = try await bench.loop(hook: { number, isDone in
+            if number > cut.commit || (number == cut.commit && isDone == cut.isAfter) {
+                isCut.withLock { $0 = true }
+                throw StoreIsGone()
+            }
+        })
+        let job = try? await first.add(order)
+        try await bench.until(first, "cut or ended") {
+            if isCut.withLock({ $0 }) { return true }
+            let status = await first.status()
+            return status.counts["done"] == 2
+        }
+        let doneBefore = job == nil ? [] : try await bench.states(first).filter { $0.value == .done }.map(\.key)
+        let objectsBefore = Set(bench.oss.objects.keys)
+        await first.stop(finishRunning: false)
+        let acknowledged = bench.oss.finished.filter { $0.kind == "part" }
+
+        let second = try await bench.loop()
+        let again = try await second.add(order)
+        try await bench.untilAllEnded(second)
+
+        // Whoever was answered finds the same job; nobody finds two.
+        if let job { #expect(job.job == again.job) }
+        #expect(doneBefore.allSatisfy(objectsBefore.contains), "nothing is done before its object is there")
+        #expect(try await bench.states(second) == ["small": .done, "large": .done])
+        #expect(bench.oss.objects["small"]?.bytes == Files.bytes(1000, seed: 1))
+        #expect(bench.oss.objects["large"]?.bytes == Files.bytes(4 << 20, seed: 2))
+        // A part whose answer came is never sent again under the same upload id.
+        let sent = bench.oss.finished.filter { $0.kind == "part" }
+        let perPart = Dictionary(grouping: sent) { "\($0.uploadID ?? "") \($0.part ?? 0)" }
+        #expect(perPart.values.allSatisfy { $0.count == 1 })
+        #expect(acknowledged.allSatisfy(sent.contains))
+        #expect(await second.ledger().isEmpty)
+        // An id whose answer was being written down at the kill is all that may be left, and only then.
+        #expect(bench.oss.uploadIDs.count <= (bench.oss.calls("initiate").count - 1))
+        await second.stop(finishRunning: false)
+    }
+
+    @Test func aScanThatWasCutOffQueuesEveryFileOnce() async throws {
+        let bench = QueueBench()
+        Files.folder(bench.folder + "/d")
+        for index in 0..<2_500 { bench.file("d/f\(index)", 1) }
+        let order = bench.order([bench.folder + "/d"]) { $0.paused = true }
+        let first = try await bench.loop(hook: { number, isDone in if number == 5 && isDone || number > 5 { throw StoreIsGone() } })
+        _ = try? await first.add(order)
+        try await bench.until(first, "cut") { await first.isDead }
+        await first.stop(finishRunning: false)
+
+        let second = try await bench.loop()
+        let job = try await second.add(order)
+        try await bench.until(second, "scanned") { await second.job(job.job)?.state == "ready" }
+
+        let view = try #require(await second.job(job.job))
+        #expect(view.total == 2_500 && view.counts == ["paused": 2_500] && view.refused.isEmpty)
+        await second.stop(finishRunning: false)
+    }
+
+    @Test func aPausedJobAndTheLimitsArePausedAndSetAfterARestart() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 10)
+        let first = try await bench.loop()
+        _ = try await first.add(bench.order([path]) { $0.paused = true })
+        _ = try await first.setLimits(LimitsChange(rate: "50MiB", uploads: 7, parts: 9))
+        await first.stop(finishRunning: false)
+
+        let second = try await bench.loop()
+        for _ in 0..<20 {
+            bench.clock.advance(.seconds(1))
+            await second.tick()
+        }
+
+        #expect(try await bench.states(second) == ["f": .paused])
+        #expect(await second.limits() == LimitsView(rate: 50 << 20, uploads: 7, parts: 9))
+        #expect(bench.rate.withLock { $0.last } == .some(.some(50 << 20)))
+        #expect(bench.oss.calls.isEmpty)
+        await second.stop(finishRunning: false)
+    }
+}

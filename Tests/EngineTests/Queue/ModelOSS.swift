@@ -1,0 +1,246 @@
+import Contracts
+import Glibc
+import OSSProtocol
+import Platform
+
+@testable import Engine
+
+/// An object store in memory behind the transport's door, with the rules that uploads meet, and faults on demand.
+final class ModelOSS: Transport {
+    struct Call: Sendable, Equatable {
+        /// `put initiate part list complete abort head`.
+        var kind: String
+        var key: String
+        var part: Int?
+        var uploadID: String?
+        /// Of this kind and key, from 1.
+        var number: Int
+    }
+
+    enum Fault: Sendable {
+        case answer(status: Int, code: String)
+        /// Nothing arrives.
+        case curl(Int32)
+        /// Done, but the answer is lost.
+        case lostAnswer
+        /// Stays until the request is cancelled.
+        case blackHole
+        /// The server got other bytes than were read.
+        case corrupted
+        /// The server says no checksum.
+        case noChecksum
+    }
+
+    struct Object: Sendable, Equatable {
+        var bytes: [UInt8]
+        var crc64: UInt64
+        var saysChecksum = true
+    }
+
+    private struct Upload {
+        var key: String
+        var parts: [Int: Object] = [:]
+    }
+
+    private struct State {
+        var objects: [String: Object] = [:]
+        var uploads: [String: Upload] = [:]
+        var calls: [Call] = []
+        var finished: [Call] = []
+        var nextUpload = 0
+        var inFlight = 0
+        var mostInFlight = 0
+    }
+
+    private let state = Lock(State())
+    private let faults = Lock<@Sendable (Call) -> Fault?>({ _ in nil })
+
+    func setFaults(_ faults: @escaping @Sendable (Call) -> Fault?) { self.faults.withLock { $0 = faults } }
+
+    var objects: [String: Object] { state.withLock { $0.objects } }
+    var uploadIDs: Set<String> { state.withLock { Set($0.uploads.keys) } }
+    var calls: [Call] { state.withLock { $0.calls } }
+    /// Those that were answered with success.
+    var finished: [Call] { state.withLock { $0.finished } }
+    var inFlight: Int { state.withLock { $0.inFlight } }
+    var mostInFlight: Int { state.withLock { $0.mostInFlight } }
+    func calls(_ kind: String) -> [Call] { calls.filter { $0.kind == kind } }
+    func put(_ key: String, _ bytes: [UInt8]) { state.withLock { $0.objects[key] = Object(bytes: bytes, crc64: ModelOSS.crc(bytes)) } }
+
+    static func crc(_ bytes: [UInt8]) -> UInt64 {
+        var stream = CRC64Stream()
+        stream.update(bytes)
+        return stream.value
+    }
+
+    func send(
+        _ request: HTTPRequest, body: FileBody?, options: SendOptions, progress: (@Sendable (Int64) -> Void)?
+    ) async throws(TransportError) -> TransportReply {
+        let call = record(request)
+        defer { state.withLock { $0.inFlight -= 1 } }
+        let fault = faults.withLock { $0 }(call)
+        switch fault {
+        case .curl(let code): throw TransportError(kind: .curl(code), message: "curl \(code)")
+        case .answer(let status, let code): return TransportReply(response: ModelOSS.error(status, code), bodyCRC64: 0, bodyBytesSent: 0)
+        case .blackHole:
+            while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+            throw TransportError(kind: .cancelled, message: "cancelled")
+        default: break
+        }
+        // A cancelled request may be cut off anywhere; here always before its end.
+        await Task.yield()
+        if Task.isCancelled { throw TransportError(kind: .cancelled, message: "cancelled") }
+        let bytes = try body.map { body throws(TransportError) in try ModelOSS.read(body) } ?? request.body
+        progress?(Int64(bytes.count))
+        var stored = bytes
+        if case .corrupted? = fault, !stored.isEmpty { stored[0] ^= 1 }
+        var response = perform(call, request, stored)
+        if case .noChecksum? = fault { response.headers["x-oss-hash-crc64ecma"] = nil }
+        if case .lostAnswer? = fault { throw TransportError(kind: .curl(56), message: "connection reset", bodyBytesSent: Int64(bytes.count)) }
+        if response.status < 300 { state.withLock { $0.finished.append(call) } }
+        return TransportReply(response: response, bodyCRC64: ModelOSS.crc(bytes), bodyBytesSent: Int64(bytes.count))
+    }
+
+    private static func read(_ body: FileBody) throws(TransportError) -> [UInt8] {
+        let descriptor = open(body.source.path, O_RDONLY)
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: Int(body.length))
+        let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, off_t(body.offset)) }
+        guard count == bytes.count else { throw TransportError(kind: .source(errno: 0), message: "ended early") }
+        return bytes
+    }
+
+    private func record(_ request: HTTPRequest) -> Call {
+        let query = Dictionary(
+            (request.query ?? "").split(separator: "&").map { item -> (String, String) in
+                let pair = item.split(separator: "=", maxSplits: 1).map(String.init)
+                return (pair[0], pair.count > 1 ? pair[1] : "")
+            }, uniquingKeysWith: { $1 })
+        let path = PercentEncoding.decode(request.path) ?? []
+        // Path style: /bucket/key.
+        let key = String(decoding: path.dropFirst().drop { $0 != UInt8(ascii: "/") }.dropFirst(), as: UTF8.self)
+        let uploadID = query["uploadId"]
+        let kind =
+            switch request.method {
+            case "HEAD": "head"
+            case "GET": "list"
+            case "DELETE": "abort"
+            case "POST": query["uploads"] != nil ? "initiate" : "complete"
+            default: query["partNumber"] != nil ? "part" : "put"
+            }
+        return state.withLock { state in
+            let number = state.calls.count { $0.kind == kind && $0.key == key && $0.part == query["partNumber"].flatMap { Int($0) } } + 1
+            let call = Call(kind: kind, key: key, part: query["partNumber"].flatMap { Int($0) }, uploadID: uploadID, number: number)
+            state.calls.append(call)
+            state.inFlight += 1
+            state.mostInFlight = max(state.mostInFlight, state.inFlight)
+            return call
+        }
+    }
+
+    private func perform(_ call: Call, _ request: HTTPRequest, _ bytes: [UInt8]) -> HTTPResponse {
+        state.withLock { state in
+            let forbids = request.headers["x-oss-forbid-overwrite"] == "true"
+            switch call.kind {
+            case "put":
+                if forbids, state.objects[call.key] != nil { return ModelOSS.error(409, "FileAlreadyExists") }
+                let object = Object(bytes: bytes, crc64: ModelOSS.crc(bytes))
+                state.objects[call.key] = object
+                return ModelOSS.success(object)
+            case "head":
+                guard let object = state.objects[call.key] else { return HTTPResponse(status: 404) }
+                var response = ModelOSS.success(object)
+                response.headers["Content-Length"] = String(object.bytes.count)
+                response.headers["Last-Modified"] = "Tue, 24 Nov 2026 00:00:00 GMT"
+                return response
+            case "initiate":
+                state.nextUpload += 1
+                let id = "UPLOAD\(state.nextUpload)"
+                state.uploads[id] = Upload(key: call.key)
+                return ModelOSS.xml("<InitiateMultipartUploadResult><UploadId>\(id)</UploadId></InitiateMultipartUploadResult>")
+            default:
+                guard let id = call.uploadID, var upload = state.uploads[id] else { return ModelOSS.error(404, "NoSuchUpload") }
+                switch call.kind {
+                case "part":
+                    let object = Object(bytes: bytes, crc64: ModelOSS.crc(bytes))
+                    upload.parts[call.part ?? 0] = object
+                    state.uploads[id] = upload
+                    return ModelOSS.success(object)
+                case "list":
+                    let parts = upload.parts.sorted { $0.key < $1.key }.map { number, part in
+                        "<Part><PartNumber>\(number)</PartNumber><Size>\(part.bytes.count)</Size><ETag>\(ModelOSS.etag(part))</ETag>"
+                            + "<HashCrc64ecma>\(part.crc64)</HashCrc64ecma></Part>"
+                    }
+                    return ModelOSS.xml(
+                        "<ListPartsResult><UploadId>\(id)</UploadId><IsTruncated>false</IsTruncated>\(parts.joined())</ListPartsResult>")
+                case "abort":
+                    state.uploads[id] = nil
+                    return HTTPResponse(status: 204)
+                default:
+                    if forbids, state.objects[call.key] != nil { return ModelOSS.error(409, "FileAlreadyExists") }
+                    let named = (try? CompletedPart.parse(request.body)) ?? []
+                    var whole: [UInt8] = []
+                    for part in named {
+                        guard let stored = upload.parts[part.number], ModelOSS.etag(stored) == part.etag.filter({ $0 != "\"" }) else {
+                            return ModelOSS.error(400, "InvalidPart")
+                        }
+                        whole += stored.bytes
+                    }
+                    let object = Object(bytes: whole, crc64: ModelOSS.crc(whole))
+                    state.objects[call.key] = object
+                    state.uploads[id] = nil
+                    var response = ModelOSS.xml("<CompleteMultipartUploadResult><ETag>\(ModelOSS.etag(object))</ETag></CompleteMultipartUploadResult>")
+                    response.headers["x-oss-hash-crc64ecma"] = String(object.crc64)
+                    return response
+                }
+            }
+        }
+    }
+
+    private static func etag(_ object: Object) -> String { "E" + String(object.crc64, radix: 16, uppercase: true) }
+    private static func success(_ object: Object) -> HTTPResponse {
+        HTTPResponse(status: 200, headers: ["ETag": etag(object), "x-oss-hash-crc64ecma": String(object.crc64)])
+    }
+    private static func xml(_ text: String) -> HTTPResponse { HTTPResponse(status: 200, body: Array(text.utf8)) }
+    static func error(_ status: Int, _ code: String) -> HTTPResponse {
+        HTTPResponse(status: status, body: Array("<Error><Code>\(code)</Code><Message>as asked</Message><RequestId>R1</RequestId></Error>".utf8))
+    }
+}
+
+/// Signs nothing; can be told to have no credentials.
+final class FakeAuthorizer: RequestAuthorizer {
+    private let failure = Lock<AccessFailure?>(nil)
+    private let retirements = Lock<[UInt64]>([])
+    private let generation = Lock<UInt64>(1)
+
+    func refuse(_ failure: AccessFailure?) { self.failure.withLock { $0 = failure } }
+    var retired: [UInt64] { retirements.withLock { $0 } }
+
+    func authorize(_ operation: OSSOperation, key: ObjectKey, target: Target, minimumLife: Duration) async throws(AccessFailure) -> AuthorizedRequest {
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        guard let endpoint = try? Endpoint(target.endpoint) else { throw .refused("endpoint") }
+        let address = BucketAddress(endpoint: endpoint, addressing: .path, region: target.region, bucket: target.bucket)
+        return AuthorizedRequest(request: operation.request(at: address, key: key), generation: generation.withLock { $0 })
+    }
+    func retire(generation old: UInt64, target: Target) async {
+        retirements.withLock { $0.append(old) }
+        generation.withLock { if $0 == old { $0 += 1 } }
+    }
+    func learnClock(serverTime: Timestamp) async {}
+}
+
+/// `oss://b/NAME`, a slash at the end making it a prefix.
+struct FakeResolver: TargetResolver {
+    var existing = "overwrite"
+    var mayRead = true
+
+    func resolve(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target {
+        let bytes = Array(dest.utf8)
+        guard bytes.starts(with: Array("oss://".utf8)) else { throw OrderError(code: "BadDestination", message: "no", exit: 2) }
+        let rest = bytes.dropFirst(6)
+        let name = String(decoding: rest.drop { $0 != UInt8(ascii: "/") }.dropFirst(), as: UTF8.self)
+        return Target(
+            scope: "test", remote: nil, bucket: "bucket", region: "cn-test", endpoint: "http://127.0.0.1:9", addressing: "path", prefix: name,
+            isKey: !name.isEmpty && name.utf8.last != UInt8(ascii: "/"), existing: existing, mayRead: mayRead)
+    }
+}

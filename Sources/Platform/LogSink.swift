@@ -53,7 +53,8 @@ public final class LogSink: Sendable {
     }
 
     private static func isSame(_ one: Int32, _ other: Int32) -> Bool {
-        var a = stat(), b = stat()
+        var a = stat()
+        var b = stat()
         return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
     }
 

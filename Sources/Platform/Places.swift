@@ -24,7 +24,8 @@ public struct Places: Sendable, Equatable {
         var run: String
         if let home = value("DAVIT_HOME") {
             guard home.utf8.first == 0x2F else {
-                throw FileError(path: home, errno: 0, what: "cannot be DAVIT_HOME", why: "it is not an absolute path", advice: "Give it from / on")
+                throw FileError(
+                    path: home, errno: 0, what: "cannot be DAVIT_HOME", why: "it is not an absolute path", advice: "Give it from / on")
             }
             let home = Places.withoutSlash(home)
             configFolder = home

@@ -14,7 +14,8 @@ extension UploadFailureReason {
     public init(_ failure: RequestFailure, part: Int? = nil) {
         let remedy: String
         switch (failure.code, classify(failure)) {
-        case ("ChecksumMismatch", _), (_, .checksumMismatch): remedy = "Something on the way or the disk changes bytes; check both, then retry."
+        case ("ChecksumMismatch", _), (_, .checksumMismatch):
+            remedy = "Something on the way or the disk changes bytes; check both, then retry."
         case ("SourceUnreadable", _): remedy = "Check the file and its rights, then retry."
         case ("SourceChanged", _): remedy = "Retry sends the file as it is now."
         case (_, .conflict): remedy = "Remove the object, choose another name or allow overwriting, then retry."

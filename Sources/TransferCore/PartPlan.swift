@@ -29,7 +29,8 @@ public struct PartPlan: Sendable, Hashable, Codable {
     /// - Throws: `.badSize` when such parts cannot be stored (more than 10 000, over 5 GiB, not above 0).
     public init(fileSize: Int64, partSize: Int64) throws(PlanError) {
         guard fileSize >= 0 else { throw .badSize(fileSize) }
-        guard partSize > 0, partSize <= PartPlan.largestPart, (fileSize - 1) / partSize < Int64(PartPlan.mostParts) else { throw .badSize(partSize) }
+        guard partSize > 0, partSize <= PartPlan.largestPart else { throw .badSize(partSize) }
+        guard (fileSize - 1) / partSize < Int64(PartPlan.mostParts) else { throw .badSize(partSize) }
         (self.fileSize, self.partSize) = (fileSize, partSize)
     }
 

@@ -71,7 +71,9 @@ struct QueryParser {
             nodes.append(node)
         }
         if let dangling { throw error(dangling, "expected a term after and") }
-        if nodes.isEmpty, next < tokens.count, tokens[next].token == .or, sort.isEmpty { throw error(tokens[next], "expected a term before or") }
+        if nodes.isEmpty, next < tokens.count, tokens[next].token == .or, sort.isEmpty {
+            throw error(tokens[next], "expected a term before or")
+        }
         return nodes.isEmpty ? .everything : nodes.count == 1 ? nodes[0] : .all(nodes)
     }
 
@@ -177,10 +179,13 @@ struct QueryParser {
             text.append(characters[end])
             end += 1
         }
-        guard end < characters.count, !text.isEmpty, end + 1 == characters.count || characters[end + 1].isWhitespace || characters[end + 1] == ")"
-        else { return nil }
+        guard end < characters.count, !text.isEmpty, isEnd(end + 1) else { return nil }
         place = end + 1
         return text
+    }
+
+    private func isEnd(_ place: Int) -> Bool {
+        place == characters.count || characters[place].isWhitespace || characters[place] == ")"
     }
 
     private mutating func bare(_ place: inout Int) throws(QueryError) {
@@ -232,9 +237,7 @@ struct QueryParser {
     private func time(after value: String, _ place: inout Int) -> String {
         guard QueryValues.isDate(value), place + 5 < characters.count, characters[place] == " " else { return "" }
         let text = String(characters[(place + 1)...(place + 5)])
-        guard QueryValues.isTime(text), place + 6 == characters.count || characters[place + 6].isWhitespace || characters[place + 6] == ")" else {
-            return ""
-        }
+        guard QueryValues.isTime(text), isEnd(place + 6) else { return "" }
         place += 6
         return " " + text
     }

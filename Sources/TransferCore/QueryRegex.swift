@@ -1,4 +1,4 @@
-/// The regular expressions of queries: `. [a-z] [^a] \d \w \s ( | ) * + ? {2,5} ^ $` and `\` before any other sign. Found anywhere in the text.
+/// The regular expressions of queries: `. [a-z] [^a] \d \w \s ( | ) * + ? {2,5} ^ $` and `\` before any other sign.
 enum QueryRegex {
     static func read(_ text: String, isCaseless: Bool) throws(Glob.Failure) -> Pattern.Node {
         var reader = Reader(text: Array(text.utf8), isCaseless: isCaseless)
@@ -49,7 +49,8 @@ enum QueryRegex {
                 guard place < text.count else { throw Glob.Failure(message: "a \\ at the end") }
                 place += 1
                 return .byte(try escaped(text[place - 1]))
-            case UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"): throw Glob.Failure(message: "nothing before the \(Character(Unicode.Scalar(byte))) to repeat")
+            case UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"):
+                throw Glob.Failure(message: "nothing before the \(Character(Unicode.Scalar(byte))) to repeat")
             default: return .byte(folded(ByteSet([byte])))
             }
         }
@@ -80,8 +81,10 @@ enum QueryRegex {
                 place += 1
                 most = number()
             }
-            guard place < text.count, text[place] == UInt8(ascii: "}"), most.map({ $0 >= least }) ?? true, max(least, most ?? 0) <= Reader.mostRepeats
-            else { throw Glob.Failure(message: "{…} takes numbers from 0 to \(Reader.mostRepeats), the smaller first") }
+            let isOrdered = most.map { $0 >= least } ?? true
+            guard place < text.count, text[place] == UInt8(ascii: "}"), isOrdered, max(least, most ?? 0) <= Reader.mostRepeats else {
+                throw Glob.Failure(message: "{…} takes numbers from 0 to \(Reader.mostRepeats), the smaller first")
+            }
             place += 1
             var nodes = Array(repeating: node, count: least)
             if let most { nodes += Array(repeating: .either([node, .empty]), count: most - least) } else { nodes.append(.star(node)) }

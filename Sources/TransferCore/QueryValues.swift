@@ -5,8 +5,8 @@ struct QueryValues {
     let now: Timestamp
 
     private static let texts: [String: QueryTerm.Text] = [
-        "state": .state, "name": .name, "path": .path, "dest": .dest, "bucket": .bucket, "profile": .profile, "remote": .profile, "prio": .prio,
-        "priority": .prio, "by": .by, "error": .error, "held": .held, "id": .id, "job": .job,
+        "state": .state, "name": .name, "path": .path, "dest": .dest, "bucket": .bucket, "profile": .profile, "remote": .profile,
+        "prio": .prio, "priority": .prio, "by": .by, "error": .error, "held": .held, "id": .id, "job": .job,
     ]
     private static let numbers: [String: QueryTerm.Number] = [
         "size": .size, "done": .done, "rate": .rate, "eta": .eta, "age": .age, "tries": .tries,
@@ -33,7 +33,9 @@ struct QueryValues {
 
     // MARK: - Texts
 
-    private func text(_ field: QueryTerm.Text, _ name: String, _ op: String, _ value: String, at position: Int) throws(QueryError) -> QueryTerm {
+    private func text(
+        _ field: QueryTerm.Text, _ name: String, _ op: String, _ value: String, at position: Int
+    ) throws(QueryError) -> QueryTerm {
         guard [":", "=", "!="].contains(op) else {
             throw QueryError(position: position - op.count, length: op.count, message: "\(name) takes : = or !=")
         }
@@ -99,8 +101,10 @@ struct QueryValues {
     /// `30s 10m 2h 3d 1w`.
     private static func seconds(_ text: String) -> Int64? {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800]
-        // Fifteen digits keep the product within an Int64.
-        guard let last = text.last, let unit = units[last], text.count <= 12, let number = Int64(text.dropLast()), number >= 0 else { return nil }
+        // Eleven digits keep the product within an Int64.
+        guard let last = text.last, let unit = units[last], text.count <= 12, let number = Int64(text.dropLast()), number >= 0 else {
+            return nil
+        }
         return number * unit
     }
 
@@ -140,7 +144,8 @@ struct QueryValues {
             let isDescending = item.hasSuffix("-")
             let name = (isDescending ? item.dropLast() : item).lowercased()
             guard SortKey.names.contains(name) else {
-                throw QueryError(position: place, length: max(item.count, 1), message: "expected one of \(SortKey.names.joined(separator: " "))")
+                let names = SortKey.names.joined(separator: " ")
+                throw QueryError(position: place, length: max(item.count, 1), message: "expected one of \(names)")
             }
             keys.append(SortKey(name: name, isDescending: isDescending))
             place += item.count + 1

@@ -38,8 +38,7 @@ extension UploadMachine {
         lastSuccess = now
         if let server = reply.serverCRC64, server != reply.localCRC64 {
             checkpoint.resentBytes += plan.range(of: number).length
-            let failure = RequestFailure(.answer(status: 200, code: "ChecksumMismatch", ec: nil), message: mismatch(reply.localCRC64, server))
-            return damaged(number, failure, at: now)
+            return damaged(number, UploadMachine.mismatch(reply.localCRC64, server), at: now)
         }
         tries[number] = nil
         note(StoredPart(number: number, size: plan.range(of: number).length, etag: reply.etag, crc64: reply.localCRC64))
@@ -104,7 +103,10 @@ extension UploadMachine {
     /// At least a moment, so that there is always a deadline after which the part is announced again.
     private func pause(_ delay: Duration, at now: Timestamp) -> PartTry.Place { .waiting(until: now + max(delay, .milliseconds(1))) }
 
-    func mismatch(_ local: UInt64, _ server: UInt64) -> String { "checksum differs (local \(local), server \(server))" }
+    static func mismatch(_ local: UInt64, _ server: UInt64) -> RequestFailure {
+        RequestFailure(
+            .answer(status: 200, code: "ChecksumMismatch", ec: nil), message: "checksum differs (local \(local), server \(server))")
+    }
 
     // MARK: - What the server lists
 

@@ -30,10 +30,8 @@ extension UploadMachine {
             return done(etag: reply.etag, crc64: reply.localCRC64, verified: reply.serverCRC64 != nil)
         }
         checkpoint.resentBytes += plan.fileSize
-        return putDamaged(
-            RequestFailure(.answer(status: 200, code: "ChecksumMismatch", ec: nil), message: mismatch(reply.localCRC64, server)),
-            // It is stored, and may not be overwritten.
-            isFinal: settings.forbidOverwrite, at: now)
+        // Where nothing may be overwritten it is there for good.
+        return putDamaged(UploadMachine.mismatch(reply.localCRC64, server), isFinal: settings.forbidOverwrite, at: now)
     }
 
     mutating func putFailed(_ failure: RequestFailure, _ bytesSent: Int64, at now: Timestamp) -> [UploadAction] {
@@ -150,9 +148,10 @@ extension UploadMachine {
     /// Every part agreed and the whole does not: nothing that sending a part again could cure. The upload id is used up.
     private mutating func wrongObject(local: UInt64, server: UInt64) -> [UploadAction] {
         checkpoint.resentBytes += storedBytes
-        fellBack("restarted from 0: \(mismatch(local, server))")
+        let difference = UploadMachine.mismatch(local, server).message
+        fellBack("restarted from 0: \(difference)")
         forgetUpload()
-        let message = "The stored object is not the file: \(mismatch(local, server)). Retry sends it again; do not use the object as it is."
+        let message = "The stored object is not the file: \(difference). Retry sends it again; do not use the object as it is."
         return save() + end(.failed(UploadFailureReason(code: "ChecksumMismatch", message: message)))
     }
 
@@ -276,7 +275,9 @@ extension UploadMachine {
         .answer(status: 409, code: "FileAlreadyExists", ec: nil), message: "the object exists already and may not be overwritten")
 
     /// Is the object that is there the one an earlier put of ours left?
-    private mutating func compare(_ head: HeadResult, _ doubt: Doubt, otherwise failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
+    private mutating func compare(
+        _ head: HeadResult, _ doubt: Doubt, otherwise failure: RequestFailure, at now: Timestamp
+    ) -> [UploadAction] {
         guard case .found(plan.fileSize, let crc64?, let etag) = head else { return fail(failure, part: nil) }
         return issue(.hashWhole(doubt, etag: etag, crc64: crc64), at: now)
     }

@@ -38,7 +38,12 @@ public enum UploadPhase: String, Sendable, CaseIterable {
 }
 
 public enum PartState: Sendable, Equatable {
-    case todo, sending(attempt: Int), waiting(attempt: Int, until: Timestamp), checking, stored
+    case todo
+    case sending(attempt: Int)
+    case waiting(attempt: Int, until: Timestamp)
+    /// Listed by the server, and being compared with the file.
+    case checking
+    case stored
 }
 
 extension UploadMachine {

@@ -97,7 +97,11 @@ public struct UploadMachine: Sendable {
 
     /// A part that is neither stored nor untouched.
     struct PartTry: Sendable {
-        enum Place: Sendable, Equatable { case flying, waiting(until: Timestamp), checking(StoredPart) }
+        enum Place: Sendable, Equatable {
+            case flying
+            case waiting(until: Timestamp)
+            case checking(StoredPart)
+        }
         var place: Place
         var attempts = 0
         var failures = 0
@@ -381,10 +385,9 @@ public struct UploadMachine: Sendable {
 
     /// Writes a part into the checkpoint, in its place.
     mutating func note(_ part: StoredPart) {
-        let parts = checkpoint.parts
         // Nearly always at or near the end: parts arrive about in order.
-        var place = parts.count
-        while place > 0, parts[place - 1].number > part.number { place -= 1 }
+        var place = checkpoint.parts.count
+        while place > 0, checkpoint.parts[place - 1].number > part.number { place -= 1 }
         checkpoint.parts.insert(part, at: place)
         isStored[part.number - 1] = true
         storedBytes += part.size

@@ -9,16 +9,21 @@ import Testing
 
     init() throws { transport = try CurlTransport() }
 
-    func request(_ method: String, _ server: ScriptedServer, path: String = "/b/k", query: String? = nil, headers: HTTPHeaders = [:], body: [UInt8] = [])
+    func request(
+        _ method: String, _ server: ScriptedServer, path: String = "/b/k", query: String? = nil, headers: HTTPHeaders = [:],
+        body: [UInt8] = []
+    )
         -> HTTPRequest
     {
-        HTTPRequest(method: method, scheme: "http", host: "127.0.0.1:\(server.port)", path: path, query: query, headers: headers, body: body)
+        HTTPRequest(
+            method: method, scheme: "http", host: "127.0.0.1:\(server.port)", path: path, query: query, headers: headers, body: body)
     }
 
     @Test func pathQueryAndHeadersGoOutByteForByte() async throws {
         let server = ScriptedServer { _ in .answer(answer("200 OK")) }
 
-        _ = try await transport.send(request("GET", server, path: "/b/a//b/./c/../d%2F%20", query: "uploads&x=%2B", headers: ["x-oss-meta-A": "v  w"]))
+        _ = try await transport.send(
+            request("GET", server, path: "/b/a//b/./c/../d%2F%20", query: "uploads&x=%2B", headers: ["x-oss-meta-A": "v  w"]))
 
         #expect(server.seen.first?.head.hasPrefix("GET /b/a//b/./c/../d%2F%20?uploads&x=%2B HTTP/1.1\r\n") == true)
         #expect(server.seen.first?.header("x-oss-meta-A") == "v  w")
@@ -162,7 +167,8 @@ import Testing
     @Test func aBucketBelowLocalhostIsThisMachine() async throws {
         let server = ScriptedServer { _ in .answer(answer("200 OK")) }
 
-        let reply = try await transport.send(HTTPRequest(method: "GET", scheme: "http", host: "my-bucket.localhost:\(server.port)", path: "/k"))
+        let reply = try await transport.send(
+            HTTPRequest(method: "GET", scheme: "http", host: "my-bucket.localhost:\(server.port)", path: "/k"))
 
         #expect(reply.response.status == 200)
         #expect(server.seen[0].header("Host") == "my-bucket.localhost:\(server.port)")
@@ -181,8 +187,8 @@ import Testing
         _ = try await transport.send(
             request("PUT", server), body: file.body(0..<6_000_000), options: SendOptions(), progress: nil)
 
-        // How exact it is, RateLimitTests say; here the machine may be busy.
-        #expect(limited > 800_000_000 && limited < 8_000_000_000, "\(limited) ns for one second of bytes")
+        // How exact it is, RateLimitTests say: here a busy machine may only be slower.
+        #expect(limited > 800_000_000, "\(limited) ns for one second of bytes")
         #expect(server.seen.map(\.body.count) == [2_000_000, 6_000_000])
     }
 }

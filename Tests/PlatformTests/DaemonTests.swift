@@ -4,12 +4,10 @@ import Testing
 @testable import Platform
 
 @Suite struct DaemonTests {
-    let folder: String
+    private let home: TestFolder
+    var folder: String { home.path }
 
-    init() throws {
-        folder = "/tmp/davit-test-" + Randomness.token()
-        try SecureFile.makePrivateFolder(folder)
-    }
+    init() throws { home = try TestFolder() }
 
     func spawn(_ script: String) throws(FileError) -> Daemon.Readiness {
         try Daemon.spawn(
@@ -22,7 +20,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("printf R >&3", Daemon.Readiness.ready), ("printf A >&3", .alreadyRunning), ("printf 'Fthe port is taken' >&3", .failed("the port is taken")),
+        ("printf R >&3", Daemon.Readiness.ready), ("printf A >&3", .alreadyRunning),
+        ("printf 'Fthe port is taken' >&3", .failed("the port is taken")),
         ("exit 7", .failed("it ended with status 7")), ("kill -9 $$", .failed("it was ended by signal 9")),
     ])
     func theFirstWordIsTheAnswer(script: String, readiness: Daemon.Readiness) throws {
@@ -33,7 +32,13 @@ import Testing
         let inherited = open("/dev/null", O_RDONLY)
         defer { close(inherited) }
 
-        _ = try spawn("read pid name state parent group session rest < /proc/self/stat; ls /proc/$$/fd | tr '\\n' ' '; pwd; echo $((pid - session)) $GREETING; printf R >&3")
+        // The folder that the shell opens for `*` is closed again when it looks.
+        _ = try spawn(
+            """
+            for fd in /proc/$$/fd/*; do [ -e $fd ] && printf '%s ' ${fd##*/}; done; pwd
+            read pid name state parent group session rest < /proc/self/stat; echo $((pid - session)) $GREETING
+            printf R >&3
+            """)
 
         #expect(try log() == "0 1 2 3 /\n0 hello\n")
     }
@@ -61,7 +66,8 @@ import Testing
 
 @Suite struct SignalsTests {
     @Test func aSignalArrivesAtEveryListener() async {
-        let one = Signals.arrivals(of: [SIGWINCH, SIGURG]), two = Signals.arrivals(of: [SIGWINCH])
+        let one = Signals.arrivals(of: [SIGWINCH, SIGURG])
+        let two = Signals.arrivals(of: [SIGWINCH])
 
         kill(getpid(), SIGWINCH)
 

@@ -4,12 +4,10 @@ import Testing
 @testable import Platform
 
 @Suite struct FilesTests {
-    let folder: String
+    private let home: TestFolder
+    var folder: String { home.path }
 
-    init() throws {
-        folder = "/tmp/davit-test-" + Randomness.token()
-        try SecureFile.makePrivateFolder(folder)
-    }
+    init() throws { home = try TestFolder() }
 
     @Test func aFileComesBackAsItWasWrittenAndIsPrivate() throws {
         try SecureFile.write(folder + "/a", [1, 2, 3])
@@ -71,7 +69,9 @@ import Testing
 
         log.write("one\ntwo\u{1B}[31m")
 
-        #expect(String(decoding: try SecureFile.read(folder + "/log", limit: 1000, mustBePrivate: true), as: UTF8.self) == "one\\x0atwo\\x1b[31m\n")
+        #expect(
+            String(decoding: try SecureFile.read(folder + "/log", limit: 1000, mustBePrivate: true), as: UTF8.self)
+                == "one\\x0atwo\\x1b[31m\n")
     }
 
     @Test func aFullLogBeginsAgainAndKeepsOneOld() throws {
@@ -117,7 +117,10 @@ import Testing
 
 @Suite struct EventStreamParserTests {
     static let text = ": hello\r\nid: 7\nevent: status\ndata: {\"a\":\ndata: 1}\n\ndata: x\n\n"
-    static let expected = [ServerEvent(id: "7", event: "status", data: Array("{\"a\":\n1}".utf8)), ServerEvent(id: "7", event: "message", data: Array("x".utf8))]
+    static let expected = [
+        ServerEvent(id: "7", event: "status", data: Array("{\"a\":\n1}".utf8)),
+        ServerEvent(id: "7", event: "message", data: Array("x".utf8)),
+    ]
 
     @Test func eventsAreTheSameWhereverTheStreamIsCut() {
         let bytes = Array(Self.text.utf8)

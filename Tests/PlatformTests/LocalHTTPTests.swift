@@ -5,13 +5,11 @@ import Testing
 @testable import Platform
 
 @Suite struct LocalHTTPTests {
-    let folder: String
+    private let home: TestFolder
+    var folder: String { home.path }
     var socket: String { folder + "/engine.sock" }
 
-    init() throws {
-        folder = "/tmp/davit-test-" + Randomness.token()
-        try SecureFile.makePrivateFolder(folder)
-    }
+    init() throws { home = try TestFolder() }
 
     @Test func aRequestGoesOverTheSocketWithItsQueryAndBody() async throws {
         let server = ScriptedServer(path: socket) { _ in .answer(answer("200 OK", "{}")) }
@@ -35,7 +33,8 @@ import Testing
     }
 
     @Test func eventsComeOneByOneHoweverTheyAreCut() async throws {
-        let text = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: hi\n\nid: 1\nevent: a\ndata: x\n\ndata: y\n\n"
+        let text =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: hi\n\nid: 1\nevent: a\ndata: x\n\ndata: y\n\n"
         let server = ScriptedServer(path: socket) { _ in .pieces(text.map(String.init)) }
         let local = try LocalHTTP(socketPath: socket)
 

@@ -5,7 +5,8 @@ import Testing
 @Suite struct RateLimitTests {
     /// Takes as much as it can for so many seconds of a clock of its own.
     func bytes(_ limit: RateLimit, wanting wanted: Int, seconds: UInt64, from start: UInt64 = 0) -> Int {
-        var now = start, total = 0
+        var now = start
+        var total = 0
         while now < start + seconds * 1_000_000_000 {
             switch limit.take(wanted, now: now) {
             case .bytes(let count): total += count
@@ -33,7 +34,7 @@ import Testing
 
         let total = bytes(limit, wanting: 65_536, seconds: 1, from: 3_600_000_000_000)
 
-        #expect(total <= 1_200_000)
+        #expect(total <= 1_250_000)
     }
 
     @Test func zeroNeverGivesAndNothingAlwaysDoes() {

@@ -4,12 +4,10 @@ import Testing
 @testable import Platform
 
 @Suite struct SecureFileTests {
-    let folder: String
+    private let home: TestFolder
+    var folder: String { home.path }
 
-    init() throws {
-        folder = "/tmp/davit-test-" + Randomness.token()
-        try SecureFile.makePrivateFolder(folder)
-    }
+    init() throws { home = try TestFolder() }
 
     @Test func aPipeIsNoSecretAndIsNotWaitedFor() {
         mkfifo(folder + "/pipe", 0o600)
@@ -94,7 +92,8 @@ import Testing
         let tokens = (0..<100).map { _ in Randomness.token() }
 
         #expect(Set(tokens).count == 100)
-        #expect(tokens.allSatisfy { $0.utf8.count == 24 && $0.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x32...0x37).contains($0) } })
+        #expect(
+            tokens.allSatisfy { $0.utf8.count == 24 && $0.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x32...0x37).contains($0) } })
     }
 }
 

@@ -10,14 +10,17 @@ import Testing
 
     init() throws { transport = try CurlTransport() }
 
-    func send(_ server: ScriptedServer, _ method: String = "GET", options: SendOptions = .init()) async throws(TransportError) -> TransportReply {
+    func send(_ server: ScriptedServer, _ method: String = "GET", options: SendOptions = .init()) async throws(TransportError)
+        -> TransportReply
+    {
         try await transport.send(
             HTTPRequest(method: method, scheme: "http", host: "127.0.0.1:\(server.port)", path: "/b/k"), options: options)
     }
 
     func put(_ server: ScriptedServer, _ body: FileBody, options: SendOptions = .init()) async throws(TransportError) -> TransportReply {
         try await transport.send(
-            HTTPRequest(method: "PUT", scheme: "http", host: "127.0.0.1:\(server.port)", path: "/b/k"), body: body, options: options, progress: nil)
+            HTTPRequest(method: "PUT", scheme: "http", host: "127.0.0.1:\(server.port)", path: "/b/k"), body: body, options: options,
+            progress: nil)
     }
 
     @Test func anAnswerThatBreaksOffIsCurlsCode18() async throws {
@@ -121,7 +124,9 @@ import Testing
     }
 
     @Test func aTrickleIsNoStall() async throws {
-        let server = ScriptedServer { _ in .pieces(["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"] + "0123456789".map(String.init), gapMilliseconds: 30) }
+        let server = ScriptedServer { _ in
+            .pieces(["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"] + "0123456789".map(String.init), gapMilliseconds: 30)
+        }
         var options = SendOptions()
         options.stallTimeout = .milliseconds(200)
 

@@ -133,7 +133,9 @@ import Testing
         impatient.stallTimeout = .milliseconds(40)
         impatient.total = .milliseconds(5000)
         transport.setRateLimit(0)
-        let held = Task { [impatient] in try await transport.send(Self.request("PUT", server), body: body, options: impatient, progress: nil) }
+        let held = Task { [impatient] in
+            try await transport.send(Self.request("PUT", server), body: body, options: impatient, progress: nil)
+        }
 
         // Its stall time-out is the clock of this test: five times that of the held one.
         var patient = SendOptions()
@@ -182,7 +184,8 @@ import Testing
 extension String {
     /// How often `part` occurs.
     func components(of part: String) -> Int {
-        let text = Array(utf8), wanted = Array(part.utf8)
+        let text = Array(utf8)
+        let wanted = Array(part.utf8)
         guard text.count >= wanted.count else { return 0 }
         return (0...(text.count - wanted.count)).count { text[$0..<($0 + wanted.count)].elementsEqual(wanted) }
     }

@@ -101,6 +101,8 @@ extension EngineLoop {
     private static let doneStays = Duration.seconds(600)
     private static let mostEvents: Int64 = 200_000
     private static let sweep = 10_000
+    /// Jobs whose options are kept in memory; the others are read when they are needed.
+    private static let mostJobs = 2_000
 
     /// Rows that waited for something outside are tried at once; scans that were cut off begin again.
     func recover() async throws {
@@ -134,13 +136,14 @@ extension EngineLoop {
     func tidy(_ isThorough: Bool) async {
         let (wall, steady) = (clocks.wall(), clocks.steady())
         let endpoints = gates.values.compactMap { if case .endpoint(let endpoint) = $0.place { endpoint } else { nil } }
-        let running = Array(runs.keys)
-        let marks = endpoints.map { _ in "?" }.joined(separator: ",")
+        let scopes = gates.values.compactMap { if case .scope(let scope) = $0.place { scope } else { nil } }
+        let marks = { (values: [String]) in values.map { _ in "?" }.joined(separator: ",") }
+        // What waits at a gate goes on when the gate is opened, not before.
         let due = """
-            state = \(UploadState.held.code) AND nextTry <= ? AND held IN ('network', 'schedule', 'disk') AND id NOT IN (\(QueueStore.list(running)))
-            \(endpoints.isEmpty ? "" : "AND job NOT IN (SELECT id FROM jobs WHERE endpoint IN (\(marks)))")
+            state = \(UploadState.held.code) AND nextTry <= ? AND id NOT IN (\(QueueStore.list(Array(runs.keys))))
+              AND (held = 'schedule' OR job NOT IN (SELECT id FROM jobs WHERE endpoint IN (\(marks(endpoints))) OR scope IN (\(marks(scopes)))))
             """
-        let arguments = StatementArguments([max(wall, steady).milliseconds]) + StatementArguments(endpoints)
+        let arguments = StatementArguments([max(wall, steady).milliseconds]) + StatementArguments(endpoints + scopes)
         let isDue = try? await store.read { db in
             try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM uploads WHERE nextTry IS NOT NULL AND \(due))", arguments: arguments) ?? false
         }
@@ -157,7 +160,13 @@ extension EngineLoop {
                 schedule()
             }
         }
-        if isThorough { await sweep(wall) }
+        guard isThorough else { return }
+        if jobs.count > Self.mostJobs {
+            let needed = Set(runs.values.map(\.job.id)).union(scans.keys).union(ready.map(\.job))
+            jobs = jobs.filter { needed.contains($0.key) }
+        }
+        jobTurns = jobTurns.filter { $0.value > steady }
+        await sweep(wall)
     }
 
     private func sweep(_ now: Timestamp) async {

@@ -111,18 +111,16 @@ extension EngineLoop {
         changed(run.id, row: run.row)
     }
 
-    /// Something outside is missing: the row waits for the gate.
+    /// Something outside is missing: the row waits for the gate, as soon as what is on its way has landed. That was sent in good faith and
+    /// may well arrive; cutting it off would cost a large part each time an endpoint stumbles.
     func hold(_ run: UploadRun, _ gate: Gate) {
         guard !run.isLanding else { return }
-        switch gate.place {
-        // What is on its way was signed before: it may well arrive.
-        case .scope: break
-        case .endpoint: cancelFlights(run)
-        }
         guard run.flights.isEmpty, !run.isSaving else {
             run.pendingHold = gate
             return
         }
+        run.pendingHold = nil
+        if gates[gate.name] == nil, !run.isOutOfStep { return advance(run) }
         if run.isAborting { return leave(run, as: .cancelled) }
         // It was opened while the last answers were awaited.
         guard let gate = gates[gate.name] else { return leave(run, as: .queued) }

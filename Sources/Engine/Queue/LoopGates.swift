@@ -62,7 +62,7 @@ extension EngineLoop {
         if old == nil { log.warning("no credentials: uploads are held", metadata: ["scope": "\(scope)", "reason": "\(gate.text)"]) }
         forgetReady()
         holdRows(gate)
-        for run in Array(runs.values) where run.job.target.scope == scope && !run.isProbe && run.flights.isEmpty && !run.isSaving { hold(run, gate) }
+        for run in Array(runs.values) where run.job.target.scope == scope && !run.isProbe { hold(run, gate) }
     }
 
     /// The probe has credentials.

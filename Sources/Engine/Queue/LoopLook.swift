@@ -19,7 +19,10 @@ extension EngineLoop {
     /// Large files, resumed ones and those whose destination has to be asked begin with it.
     func look(_ run: UploadRun) {
         guard !run.isLanding, run.flights.isEmpty else { return }
-        if !run.isProbe, let gate = gate(run) { return hold(run, gate) }
+        if !run.isProbe, let gate = gate(run) {
+            run.isOutOfStep = true
+            return hold(run, gate)
+        }
         nextFlight += 1
         let (number, row, job, requests, store, id) = (nextFlight, run.row, run.job, requests, store, run.id)
         let task = Task {
@@ -33,6 +36,7 @@ extension EngineLoop {
     private func looked(_ id: Int64, _ number: Int, _ result: LookResult) {
         guard !isDead, let run = runs[id], run.flights.removeValue(forKey: number) != nil else { return }
         if let hold = run.pendingHold, !run.isProbe {
+            run.isOutOfStep = true
             self.hold(run, hold)
             return schedule()
         }
@@ -47,6 +51,7 @@ extension EngineLoop {
         case .skip(let why): leave(run, as: .skipped, event: ("done", why))
         case .rename(let key, let source): rename(run, key, source)
         case .noAccess(let failure):
+            run.isOutOfStep = true
             closeScope(run.job.target.scope, failure)
             run.isProbe = false
             if let gate = gate(run) { hold(run, gate) }

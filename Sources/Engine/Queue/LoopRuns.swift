@@ -58,7 +58,10 @@ extension EngineLoop {
             case .correctClock(let serverTime):
                 after(run) { [authorizer] in await authorizer.learnClock(serverTime: serverTime) }
             case .initiate, .put, .listParts, .complete, .abort, .headObject, .hash:
-                if !run.isProbe, let gate = gate(run) { return hold(run, gate) }
+                if !run.isProbe, let gate = gate(run) {
+                    run.isOutOfStep = true
+                    return hold(run, gate)
+                }
                 perform(action, run)
             }
         }
@@ -190,6 +193,7 @@ extension EngineLoop {
     /// No authorized request could be had: what the machine believes to be in flight is not, so the run ends here and a later one begins at
     /// the checkpoint.
     private func lost(_ run: UploadRun, _ flight: UploadRun.Flight, _ access: AccessFailure) {
+        run.isOutOfStep = true
         closeScope(run.job.target.scope, access)
         run.isProbe = false
         if let gate = gate(run) { hold(run, gate) }

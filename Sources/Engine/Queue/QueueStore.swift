@@ -52,7 +52,10 @@ public final class QueueStore: Sendable {
         configuration.maximumReaderCount = 3
         configuration.busyMode = .timeout(5)
         // Without pragma, each connection may hold 2 MB of pages; the writer walks a large index, so it gets more.
-        configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA cache_size = -6000") }
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA cache_size = -6000")
+            db.add(collation: naturalOrder)
+        }
         return configuration
     }
 

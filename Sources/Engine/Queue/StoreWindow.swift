@@ -28,7 +28,7 @@ struct WindowAnswer: Sendable {
 }
 
 extension QueueStore {
-    static let naturalOrder = DatabaseCollation("natural") { NaturalOrder.compare($0, $1) }
+    static let naturalOrder = DatabaseCollation("davit_natural") { NaturalOrder.compare($0, $1) }
 
     /// - Throws: `OrderError` is not among it: an unknown sort key was refused before.
     static func window(_ db: Database, _ question: WindowQuestion) throws -> WindowAnswer {
@@ -108,7 +108,7 @@ extension QueueStore {
         let keys = sort.filter { $0.name != "order" || sort.count == 1 }.map { key -> String in
             let direction = key.isDescending ? " DESC" : ""
             switch key.name {
-            case "name": return "path COLLATE natural\(direction)"
+            case "name": return "path COLLATE davit_natural\(direction)"
             case "size": return "hidden, size\(direction)"
             case "done": return "CASE WHEN size = 0 THEN state = 6 ELSE CAST(stored AS REAL) / size END\(direction)"
             case "added": return "id\(direction)"

@@ -52,6 +52,8 @@ final class UploadRun {
     var uploadIDOnDisk: String?
     /// It is to be held as soon as the answers that matter are there.
     var pendingHold: Gate?
+    /// Its machine waits for the end of a request that was never made: only a new run can go on.
+    var isOutOfStep = false
     var lookTries = 0
     var lookAgain: Timestamp?
     /// Answers of parts, for the detail screen; at most one a part that failed.
@@ -99,7 +101,7 @@ final class UploadRun {
 
     /// As people see it.
     var state: UploadState {
-        if !isStarted { return .uploading }
+        if !isStarted { return lookAgain == nil ? .uploading : .retrying }
         switch machine.phase {
         case .verifying: return .verifying
         case .retrying, .awaitingLease: return flights.isEmpty ? .retrying : .uploading

@@ -22,7 +22,8 @@ public enum SecureFile {
                     advice: "Protect it: chmod 600 \(path)")
             }
             guard information.st_uid == geteuid() || information.st_uid == 0 else {
-                throw FileError(path: path, errno: 0, what: "cannot be used", why: "it belongs to another user", advice: "Use a file of your own")
+                throw FileError(
+                    path: path, errno: 0, what: "cannot be used", why: "it belongs to another user", advice: "Use a file of your own")
             }
         }
         if isRegular && information.st_size > limit { throw tooLarge(path, limit) }
@@ -79,10 +80,13 @@ public enum SecureFile {
         guard lstat(path, &information) == 0 else { throw FileError(path: path, errno: errno, what: "cannot be read") }
         // In a folder where everybody may write, a link may lead to a place that somebody else has chosen.
         if information.st_mode & S_IFMT == S_IFLNK && isWritableByAll(parent(path)) {
-            throw FileError(path: path, errno: 0, what: "cannot be used", why: "it is a link in a folder of everybody's", advice: "Remove it")
+            throw FileError(
+                path: path, errno: 0, what: "cannot be used", why: "it is a link in a folder of everybody's", advice: "Remove it")
         }
         guard stat(path, &information) == 0 else { throw FileError(path: path, errno: errno, what: "cannot be read") }
-        guard information.st_mode & S_IFMT == S_IFDIR else { throw FileError(path: path, errno: ENOTDIR, what: "cannot be used as a folder") }
+        guard information.st_mode & S_IFMT == S_IFDIR else {
+            throw FileError(path: path, errno: ENOTDIR, what: "cannot be used as a folder")
+        }
         guard information.st_uid == geteuid() else {
             throw FileError(
                 path: path, errno: 0, what: "cannot be used", why: "it belongs to another user",

@@ -53,7 +53,9 @@ final class CurlLoop: @unchecked Sendable {
     private static let keepsBuffers: Void = dposix_keep_freed_blocks()
 
     init(settings: CurlTransport.Configuration, limit: RateLimit, pool: ReaderPool, times: ReadTimes, number: Int) throws(TransportError) {
-        guard let multi = curl_multi_init() else { throw TransportError(kind: .closed, message: "libcurl cannot be started (out of memory)") }
+        guard let multi = curl_multi_init() else {
+            throw TransportError(kind: .closed, message: "libcurl cannot be started (out of memory)")
+        }
         self.multi = multi
         self.settings = settings
         self.limit = limit
@@ -291,7 +293,9 @@ final class CurlLoop: @unchecked Sendable {
     /// The rate became 0: what lies in libcurl's buffers stops too.
     private func holdAll() {
         for exchange in active.values where exchange.hold == nil && exchange.handle?.use == .fileBody && !exchange.headersComplete {
-            guard let easy = exchange.handle?.easy, dcurl_info_offset(easy, CURLINFO_SIZE_UPLOAD_T, 0) < exchange.bodyLength else { continue }
+            guard let easy = exchange.handle?.easy, dcurl_info_offset(easy, CURLINFO_SIZE_UPLOAD_T, 0) < exchange.bodyLength else {
+                continue
+            }
             curl_easy_pause(easy, CURLPAUSE_SEND)
             hold(exchange, .rate)
         }

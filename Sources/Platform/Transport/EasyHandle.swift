@@ -47,7 +47,9 @@ final class EasyHandle {
         sockets.install(on: easy)
         let code = dcurl_set_text(easy, CURLOPT_URL, request.url)
         guard code == CURLE_OK else { return (code, explanation(of: code)) }
-        guard setHeaders(exchange, settings) else { return (CURLE_BAD_FUNCTION_ARGUMENT, "a header of the request holds a line end or has no name") }
+        guard setHeaders(exchange, settings) else {
+            return (CURLE_BAD_FUNCTION_ARGUMENT, "a header of the request holds a line end or has no name")
+        }
         if use == .fileBody {
             setFileBody(exchange, settings)
         } else {
@@ -97,7 +99,8 @@ final class EasyHandle {
         if headers["Host"] == nil { list = curl_slist_append(list, "Host: " + exchange.request.host) }
         exchange.headerList = list
         for field in headers.fields {
-            let name = field.name.utf8, value = field.value.utf8
+            let name = field.name.utf8
+            let value = field.value.utf8
             guard !name.isEmpty, name.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }),
                 value.allSatisfy({ $0 != 10 && $0 != 13 && $0 != 0 })
             else { return false }

@@ -184,7 +184,8 @@ final class Exchange: @unchecked Sendable {
             return nil
         }
         guard idle >= stall else { return nil }
-        return hold == .reading ? "the file could not be read for \(text(of: options.stallTimeout))" : "no byte moved for \(text(of: options.stallTimeout))"
+        return hold == .reading
+            ? "the file could not be read for \(text(of: options.stallTimeout))" : "no byte moved for \(text(of: options.stallTimeout))"
     }
 
     /// When `check` should be called next.

@@ -1,4 +1,4 @@
-/// One bound for the file bodies of all loops together: a bucket that fills at the rate and holds a tenth of a second of it.
+/// One bound for the file bodies of all loops together: a bucket that fills at the rate and holds a fifth of a second of it.
 final class RateLimit: Sendable {
     enum Grant: Equatable {
         case bytes(Int)
@@ -15,7 +15,7 @@ final class RateLimit: Sendable {
     private let state = Lock(State())
 
     /// What the bucket holds: the largest burst, and the most that a late wake-up may make good.
-    private static let bucketSeconds = 0.1
+    private static let bucketSeconds = 0.2
     /// What a piece is worth at least: smaller ones cost a system call each for nothing.
     private static let pieceSeconds = 0.02
 

@@ -53,7 +53,8 @@ final class Sockets {
     }
 
     private static func ports(of socket: Int32) -> Ports? {
-        var local: Int32 = 0, peer: Int32 = 0
+        var local: Int32 = 0
+        var peer: Int32 = 0
         return dposix_ports(socket, &local, &peer) == 1 ? Ports(local: Int(local), peer: Int(peer)) : nil
     }
 }

@@ -110,6 +110,9 @@ struct RowList: Sendable, Equatable {
     var window: WindowAnswer?
     /// Version of the request under way.
     var asked: Int?
+    /// Offset of the last request.
+    var askedOffset = 0
+    var askedCount = 0
     /// Another window is wanted as soon as the one under way has come.
     var isStale = true
     /// Position of the cursor in the whole list, and the upload it stays on.

@@ -72,6 +72,8 @@ extension AppState {
         self[keyPath: path].asked = version
         self[keyPath: path].isStale = false
         let offset = max(0, self[keyPath: path].top - height)
+        self[keyPath: path].askedOffset = offset
+        self[keyPath: path].askedCount = 3 * height
         return [
             .fetchWindow(
                 offset: offset, count: 3 * height, query: fullQuery(path), sort: self[keyPath: path].sort, version: version)
@@ -95,7 +97,7 @@ extension AppState {
         self[keyPath: path].marks.refresh(answer.rows)
         if self[keyPath: path].marks.query == fullQuery(path) { self[keyPath: path].marks.queryCount = answer.total }
         followCursor(path)
-        var effects = settle(path)
+        var effects = settle(path, after: answer)
         if self[keyPath: path].isStale, self[keyPath: path].asked == nil { effects += ask(path) }
         if path == \AppState.queue { effects += askDetail(again: false) }
         return effects
@@ -148,7 +150,7 @@ extension AppState {
     }
 
     /// After any move: the cursor is inside the list and on the screen, and the rows that are shown are asked for.
-    mutating func settle(_ path: WritableKeyPath<AppState, RowList>) -> [Effect] {
+    mutating func settle(_ path: WritableKeyPath<AppState, RowList>, after answer: WindowAnswer? = nil) -> [Effect] {
         var list = self[keyPath: path]
         let height = max(1, pageHeight(path))
         if list.window != nil { list.cursor = max(0, min(list.cursor, list.total - 1)) }
@@ -158,6 +160,8 @@ extension AppState {
         if let row = list.cursorRow { list.cursorID = row.id }
         self[keyPath: path] = list
         guard let window = list.window else { return refresh(path) }
+        // An answer shorter than what was asked for is all there is for now: asking the same again at once would never end.
+        if answer != nil, list.askedOffset == max(0, list.top - height), list.askedCount == 3 * height { return [] }
         let last = min(list.top + height, list.total)
         let isCovered = list.top >= window.offset && last <= window.offset + window.rows.count
         // A screen ahead is loaded before it is needed.

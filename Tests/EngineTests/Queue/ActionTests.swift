@@ -5,7 +5,7 @@ import TransferCore
 
 @testable import Engine
 
-@Suite(.timeLimit(.minutes(1))) struct ActionTests {
+@Suite(.timeLimit(.minutes(2))) struct ActionTests {
     /// A large upload with one part stored and the others in flight for ever.
     private func begun(_ bench: QueueBench, parts: Int = 4) async throws -> (loop: EngineLoop, id: String) {
         let path = bench.file("f", parts << 20)

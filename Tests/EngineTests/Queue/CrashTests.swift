@@ -6,7 +6,7 @@ import Testing
 @testable import Engine
 
 /// The engine killed at each write of its store, before and after it reached the disk, then started again on what is there.
-@Suite(.timeLimit(.minutes(1))) struct CrashTests {
+@Suite(.timeLimit(.minutes(2))) struct CrashTests {
     struct Cut: Sendable, CustomTestStringConvertible {
         var commit: Int
         var isAfter: Bool

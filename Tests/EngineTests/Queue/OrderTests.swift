@@ -6,7 +6,7 @@ import TransferCore
 
 @testable import Engine
 
-@Suite(.timeLimit(.minutes(1))) struct OrderTests {
+@Suite(.timeLimit(.minutes(2))) struct OrderTests {
     @Test func theSameOrderTwiceQueuesOnce() async throws {
         let bench = QueueBench()
         let loop = try await bench.loop()

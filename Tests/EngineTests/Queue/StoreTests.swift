@@ -8,7 +8,7 @@ import TransferCore
 
 @testable import Engine
 
-@Suite(.timeLimit(.minutes(1))) struct StoreTests {
+@Suite(.timeLimit(.minutes(2))) struct StoreTests {
     @Test func commitsAreFlushedAndTheFileIsTheOwnersAlone() throws {
         let bench = QueueBench()
         let store = try bench.store()

@@ -8,7 +8,7 @@ import TransferCore
 
 @testable import Engine
 
-@Suite(.timeLimit(.minutes(1))) struct TroubleTests {
+@Suite(.timeLimit(.minutes(2))) struct TroubleTests {
     @Test func aSourceThatChangesWhileItIsReadFailsAndStoresNothing() async throws {
         let bench = QueueBench()
         let path = bench.file("f", 4 << 20)

@@ -5,7 +5,7 @@ import TransferCore
 
 @testable import Engine
 
-@Suite(.timeLimit(.minutes(1))) struct WholeUploadTests {
+@Suite(.timeLimit(.minutes(2))) struct WholeUploadTests {
     @Test(arguments: [0, 1, 100 << 10, 1 << 20, (1 << 20) + 1, (5 << 20) + 17]) func theObjectHoldsTheFilesBytes(size: Int) async throws {
         let bench = QueueBench()
         let path = bench.file("a file+%.bin", size)

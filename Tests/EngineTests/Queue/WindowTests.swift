@@ -4,7 +4,7 @@ import Testing
 
 @testable import Engine
 
-@Suite(.timeLimit(.minutes(1)), .serialized) struct WindowTests {
+@Suite(.timeLimit(.minutes(2)), .serialized) struct WindowTests {
     static let rows = 100_000
 
     /// One filled queue for all questions: filling it is what costs.
@@ -61,7 +61,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct EventTests {
+@Suite(.timeLimit(.minutes(2))) struct EventTests {
     @Test func aReaderHearsOfEachUploadsEndAndOfTheStatus() async throws {
         let bench = QueueBench()
         let loop = try await bench.loop()

@@ -25,6 +25,10 @@ extension Simulation {
         if case .hash(let range) = request {
             return reply(.hashed(number: range.number, crc64: crc64(bytes(range))))
         }
+        switch request {
+        case .initiate, .complete: isAnswerDue = true
+        default: break
+        }
         vanish(request)
         if chance(world.faults) { return fault(request) }
         reply(execute(request, damaged: chance(world.damages)))

@@ -85,6 +85,8 @@ struct Simulation {
     let isTracing: Bool
     var completesSent = 0
     var abortsSurvived = 0
+    /// An initiate or a complete is under way, whose answer no end of a run may miss.
+    var isAnswerDue = false
     /// Upload ids that lost a part on the server.
     var lossy: Set<String> = []
     var faultsMade = 0
@@ -153,7 +155,7 @@ struct Simulation {
 
     private mutating func begin() {
         run += 1
-        (isRunning, isLeasePending, inFlight, deadlineAt) = (true, false, 0, -1)
+        (isRunning, isLeasePending, isAnswerDue, inFlight, deadlineAt) = (true, false, false, 0, -1)
         flyingParts = []
         epoch += 1
         machine = UploadMachine(
@@ -173,6 +175,10 @@ struct Simulation {
     }
 
     private mutating func deliver(_ event: UploadEvent) {
+        switch event {
+        case .initiated, .initiateFailed, .completed, .completeFailed: isAnswerDue = false
+        default: break
+        }
         switch event {
         case .leaseArrived, .leaseRefused: isLeasePending = false
         case .partSent(let number, let reply):
@@ -304,6 +310,7 @@ struct Simulation {
     }
 
     private mutating func finish(_ outcome: UploadOutcome) {
+        if isAnswerDue { return broken("\(outcome) while an answer is due that matters") }
         isRunning = false
         epoch += 1
         if chance(world.crashes) { return crash() }
@@ -319,6 +326,9 @@ struct Simulation {
         case .held(_, let until): push(.start, in: until.map { max(0, Int($0.milliseconds - now)) } ?? 2_000)
         case .aborted:
             if !isAbortOrdered { return broken("aborted without an order") }
+            if world.mayRead, let object = server.object, server.completed.contains(object.from) {
+                return broken("aborted, and the object is there")
+            }
             finished = outcome
         case .failed(let reason): failed(reason, outcome)
         }

@@ -38,12 +38,17 @@ let package = Package(
         // Edges: they do what the pure modules decide.
         .target(
             name: "Platform",
-            dependencies: ["OSSProtocol", "CCurl", "CPosix", "CLzma"],
+            dependencies: ["OSSProtocol", "CPosix", "CLzma"],
+            swiftSettings: strict),
+        // Apart from Platform so that the front end loads neither libcurl nor the thirty libraries behind it.
+        .target(
+            name: "Wire",
+            dependencies: ["OSSProtocol", "Platform", "CCurl", "CPosix"],
             swiftSettings: strict),
         .target(
             name: "Engine",
             dependencies: [
-                "OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform",
+                "OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -53,7 +58,7 @@ let package = Package(
         .target(
             name: "Authorization",
             dependencies: [
-                "OSSProtocol", "Contracts", "TOML", "Platform",
+                "OSSProtocol", "Contracts", "TOML", "Platform", "Wire",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -62,7 +67,7 @@ let package = Package(
         .target(
             name: "Sandbox",
             dependencies: [
-                "OSSProtocol", "Platform",
+                "OSSProtocol", "Platform", "Wire",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -75,10 +80,7 @@ let package = Package(
                 "Contracts", "TerminalUI", "TOML", "Platform", "CNcurses",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict,
-            // The front end calls nothing of libcurl and OpenSSL that its modules bring along: with lld, which looks after
-            // dead code was dropped, their thirty libraries are not even loaded (8 MB, half of the start-up time).
-            linkerSettings: [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--as-needed", "-Xlinker", "--gc-sections"])]),
+            swiftSettings: strict),
         .executableTarget(
             name: "davit-engine",
             dependencies: ["Engine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -98,7 +100,7 @@ let package = Package(
         .testTarget(name: "ContractsTests", dependencies: ["Contracts"], resources: [.copy("Samples")]),
         .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], resources: [.copy("Goldens")]),
-        .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
+        .testTarget(name: "PlatformTests", dependencies: ["Platform", "Wire"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),
         .testTarget(
             name: "AuthorizationTests",

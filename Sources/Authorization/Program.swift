@@ -1,6 +1,7 @@
 import Glibc
 import OSSProtocol
 import Platform
+import Wire
 
 /// What `davit-authd` does, without its command line. Exit statuses: 0, 1 failed, 2 usage or configuration.
 public enum AuthorizationProgram {

@@ -167,6 +167,7 @@ void dnc_suspend(void) {
     memset(&standard, 0, sizeof standard);
     standard.sa_handler = SIG_DFL;
     sigaction(SIGTSTP, &standard, &mine);
-    kill(getpid(), SIGTSTP);
+    // To this thread: sent to the process, another thread might take it after the handler is back.
+    raise(SIGTSTP);
     sigaction(SIGTSTP, &mine, NULL);
 }

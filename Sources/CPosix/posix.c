@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 int dposix_pipe_cloexec(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
@@ -57,6 +58,29 @@ int dposix_default_signal(int signal_number) { return handle(signal_number, SIG_
 int dposix_ignore_signal(int signal_number) { return handle(signal_number, SIG_IGN); }
 
 int dposix_socket(int family, int type, int protocol) { return socket(family, type | SOCK_CLOEXEC, protocol); }
+
+int dposix_connect_local(const char *path, int timeout_milliseconds) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    int descriptor = dposix_socket(AF_UNIX, SOCK_STREAM, 0);
+    if (descriptor < 0) return -errno;
+    // For a Unix socket the send time-out bounds connect too, which waits only while the server's backlog is full.
+    struct timeval timeout = {timeout_milliseconds / 1000, timeout_milliseconds % 1000 * 1000};
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
+        int error = errno;
+        close(descriptor);
+        return -error;
+    }
+    return descriptor;
+}
+
+long dposix_peer_user(int socket) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? (long)peer.uid : -1;
+}
 
 static int port(const struct sockaddr_storage *address) {
     if (address->ss_family == AF_INET) return ntohs(((const struct sockaddr_in *)address)->sin_port);

@@ -56,8 +56,8 @@ public enum Signals {
     }
 }
 
-/// A plain detached thread.
-func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
+/// A plain detached thread, for what may block.
+package func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     final class Start: Sendable {
         let name: String
         let body: @Sendable () -> Void

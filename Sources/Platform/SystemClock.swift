@@ -26,7 +26,7 @@ public enum SystemClock {
 
 extension Duration {
     /// Whole nanoseconds, clamped to what 64 bits hold (292 years).
-    var inNanoseconds: UInt64 {
+    package var inNanoseconds: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
         let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)

@@ -110,7 +110,7 @@ struct SandboxParts: Sendable {
             accessKeyID: settings.accessKeyID, secret: settings.accessKeySecret, tokens: tokens, rolePolicy: settings.rolePolicy)
         oss = OSSService(
             settings: settings, store: store, authentication: Authentication(region: settings.region, lookup: keys.lookup), clock: clock, faults: faults,
-            log: log)
+            log: log, callbacks: CallbackCaller())
         sts = STSService(settings: settings, keys: keys, clock: clock, faults: faults, log: log)
         control = ControlService(store: store, tokens: tokens, faults: faults, clock: clock, log: log)
     }

@@ -118,7 +118,8 @@ extension UploadMachine {
         clearParts()
         for part in listed where isOfPlan(part) && !isStored[part.number - 1] && tries[part.number] == nil {
             if let note = noted[part.number], note.crc64 != nil, UploadMachine.isSameTag(note.etag, part.etag),
-                part.crc64 == nil || part.crc64 == note.crc64 {
+                part.crc64 == nil || part.crc64 == note.crc64
+            {
                 self.note(note)
             } else if part.crc64 != nil {
                 tries[part.number] = PartTry(place: .checking(part))

@@ -79,7 +79,8 @@ extension UploadMachine {
         switch (classify(failure, keyIsTemporary: settings.keyIsTemporary), purpose) {
         case (.uploadGone, .confirm(_, let head)):
             lastFailure = (failure, nil, now)
-            return confirmed(head)
+            // What HEAD saw may have been the same bytes from earlier, and Complete may have ended since: the last look is what counts.
+            return head == nil ? confirmed(nil) : issue(.head(.completeGone), at: now)
         case (.uploadGone, _):
             lastFailure = (failure, nil, now)
             return uploadGone(at: now)
@@ -104,7 +105,8 @@ extension UploadMachine {
 
     /// NoSuchUpload where the upload should be.
     mutating func uploadGone(at now: Timestamp) -> [UploadAction] {
-        isCompleteInDoubt ? settle(.completeGone, at: now) : beginAnew("the server no longer knows the upload", at: now)
+        guard isCompleteInDoubt else { return beginAnew("the server no longer knows the upload", at: now) }
+        return cancelRequests() + settle(.completeGone, at: now)
     }
 
     mutating func beginAnew(_ reason: String, at now: Timestamp) -> [UploadAction] {

@@ -8,7 +8,7 @@ extension UploadMachine {
         switch step {
         case .ended: return ignore()
         // It is too late: the object is there.
-        case .idle where checkpoint.phase == .done: return started(at: now)
+        case _ where checkpoint.phase == .done: return started(at: now)
         case .asking(.initiate), .asking(.complete):
             // Their answers must not be lost: an upload id to abort, an object that is there.
             if order.map({ $0.rank < new.rank }) ?? true { order = new }
@@ -121,6 +121,8 @@ extension UploadMachine {
     /// A person is needed. The checkpoint stays, so that a retry goes on from it.
     mutating func fail(_ failure: RequestFailure, part: Int?) -> [UploadAction] {
         let cancel = cancelRequests()
+        // Only details were missing.
+        if checkpoint.phase == .done { return cancel + done(etag: nil, crc64: total, verified: false) }
         let isPut = checkpoint.uploadID == nil
         if isPut, checkpoint.phase == .completing, !isPutInDoubt { checkpoint.phase = .fresh }
         changes.header = true
@@ -130,6 +132,7 @@ extension UploadMachine {
 
     mutating func hold(_ reason: HeldReason, until: Timestamp?) -> [UploadAction] {
         let cancel = cancelRequests()
+        if checkpoint.phase == .done { return cancel + done(etag: nil, crc64: total, verified: false) }
         changes.header = true
         if case .cleanUp(let outcome)? = abortPurpose { return cancel + save() + end(outcome) }
         switch order {

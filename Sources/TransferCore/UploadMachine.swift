@@ -255,11 +255,6 @@ public struct UploadMachine: Sendable {
 
     /// Sends it, for the first time or again.
     mutating func ask(_ request: Request, at now: Timestamp) -> [UploadAction] {
-        guard !isLeasePending || request.isLocal else {
-            step = .blocked(request)
-            // The last part is not written down yet: Complete's own save would have done it.
-            return request == .complete ? save() : []
-        }
         step = .asking(request)
         switch request {
         case .initiate: return [.initiate]
@@ -411,12 +406,5 @@ public struct UploadMachine: Sendable {
         checkpoint.completeSent = false
         isCompleteInDoubt = false
         (completesSent, abortsAnswered) = (0, 0)
-    }
-}
-
-extension UploadMachine.Request {
-    /// Needs no signature.
-    var isLocal: Bool {
-        if case .hashWhole = self { true } else { false }
     }
 }

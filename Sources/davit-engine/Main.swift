@@ -1,7 +1,6 @@
 import ArgumentParser
 import Engine
 import Glibc
-import Platform
 
 @main
 struct DavitEngine: AsyncParsableCommand {
@@ -61,10 +60,6 @@ private func absolute(_ path: String) -> String {
     return String(cString: folder) + "/" + path
 }
 
-private func places(_ environment: [String: String]) -> Places {
-    do throws(FileError) { return try Places(environment: environment) } catch { end(EngineFailure(error.message)) }
-}
-
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Run the engine.")
 
@@ -74,15 +69,11 @@ struct Run: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The socket to serve on.", valueName: "path")) var socket: String?
 
     func run() async throws {
-        let environment = environment(home: home)
-        let program = EngineProgram(
-            environment: environment, places: places(environment), configFile: config.map(absolute), socket: socket.map(absolute),
-            isDaemon: daemon)
         do throws(EngineFailure) {
-            try await program.run()
+            try await EngineProgram(
+                environment: environment(home: home), configFile: config.map(absolute), socket: socket.map(absolute), isDaemon: daemon
+            ).run()
         } catch {
-            // Whoever started it detached reads the reason from the pipe; stderr is the log then.
-            if daemon { Daemon.notify(.failed("davit-engine: error: \(error.message)")) }
             end(error)
         }
     }
@@ -97,8 +88,13 @@ struct Config: ParsableCommand {
         @Option(help: ArgumentHelp("Everything of davit in this folder, as DAVIT_HOME.", valueName: "folder")) var home: String?
         @Flag(help: "Machine-readable.") var json = false
 
-        func run(_ command: (_ file: String?, _ places: Places, _ json: Bool) -> ConfigurationCommand.Result) throws {
-            let result = command(config.map(absolute), places(environment(home: home)), json)
+        func run(_ verb: ConfigurationCommand.Verb) throws {
+            let result: ConfigurationCommand.Result
+            do throws(EngineFailure) {
+                result = try ConfigurationCommand.run(verb, file: config.map(absolute), environment: environment(home: home), json: json)
+            } catch {
+                end(error)
+            }
             print(result.output, terminator: "")
             fflush(nil)
             fputs(result.complaints, stderrStream())
@@ -113,8 +109,8 @@ struct Config: ParsableCommand {
             discussion: "Without a mistake, and without --config, a running engine reads the file anew.")
         @OptionGroup var options: Options
         func run() async throws {
-            try options.run(ConfigurationCommand.check)
-            guard options.config == nil, await EngineProgram.askToReload(places: places(environment(home: options.home))) else { return }
+            try options.run(.check)
+            guard options.config == nil, await EngineProgram.askToReload(environment: environment(home: options.home)) else { return }
             fputs("the running engine has read it\n", stderrStream())
             fflush(nil)
         }
@@ -123,12 +119,12 @@ struct Config: ParsableCommand {
     struct Path: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Where the configuration is read from.")
         @OptionGroup var options: Options
-        func run() throws { try options.run(ConfigurationCommand.path) }
+        func run() throws { try options.run(.path) }
     }
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The configuration as it is understood, with every default.")
         @OptionGroup var options: Options
-        func run() throws { try options.run(ConfigurationCommand.show) }
+        func run() throws { try options.run(.show) }
     }
 }

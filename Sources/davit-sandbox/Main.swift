@@ -10,27 +10,45 @@ struct SandboxCommand: ParsableCommand {
         commandName: "davit-sandbox",
         abstract: "An OSS + STS server on loopback and on disk, for trying things out and for tests.",
         discussion: """
-            Prints its settings as export lines (or with --json as one object) once it answers, and serves until SIGTERM.
+            Prints its settings as export lines (or with --json as one object) once it
+            answers, and serves until SIGTERM.
 
             Examples:
-              davit-sandbox --data oss-data                        objects in ./oss-data, OSS on port 9000, STS on 9002
-              eval "$(davit-sandbox --oss-port 0 --sts-port 0 &)"  free ports, the settings as shell variables
-              davit-sandbox --json --token-life 5                  tokens that live 5 s
-              davit-sandbox --fault "503 operation=UploadPart chance=0.3" --fault "lost-answer operation=CompleteMultipartUpload count=1"
+              davit-sandbox --data oss-data
+                  objects in ./oss-data, OSS on port 9000, STS on 9002
+              davit-sandbox --oss-port 0 --sts-port 0 >sandbox.env &
+                  free ports; later: . ./sandbox.env
+              davit-sandbox --json --token-life 5
+                  tokens that live 5 s
+              davit-sandbox --fault "503 operation=UploadPart chance=0.3"
+                  three parts in ten meet a 503
 
-            Fault rules: EFFECT [NAME=VALUE]…
-              status (status=503 code=ServiceUnavailable; a bare 503 is short for it), delay (delay=2s), reset (bytes=1MiB), black-hole,
-              truncate (of the answer), corrupt (a bit of the body), wrong-crc (in the answer), lost-answer (performed, not answered).
-              They fit by operation=PutObject, key=photos/*, part=7, attempt=1-2, nth=5; of those chance=0.3 are hit, at most count=10.
-              Every rule may have a delay. A key may name its fault: fault/503-twice/x, fault/reset-once/x, fault/delay-2s/x.
+            Fault rules: EFFECT [NAME=VALUE]...
+              status       answers so: status=503 code=ServiceUnavailable; a bare 503
+                           is short for it
+              delay        waits: delay=2s, 500ms; every rule may have one
+              reset        resets the connection after bytes=1MiB of the body
+              black-hole   never answers, reads no more than bytes=
+              truncate     breaks the answer off
+              corrupt      one bit of the body is wrong
+              wrong-crc    the answer tells another CRC-64
+              lost-answer  performs, closes without an answer
+            A rule fits by operation=PutObject, key=photos/*, part=7, attempt=1-2 (of
+            the same operation, key and part), nth=5 (of all it fits); of those
+            chance=0.3 are hit, at most count=10. A key may name its fault itself:
+            fault/503-twice/x, fault/reset-once/x, fault/delay-2s/x.
 
-            On the STS port (JSON): POST /_sandbox/tokens/expire, GET|POST /_sandbox/tokens/life, GET|POST|DELETE /_sandbox/faults,
-            GET|POST /_sandbox/clock, GET /_sandbox/objects, GET /_sandbox/uploads, GET|DELETE /_sandbox/requests.
+            On the STS port, JSON: POST /_sandbox/tokens/expire,
+            GET|POST /_sandbox/tokens/life, GET|POST|DELETE /_sandbox/faults,
+            GET|POST /_sandbox/clock, GET /_sandbox/objects, GET /_sandbox/uploads,
+            GET|DELETE /_sandbox/requests.
 
-            Buckets are reached as http://127.0.0.1:PORT/BUCKET/KEY and http://BUCKET.localhost:PORT/KEY. Nothing is encrypted, and the
-            keys are known to everyone: it listens on loopback only.
+            Buckets are http://127.0.0.1:PORT/BUCKET/KEY and
+            http://BUCKET.localhost:PORT/KEY. Nothing is encrypted and the keys are
+            known to everyone: it listens on loopback only.
 
-            Exit status: 0 ended by a signal, 2 usage, port in use or data folder not usable.
+            Exit status: 0 ended by a signal, 2 usage, port in use or data folder not
+            usable.
             """,
         version: "0.1.0")
 
@@ -152,7 +170,7 @@ enum Program {
                 exit(0)
             }
             let line = SandboxCommand.message(for: error).split(separator: "\n").first.map(String.init) ?? "the command line cannot be read"
-            fail(line.hasSuffix(".") ? String(line.dropLast()) : line, "See: davit-sandbox --help")
+            fail(line, "See: davit-sandbox --help")
         }
         do {
             let signals = Signals.arrivals(of: [SIGTERM, SIGINT])
@@ -175,7 +193,9 @@ enum Program {
     }
 
     private static func fail(_ what: String, _ remedy: String?) -> Never {
-        let line = "davit-sandbox: error: \(what)\(remedy.map { ". \($0)" } ?? "")\n"
+        // The parser's own sentences end in a point or a question mark.
+        let end = what.hasSuffix(".") || what.hasSuffix("?") ? " " : ". "
+        let line = "davit-sandbox: error: \(what)\(remedy.map { end + $0 } ?? "")\n"
         line.withCString { _ = Glibc.write(2, $0, strlen($0)) }
         exit(2)
     }

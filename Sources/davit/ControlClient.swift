@@ -4,7 +4,7 @@ import Platform
 
 /// The engine as a command sees it: one call, one answer. Starts the engine when a command needs it and none runs.
 struct ControlClient: Sendable {
-    let http: SocketHTTP
+    let http: LocalHTTP
     /// A command's answer may take as long as the engine needs for one look at OSS.
     var timeout: Duration = .seconds(60)
 
@@ -12,7 +12,7 @@ struct ControlClient: Sendable {
     /// - Parameter start: start one when none answers.
     static func connect(_ options: GlobalOptions, start: Bool = true) async throws -> ControlClient {
         let places = try options.places()
-        let client = ControlClient(http: SocketHTTP(path: options.socket ?? places.socket))
+        let client = ControlClient(http: try LocalHTTP(socketPath: options.socket ?? places.socket))
         if await client.answers() { return client }
         guard start else {
             throw Failure("the engine is not running (nothing answers at \(places.socket)). Start it with: davit engine start", exit: Exit.noEngine)
@@ -38,13 +38,18 @@ struct ControlClient: Sendable {
         try await call("PUT", path, body: try ContractJSON.encode(body), as: type)
     }
 
+    private struct HTTPReply {
+        var status: Int
+        var body: [UInt8]
+    }
+
     private func call<T: Decodable>(_ method: String, _ path: String, body: [UInt8], as type: T.Type) async throws -> T {
-        let answer: SocketHTTP.Answer
+        let answer: HTTPReply
         do {
-            answer = try await http.request(method, path, body: body, timeout: timeout)
+            let reply = try await http.request(method, path, body: body, timeout: timeout)
+            answer = HTTPReply(status: reply.status, body: reply.body)
         } catch {
-            let why = (error as? SocketFailure)?.message ?? "\(error)"
-            throw Failure("the engine does not answer (\(Output.clean(why))). See: davit engine status", exit: Exit.noEngine)
+            throw Failure("the engine does not answer (\(Output.clean(error.message))). See: davit engine status", exit: Exit.noEngine)
         }
         guard (200..<300).contains(answer.status) else {
             if let refusal = try? ContractJSON.decode(ErrorBody.self, from: answer.body) { throw Failure(refusal) }

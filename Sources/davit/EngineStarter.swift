@@ -15,7 +15,7 @@ enum EngineStarter {
         do {
             readiness = try Daemon.spawn(executable: program, arguments: arguments, environment: environment, logPath: places.logFile)
         } catch {
-            throw Failure("the engine cannot be started (\(Output.clean(error.message))). Check \(program)", exit: Exit.noEngine)
+            throw Failure("the engine cannot be started (\(Output.clean(error.message)))", exit: Exit.usage)
         }
         switch readiness {
         case .ready, .alreadyRunning: return

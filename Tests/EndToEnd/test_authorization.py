@@ -80,7 +80,7 @@ def test_an_upload_outlives_its_tokens(sandbox, big_file, tmp_path):
         davit.run("limit", "7.5MiB", check=0)
         import time
         begun = time.monotonic()
-        davit.run("put", big_file, "ingest:long.mov", check=0, seconds=200)
+        davit.run("put", big_file, "ingest:long.mov", "--part-size", "1MiB", check=0, seconds=200)
         took = time.monotonic() - begun
         assert took > 30
         assert sandbox.objects()["uploads/camera-7/long.mov"]["sha256"] == digest(big_file)
@@ -88,6 +88,7 @@ def test_an_upload_outlives_its_tokens(sandbox, big_file, tmp_path):
         lives = took / 5
         # About one request a token life: an early refresh at 0.8 of it makes 1.25, the first and last add a little.
         assert lives * 0.8 <= len(asked) <= lives * 1.6 + 3, (len(asked), lives)
+        assert len(sandbox.requests("UploadPart")) >= 300
     finally:
         davit.stop()
         stop(authorization.process)

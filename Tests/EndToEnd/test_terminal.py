@@ -48,6 +48,11 @@ class Tmux:
             raise AssertionError(f"the screen never showed {texts}:\n{self.text()}") from None
         return self.text()
 
+    def pid(self):
+        """Of the davit that runs in the window."""
+        shell = self.call("display-message", "-p", "-t", "t", "#{pane_pid}").strip()
+        return int(subprocess.check_output(["pgrep", "-P", shell, "-x", "davit"], text=True))
+
     def end(self):
         subprocess.run(["tmux", "-L", self.socket, "kill-server"], capture_output=True)
 
@@ -161,9 +166,7 @@ def test_pasted_text_runs_no_command(terminal, broker, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV], ids=["SIGTERM", "crash"])
 def test_the_terminal_is_restored_when_davit_is_killed(terminal, number):
     tmux = terminal()
-    pids = subprocess.check_output(["pgrep", "-x", "davit"], text=True).split()
-    ours = [pid for pid in map(int, pids) if os.readlink(f"/proc/{pid}/cwd").endswith("files") and b"davit" in open(f"/proc/{pid}/cmdline", "rb").read()]
-    os.kill(ours[-1], number)
+    os.kill(tmux.pid(), number)
 
     tmux.shows("exit ")
     tmux.type("stty -a | grep -o ' echo ' | head -1; echo back")
@@ -204,8 +207,7 @@ def test_the_front_end_stays_below_20_mib(terminal):
     tmux.keys("2")
     tmux.shows("[2 Browse]")
     tmux.keys("1")
-    pid = int(subprocess.check_output(["pgrep", "-n", "-x", "davit"], text=True))
-    with open(f"/proc/{pid}/status") as status:
+    with open(f"/proc/{tmux.pid()}/status") as status:
         peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
     assert peak / 1024 < 20, f"{peak / 1024:.1f} MiB"
 

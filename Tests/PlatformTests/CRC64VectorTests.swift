@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 /// The checksum OSS reports, held against documented values and those of the official libraries.
 @Suite struct CRC64VectorTests {

@@ -3,6 +3,7 @@ import OSSProtocol
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 @Suite struct CurlTransportTests {
     let transport: CurlTransport

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 @Suite struct FilesTests {
     private let home: TestFolder

@@ -3,6 +3,7 @@ import OSSProtocol
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 @Suite struct LocalHTTPTests {
     private let home: TestFolder
@@ -22,6 +23,58 @@ import Testing
         #expect(server.seen[0].path == "/v1/actions?a=b%20c")
         #expect(server.seen[0].header("Content-Type") == "application/json")
         #expect(server.seen[0].body == Array("{\"x\":1}".utf8))
+    }
+
+    @Test func callsOneAfterTheOtherShareAConnectionAndADeadOneIsReplaced() async throws {
+        let server = ScriptedServer(path: socket) { $0.path == "/leave" ? .answerAndLeave(answer("200 OK")) : .answer(answer("200 OK")) }
+        let local = try LocalHTTP(socketPath: socket)
+
+        for path in ["/a", "/b", "/leave", "/c", "/d"] { #expect(try await local.request("GET", path).status == 200) }
+
+        #expect(server.seen.map(\.connection) == [0, 0, 0, 1, 1])
+    }
+
+    @Test func silenceEndsAtTheTimeOut() async throws {
+        let server = ScriptedServer(path: socket) { _ in .silence }
+        let local = try LocalHTTP(socketPath: socket)
+
+        let error = await failure { try await local.request("GET", "/", timeout: .milliseconds(100)) }
+
+        #expect(error?.kind == .curl(28))
+        server.close()
+    }
+
+    @Test func aCancelledCallEndsAtOnce() async throws {
+        let server = ScriptedServer(path: socket) { _ in .silence }
+        let local = try LocalHTTP(socketPath: socket)
+        let task = Task { try await local.request("GET", "/") }
+        while server.seen.isEmpty { await Task.yield() }
+
+        task.cancel()
+
+        let result = await task.result
+        #expect((result.failure as? TransportError)?.kind == .cancelled)
+        server.close()
+    }
+
+    @Test(arguments: ["/a b", "/a\r\nX: y"]) func aPathThatWouldBreakTheRequestIsNotSent(path: String) async throws {
+        let server = ScriptedServer(path: socket) { _ in .answer(answer("200 OK")) }
+        let local = try LocalHTTP(socketPath: socket)
+
+        #expect(await failure { try await local.request("GET", path) }?.kind == .curl(3))
+        #expect(server.seen.isEmpty)
+    }
+
+    @Test func libcurlReachesASocketToo() async throws {
+        let server = ScriptedServer(path: socket) { _ in .answer(answer("200 OK", "over curl")) }
+        var configuration = CurlTransport.Configuration()
+        configuration.unixSocket = socket
+        let transport = try CurlTransport(configuration)
+
+        let reply = try await transport.send(HTTPRequest(method: "GET", scheme: "http", host: "engine", path: "/v1/status"))
+
+        #expect(reply.response.body == Array("over curl".utf8))
+        #expect(server.seen[0].header("Host") == "engine")
     }
 
     @Test func nobodyThereIsCurlsCode7() async throws {

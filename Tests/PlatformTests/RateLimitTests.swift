@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 @Suite struct RateLimitTests {
     /// Takes as much as it can for so many seconds of a clock of its own.

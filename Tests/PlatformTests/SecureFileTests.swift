@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 @Suite struct SecureFileTests {
     private let home: TestFolder

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 /// A file of pseudo-random bytes that is gone with the test.
 final class TestFile {

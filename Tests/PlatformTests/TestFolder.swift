@@ -1,6 +1,7 @@
 import FoundationEssentials
 
 @testable import Platform
+@testable import Wire
 
 /// A private folder that is gone with the test.
 final class TestFolder: Sendable {

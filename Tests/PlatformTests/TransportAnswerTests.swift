@@ -3,6 +3,7 @@ import OSSProtocol
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 /// Answers that are early, late, broken, or not what was hoped for.
 @Suite struct TransportAnswerTests {

@@ -3,6 +3,7 @@ import OSSProtocol
 import Testing
 
 @testable import Platform
+@testable import Wire
 
 /// Bodies on the wire: both ways of reading, all sizes, the rate limit, progress.
 @Suite struct TransportBodyTests {

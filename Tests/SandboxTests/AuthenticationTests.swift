@@ -62,9 +62,9 @@ import Testing
             }
         case .region:
             if let text = headers["Authorization"] {
-                headers["Authorization"] = text.split(separator: "/oss/").joined(separator: "x/oss/")
+                headers["Authorization"] = text.split(separator: "/oss").joined(separator: "x/oss")
             } else {
-                target = target.split(separator: "%2Foss%2F").joined(separator: "x%2Foss%2F")
+                target = target.split(separator: "%2Foss").joined(separator: "x%2Foss")
             }
         case .clock: break
         }

@@ -28,7 +28,7 @@ import Testing
         #expect(try OSSReply.listObjects(try await caller.send("GET", nil, query)).entries.map(\.key.description) == ["p/b", "p/c"])
     }
 
-    @Test(arguments: [("max-keys", "0"), ("max-keys", "1001"), ("continuation-token", "?")]) func awrongPageIsRefused(name: String, value: String) async throws {
+    @Test(arguments: [("max-keys", "0"), ("max-keys", "1001"), ("continuation-token", "?")]) func aWrongPageIsRefused(name: String, value: String) async throws {
         #expect(try await Caller().code("GET", nil, [QueryItem("list-type", "2"), QueryItem(name, value)]) == "InvalidArgument")
     }
 
@@ -53,7 +53,8 @@ import Testing
 
     @Test(arguments: [
         ("127.0.0.1:9000", "/b/a%2Fb/%2e%2E//c", "b", "a/b/..//c"), ("b.localhost:9000", "/k%20+", "b", "k +"), ("localhost", "/b", "b", nil),
-        ("localhost", "/b/", "b", nil), ("[::1]:9000", "/", nil, nil), ("b.oss-cn-hangzhou.aliyuncs.com", "/k", "b", "k"),
+        ("localhost", "/b/", "b", nil), ("[::1]:9000", "/", nil, nil), ("oss-b.oss-cn-hangzhou.aliyuncs.com", "/k", "oss-b", "k"),
+        ("cn-hangzhou.oss.aliyuncs.com", "/", nil, nil), ("b.cn-hangzhou.oss.aliyuncs.com", "/k", "b", "k"),
         ("oss-cn-hangzhou.aliyuncs.com", "/", nil, nil), ("files.example.com", "/k", "from-table", "k"), ("B.LOCALHOST", "/k", "b", "k"),
     ] as [(String, String, String?, String?)]) func bucketAndKeyAreFoundInHostAndPath(host: String, path: String, bucket: String?, key: String?) throws {
         let address = try ServiceAddress.find(host: host, path: path, hosts: ["files.example.com": "from-table"])

@@ -67,7 +67,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         }
     }
 
-    func authentication() -> Authentication { Authentication(region: region, lookup: lookup()) }
+    func authentication() -> Authentication { Authentication(region: region, product: value["product"].text ?? "oss", lookup: lookup()) }
 
     /// The request of a header vector, as it arrives.
     var signedByHeader: IncomingRequest {

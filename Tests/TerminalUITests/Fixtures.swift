@@ -38,7 +38,7 @@ enum Mix {
     static let denied = UploadView.LastError(
         code: "AccessDenied", http: 403, requestId: "65A3BF77", at: time(41), part: nil, message: "role uploader may not put here")
 
-    static var rows: [UploadView] {
+    static let rows: [UploadView] = {
         let media = "oss://media-prod/2026/11/raw/"
         var rows = [
             upload(
@@ -91,9 +91,9 @@ enum Mix {
             rows.append(upload(number, .queued, "photos/2019/IMG_\(4400 + number).jpg", "oss://photos/2019/", size: 4_100_000, parts: (0, 1)))
         }
         return rows
-    }
+    }()
 
-    static var status: StatusView {
+    static let status: StatusView = {
         let wave: [Int64] = [200, 200, 200, 170, 170, 170, 200, 200, 170, 170, 145, 170, 200, 200, 200, 170, 170]
         return StatusView(
             revision: 7, now: nowText, engine: StatusView.Engine(version: "0.1.0", pid: 4711, uptime: 273_600, frontEnds: 2),
@@ -113,7 +113,7 @@ enum Mix {
                     lastError: "401 from the authorization server", fetches: 1, uploads: 0),
             ],
             clockOffset: 0.2, outage: nil, queuePaused: false, defaultRemote: "prod")
-    }
+    }()
 
     static let settings = SettingsView(
         theme: "auto", defaultRemote: "prod",

@@ -9,7 +9,8 @@ import Testing
         ("10KB", 10_000), ("2T", 2_199_023_255_552), ("0.5KiB", 512), ("8388607T", 9_223_370_937_343_148_032),
     ]
     static let rates: [(text: String, bytes: Int64?)] = [
-        ("none", nil), ("0", 0), ("16Mbit", 2_000_000), ("400Mbit", 50_000_000), ("1Gbit", 125_000_000), ("800kbit", 100_000), ("50MiB", 52_428_800),
+        ("none", nil), ("0", 0), ("16Mbit", 2_000_000), ("400Mbit", 50_000_000), ("1Gbit", 125_000_000), ("800kbit", 100_000),
+        ("50MiB", 52_428_800),
         ("50MiB/s", 52_428_800), ("50MB", 50_000_000), ("16Mbits", 2_000_000), ("8bit", 1), ("1000000", 1_000_000),
     ]
 
@@ -31,7 +32,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", " ", "-1", "+1", "1,5G", "1.", ".5G", "1.5", "1.5B", "1e3", "0x10", "MiB", "5 Mi B", "5X", "5MiBs", "٣", "5  MiB", "5MiB ", "fast", "∞", "5/s"])
+    @Test(arguments: [
+        "", " ", "-1", "+1", "1,5G", "1.", ".5G", "1.5", "1.5B", "1e3", "0x10", "MiB", "5 Mi B", "5X", "5MiBs", "٣", "5  MiB", "5MiB ",
+        "fast", "∞", "5/s",
+    ])
     func nonsenseIsRefused(text: String) {
         #expect(ByteSize(text) == nil)
     }
@@ -40,7 +44,8 @@ import Testing
         #expect(ByteSize(text) == nil)
     }
 
-    @Test(arguments: ["99999999999999999999", "9223372036854775808", "8388608T", "8192P"]) func moreThanCanBeCountedIsRefused(text: String) {
+    @Test(arguments: ["99999999999999999999", "9223372036854775808", "8388608T", "8192P"]) func moreThanCanBeCountedIsRefused(text: String)
+    {
         #expect(throws: ByteTextError.tooLarge(text)) { try ByteSize(parsing: text) }
     }
 

@@ -43,7 +43,9 @@ import Testing
         #expect(example.left.filter { filters.includes($0) } == [])
     }
 
-    @Test(arguments: ["a.txt", "+", "-", "", "-[a", "-{a", "-a}", "-\\", "-[z-a]", "-[ä]", "-/", "=a"]) func aBrokenRuleIsRefused(rule: String) {
+    @Test(arguments: ["a.txt", "+", "-", "", "-[a", "-{a", "-a}", "-\\", "-[z-a]", "-[ä]", "-/", "=a"]) func aBrokenRuleIsRefused(
+        rule: String
+    ) {
         #expect(throws: FilterError.self) { try Filters([rule]) }
     }
 
@@ -64,7 +66,8 @@ import Testing
         #expect(filters.excludesEverything(below: Array("a/node_modules/x".utf8)))
         #expect(filters.excludesEverything(below: Array("build".utf8)))
         #expect(!filters.excludesEverything(below: Array("a/build".utf8)))
-        #expect(try !Filters(["+a.txt", "-x/"]).excludesEverything(below: Array("x".utf8)), "a rule before could take something out of there")
+        #expect(
+            try !Filters(["+a.txt", "-x/"]).excludesEverything(below: Array("x".utf8)), "a rule before could take something out of there")
         #expect(try !Filters(["-*.o"]).excludesEverything(below: Array("a.o".utf8)))
         #expect(try Filters(["-**"]).excludesEverything(below: Array("a".utf8)))
     }

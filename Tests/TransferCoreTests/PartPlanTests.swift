@@ -41,7 +41,7 @@ import Testing
         #expect(plan.range(of: 1) == PartRange(number: 1, offset: 0, length: 0))
     }
 
-    @Test(arguments: preferences)    func aPreferenceBecomesWholeMiB(preferred: Int64, partSize: Int64) throws {
+    @Test(arguments: preferences) func aPreferenceBecomesWholeMiB(preferred: Int64, partSize: Int64) throws {
         #expect(try PartPlan(fileSize: 1 << 30, preferred: preferred).partSize == partSize)
     }
 
@@ -58,7 +58,9 @@ import Testing
     }
 
     @Test func whatCannotBeStoredIsRefused() {
-        #expect(throws: PlanError.fileTooLarge(51_200_000 * PartPlanTests.mib + 1)) { try PartPlan(fileSize: 51_200_000 * PartPlanTests.mib + 1) }
+        #expect(throws: PlanError.fileTooLarge(51_200_000 * PartPlanTests.mib + 1)) {
+            try PartPlan(fileSize: 51_200_000 * PartPlanTests.mib + 1)
+        }
         #expect(throws: PlanError.badSize(-1)) { try PartPlan(fileSize: -1) }
         #expect(throws: PlanError.badSize(0)) { try PartPlan(fileSize: 5, preferred: 0) }
         #expect(throws: PlanError.badSize(0)) { try PartPlan(fileSize: 5, partSize: 0) }

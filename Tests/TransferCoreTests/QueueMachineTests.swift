@@ -145,7 +145,10 @@ import Testing
     }
 
     @Test func thePriorityComesBeforeThePosition() {
-        let places = [QueuePlace(priority: 2, position: 1), QueuePlace(priority: 0, position: 9), QueuePlace(priority: 1, position: -4), QueuePlace(priority: 1, position: 3)]
+        let places = [
+            QueuePlace(priority: 2, position: 1), QueuePlace(priority: 0, position: 9), QueuePlace(priority: 1, position: -4),
+            QueuePlace(priority: 1, position: 3),
+        ]
 
         #expect(places.sorted().map(\.position) == [9, -4, 3, 1])
         #expect(QueuePlace.front(1, edge: -4).position == -5)

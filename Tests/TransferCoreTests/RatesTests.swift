@@ -112,7 +112,10 @@ import Testing
     }
 
     @Test func smallFilesFirstDoNotFoolIt() {
-        #expect(error(sizes: Array(repeating: 40, count: 300) + Array(repeating: 4_000, count: 20), slots: 5, rate: 40, overhead: 1, askAt: 0.15) < 0.3)
+        #expect(
+            error(
+                sizes: Array(repeating: 40, count: 300) + Array(repeating: 4_000, count: 20), slots: 5, rate: 40, overhead: 1, askAt: 0.15)
+                < 0.3)
     }
 
     @Test func oneHugeFileAmongSmallOnesSetsTheEnd() {
@@ -159,7 +162,10 @@ import Testing
             eta.observe(second / 10 % 2 == 0 ? 100 : 300, over: .seconds(1), uploads: 1, at: start + .seconds(second))
         }
 
-        guard case .about(let low, let high) = eta.estimate(.init(uploads: 1, bytes: 60_000, largest: 60_000), slots: 1, at: start + .seconds(300)) else {
+        guard
+            case .about(let low, let high) = eta.estimate(
+                .init(uploads: 1, bytes: 60_000, largest: 60_000), slots: 1, at: start + .seconds(300))
+        else {
             Issue.record("no estimate")
             return
         }

@@ -25,7 +25,9 @@ import Testing
     @Test func theSameSeedWaitsTheSame() {
         var (one, other) = (SeededRandom(9), SeededRandom(9))
 
-        #expect((1...9).map { RetryPolicy().delay(afterFailures: $0, random: &one) } == (1...9).map { RetryPolicy().delay(afterFailures: $0, random: &other) })
+        #expect(
+            (1...9).map { RetryPolicy().delay(afterFailures: $0, random: &one) }
+                == (1...9).map { RetryPolicy().delay(afterFailures: $0, random: &other) })
     }
 }
 

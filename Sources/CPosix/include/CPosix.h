@@ -17,6 +17,10 @@ int dposix_ignore_signal(int signal_number);
 
 /// A socket that no child inherits, -1 for failure.
 int dposix_socket(int family, int type, int protocol);
+/// Connects to a Unix socket; gives up after so many milliseconds. A descriptor that no child inherits, or minus an errno.
+int dposix_connect_local(const char *path, int timeout_milliseconds);
+/// The user at the other end of a Unix socket; -1 when it cannot be told.
+long dposix_peer_user(int socket);
 /// The two ports of a connected TCP socket; 0 when it is none.
 int dposix_ports(int socket, int *local, int *peer);
 /// Bytes written to the socket that the peer has not acknowledged yet; negative when it cannot be told.

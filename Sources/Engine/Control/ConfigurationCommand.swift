@@ -11,9 +11,21 @@ public enum ConfigurationCommand {
         public var exit: Int32
     }
 
-    /// Every problem of the file, errors and notes; exit 2 when there is an error.
+    public enum Verb: Sendable { case check, path, show }
+
     /// - Parameter file: what the user named, `nil` for the usual place.
-    public static func check(file: String?, places: Places, json: Bool) -> Result {
+    /// - Throws: when nobody can say where the usual place is.
+    public static func run(_ verb: Verb, file: String?, environment: [String: String], json: Bool) throws(EngineFailure) -> Result {
+        let places = try EngineProgram.places(environment)
+        switch verb {
+        case .check: return check(file: file, places: places, json: json)
+        case .path: return path(file: file, places: places, json: json)
+        case .show: return show(file: file, places: places, json: json)
+        }
+    }
+
+    /// Every problem of the file, errors and notes; exit 2 when there is an error.
+    static func check(file: String?, places: Places, json: Bool) -> Result {
         let path = file ?? places.configFile
         let reading = ConfigurationReader.load(path, mustExist: file != nil)
         let exit: Int32 = reading.isUsable ? 0 : 2
@@ -29,13 +41,13 @@ public enum ConfigurationCommand {
         return Result(output: "\(path): right, \(count) remote\(count == 1 ? "" : "s")\n", complaints: lines, exit: exit)
     }
 
-    public static func path(file: String?, places: Places, json: Bool) -> Result {
+    static func path(file: String?, places: Places, json: Bool) -> Result {
         let path = file ?? places.configFile
         return Result(output: json ? text(PathAnswer(path: path)) : path + "\n", complaints: "", exit: 0)
     }
 
     /// The configuration as it is understood, with every default, as TOML or JSON.
-    public static func show(file: String?, places: Places, json: Bool) -> Result {
+    static func show(file: String?, places: Places, json: Bool) -> Result {
         let reading = ConfigurationReader.load(file ?? places.configFile, mustExist: file != nil)
         guard reading.isUsable else {
             return Result(output: "", complaints: reading.errors.map { "\($0)\n" }.joined(), exit: 2)

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import OSSProtocol
 import Platform
+import Wire
 
 /// `davit-engine run`: enters its home, builds the object graph by hand, runs it, puts it down.
 public struct EngineProgram: Sendable {
@@ -22,17 +23,33 @@ public struct EngineProgram: Sendable {
     let socket: String?
     /// Started by davit: says when it is ready and ends by itself.
     let isDaemon: Bool
+    private let hasSpoken = Lock(false)
 
-    public init(environment: [String: String], places: Places, configFile: String?, socket: String?, isDaemon: Bool) {
+    /// - Throws: when `environment` does not say where davit's files are.
+    public init(environment: [String: String], configFile: String?, socket: String?, isDaemon: Bool) throws(EngineFailure) {
         self.environment = environment
-        self.places = places
+        places = try EngineProgram.places(environment)
         self.configFile = configFile
         self.socket = socket
         self.isDaemon = isDaemon
     }
 
-    /// Returns when the engine has stopped, or at once when one runs already.
+    static func places(_ environment: [String: String]) throws(EngineFailure) -> Places {
+        do throws(FileError) { return try Places(environment: environment) } catch { throw EngineFailure(error.message) }
+    }
+
+    /// Returns when the engine has stopped, or at once when one runs already. Whoever started it detached is told what went wrong.
     public func run() async throws(EngineFailure) {
+        do throws(EngineFailure) {
+            try await live()
+        } catch {
+            // Detached, standard error is the log: the reason goes through the pipe.
+            tell(.failed("davit-engine: error: \(error.message)"))
+            throw error
+        }
+    }
+
+    private func live() async throws(EngineFailure) {
         // Whatever file is made from now on is its owner's alone.
         umask(0o077)
         Signals.ignorePipe()
@@ -51,8 +68,8 @@ public struct EngineProgram: Sendable {
     }
 
     /// Asks the engine of this home, if one runs, to read its configuration anew. Whether it has.
-    public static func askToReload(places: Places, socket: String? = nil) async -> Bool {
-        guard let client = try? LocalHTTP(socketPath: socket ?? places.socket) else { return false }
+    public static func askToReload(environment: [String: String]) async -> Bool {
+        guard let places = try? places(environment), let client = try? LocalHTTP(socketPath: places.socket) else { return false }
         let answer = try? await client.request("POST", "/v1/engine/reload", timeout: .seconds(5))
         return answer?.status == 200
     }
@@ -72,7 +89,7 @@ public struct EngineProgram: Sendable {
                     let who = pid.map { " (process \($0))" } ?? ""
                     if await answers() {
                         guard !isDaemon else {
-                            Daemon.notify(.alreadyRunning)
+                            tell(.alreadyRunning)
                             return nil
                         }
                         throw EngineFailure("an engine is already running\(who). Stop it with: davit engine stop", exit: 1)
@@ -140,7 +157,7 @@ public struct EngineProgram: Sendable {
             drain: { finish in await queue.stop(finishRunning: finish) })
         do {
             try await queue.start()
-            try await run.run(signals: signals, stops: stops, ready: { [self] in tellReady() })
+            try await run.run(signals: signals, stops: stops, ready: { [self] in tell(.ready) })
         } catch let error as EngineFailure {
             await queue.stop(finishRunning: false)
             throw error
@@ -151,9 +168,13 @@ public struct EngineProgram: Sendable {
         transport.close()
     }
 
-    /// Only a process that davit started has its pipe on descriptor 3; in any other it is something else.
-    private func tellReady() {
-        if isDaemon { Daemon.notifyReady() }
+    /// Only a process that davit started has its pipe on descriptor 3, and only until the first word: later it is something else.
+    private func tell(_ readiness: Daemon.Readiness) {
+        let isFirst = hasSpoken.withLock { spoken in
+            defer { spoken = true }
+            return !spoken
+        }
+        if isDaemon, isFirst { Daemon.notify(readiness) }
     }
 
     private static func settings(_ configuration: EngineConfiguration) -> QueueSettings {

@@ -43,6 +43,8 @@ public actor EngineLoop: QueueService {
     /// Those with more than one request, in the order they started.
     var multipart: [Int64] = []
     var partSlotsUsed = 0
+    /// Uploads whose whole body waits for a slot, first come first.
+    var waitingPuts: [Int64] = []
     var nextFlight = 0
     /// Rows that may start next, read ahead.
     var ready: [UploadRow] = []
@@ -67,6 +69,7 @@ public actor EngineLoop: QueueService {
     var outageReasons: [String: String] = [:]
     /// Orders with a limit of their own: when the next body may go.
     var jobTurns: [Int64: Timestamp] = [:]
+    var lastPurge: Timestamp?
 
     // Writing.
     var pending: [PendingChange] = []
@@ -196,6 +199,7 @@ public actor EngineLoop: QueueService {
             }
         }
         sampleRates(now)
+        endTurns(now)
         openGatesThatAreDue(now)
         if let trouble = diskTrouble, now >= trouble.nextTry { flushSoon(urgent: true) }
         if lastTidy.map({ now - $0 >= .seconds(1) }) ?? true {

@@ -107,16 +107,25 @@ extension EngineLoop {
     /// Rows that waited for something outside are tried at once; scans that were cut off begin again.
     func recover() async throws {
         let given = limitsNow
-        let found = try await store.pool.write { db in
+        let found = try await store.read { db in
+            (
+                limits: try QueueStore.limits(db, else: given), isPaused: try QueueStore.setting(db, "queuePaused") != nil,
+                scanning: try QueueStore.scanning(db)
+            )
+        }
+        startsBlocked += 1
+        // Patient: with a full disk the engine comes up all the same, says so and waits.
+        write(urgent: true) { db in
             try db.execute(
                 sql: """
                     UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
                     WHERE hidden = 0 AND state = \(UploadState.held.code) AND held IN ('network', 'credentials', 'disk')
                     """)
-            return (
-                limits: try QueueStore.limits(db, else: given), isPaused: try QueueStore.setting(db, "queuePaused") != nil,
-                scanning: try QueueStore.scanning(db)
-            )
+        } then: { [self] in
+            startsBlocked -= 1
+            schedule()
+        } failed: { [self] _ in
+            startsBlocked -= 1
         }
         limitsNow = found.limits
         queueMachine.slots = limitsNow.uploads
@@ -165,7 +174,6 @@ extension EngineLoop {
             let needed = Set(runs.values.map(\.job.id)).union(scans.keys).union(ready.map(\.job))
             jobs = jobs.filter { needed.contains($0.key) }
         }
-        jobTurns = jobTurns.filter { $0.value > steady }
         await sweep(wall)
     }
 

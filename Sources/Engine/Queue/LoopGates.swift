@@ -33,7 +33,7 @@ extension EngineLoop {
 
     func gate(_ run: UploadRun) -> Gate? { gate(run.job) }
 
-    func gate(_ job: Int64) -> Gate? { jobs[job].flatMap { gate($0) } }
+    func gate(_ job: Int64) -> Gate? { gates.isEmpty ? nil : jobs[job].flatMap { gate($0) } }
 
     private func gate(_ job: JobFacts) -> Gate? {
         gates.isEmpty ? nil : gates["s:" + job.target.scope] ?? gates["e:" + job.target.endpoint]

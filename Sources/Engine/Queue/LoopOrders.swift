@@ -43,7 +43,7 @@ extension EngineLoop {
         }
         guard let job = made.withLock({ $0 }) else { throw storeFailure(StoreIsGone()) }
         if job.isNew {
-            jobs[job.id] = JobFacts(id: job.id, dest: dest, target: plan.target, options: plan.options, isScanning: true, headers: plan.headers)
+            jobs[job.id] = JobFacts(id: job.id, dest: dest, target: plan.target, options: plan.options, headers: plan.headers)
             startScan(job.id, plan, order.sources)
             let isFew = order.sources.count <= Self.fewFiles.count && !order.sources.contains(where: SourceReader.isFolder)
             await waitForScan(job.id, isFew ? Self.fewFiles.patience : Self.patience)
@@ -110,7 +110,7 @@ extension EngineLoop {
             }
             if Task.isCancelled { return }
         }
-        if await writeUntilDone({ db in try QueueStore.endScan(db, job: id) }) { jobs[id]?.isScanning = false }
+        _ = await writeUntilDone { db in try QueueStore.endScan(db, job: id) }
     }
 
     /// A scan has time: a full disk only makes it wait.

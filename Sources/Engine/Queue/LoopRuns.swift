@@ -38,13 +38,23 @@ extension EngineLoop {
 
     func feed(_ run: UploadRun, _ event: UploadEvent) {
         guard !run.isLanding else { return }
-        run.actions += run.machine.on(event, at: clocks.steady())
+        let actions = run.machine.on(event, at: clocks.steady())
+        if run.awaitsSlot, !actions.isEmpty {
+            // It is stopped while its body waits for a slot: that was never sent.
+            run.actions.removeFirst()
+            run.awaitsSlot = false
+        }
+        run.actions += actions
         advance(run)
     }
 
     /// Performs what was asked for, in order; stops at what must be on the disk first.
     func advance(_ run: UploadRun) {
-        while !run.isSaving, !run.isLanding, !run.actions.isEmpty {
+        while !run.isSaving, !run.isLanding, !run.awaitsSlot, !run.actions.isEmpty {
+            if run.actions[0] == .put, partSlotsUsed >= limitsNow.parts {
+                run.awaitsSlot = true
+                return waitingPuts.append(run.id)
+            }
             let action = run.actions.removeFirst()
             switch action {
             case .save:

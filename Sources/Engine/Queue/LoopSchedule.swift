@@ -15,6 +15,13 @@ extension EngineLoop {
         let now = clocks.steady()
         while true {
             let isSlotFree = partSlotsUsed < limitsNow.parts
+            if isSlotFree, !waitingPuts.isEmpty {
+                let id = waitingPuts.removeFirst()
+                guard let run = runs[id], run.awaitsSlot else { continue }
+                run.awaitsSlot = false
+                advance(run)
+                continue
+            }
             let wanting = isSlotFree ? nextForPart(now) : nil
             if let index = nextToStart(isSlotFree: isSlotFree, partsAreWanted: wanting != nil, now) {
                 begin(ready.remove(at: index))
@@ -24,6 +31,7 @@ extension EngineLoop {
                 break
             }
         }
+        makeRoom(now)
         if ready.count < Self.readAhead / 2 { refill() }
     }
 
@@ -76,12 +84,31 @@ extension EngineLoop {
     // MARK: - An order's own limit
 
     /// A body may go when the bytes before it have had their time: held back part by part, exact over a minute and coarse over a second.
-    private func turnHasCome(_ job: Int64, _ now: Timestamp) -> Bool { jobTurns[job].map { now >= $0 } ?? true }
+    private func turnHasCome(_ job: Int64, _ now: Timestamp) -> Bool {
+        jobTurns.isEmpty || jobTurns[job].map { now >= $0 } ?? true
+    }
 
     func takeTurn(_ job: Int64, bytes: Int64, _ now: Timestamp) {
         guard let limit = jobs[job]?.options.limit, limit > 0 else { return }
         let cost = Duration.milliseconds(Int64(Double(bytes) / Double(limit) * 1000))
         jobTurns[job] = max(jobTurns[job] ?? now, now) + cost
+    }
+
+    /// Time has come for some: their rows may be read ahead again.
+    func endTurns(_ now: Timestamp) {
+        guard jobTurns.contains(where: { $0.value <= now }) else { return }
+        jobTurns = jobTurns.filter { $0.value > now }
+        isDry = false
+    }
+
+    /// Rows of orders that hold themselves back must not keep everything behind them from being read ahead.
+    private func makeRoom(_ now: Timestamp) {
+        guard !jobTurns.isEmpty, lastPurge.map({ now - $0 >= .seconds(1) }) ?? true, ready.contains(where: { !turnHasCome($0.job, now) }) else {
+            return
+        }
+        lastPurge = now
+        ready.removeAll { !turnHasCome($0.job, now) }
+        isDry = false
     }
 
     // MARK: - Reading ahead

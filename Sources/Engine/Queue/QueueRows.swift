@@ -51,14 +51,19 @@ struct StoredError: Sendable, Equatable, Codable {
 }
 
 /// What every upload of a job has in common.
-struct JobFacts: Sendable {
-    var id: Int64
-    var dest: String
-    var target: Target
-    var options: OrderOptions
-    var isScanning: Bool
+///
+/// A class, though it never changes: it holds some thirty texts, and a copy for each request of ten thousand small files would show.
+final class JobFacts: Sendable {
+    let id: Int64
+    let dest: String
+    let target: Target
+    let options: OrderOptions
     /// Made from the options once: requests take it as it is.
-    var headers: ObjectHeaders
+    let headers: ObjectHeaders
+
+    init(id: Int64, dest: String, target: Target, options: OrderOptions, headers: ObjectHeaders) {
+        (self.id, self.dest, self.target, self.options, self.headers) = (id, dest, target, options, headers)
+    }
 
     var forbidOverwrite: Bool { headers.forbidOverwrite }
 }

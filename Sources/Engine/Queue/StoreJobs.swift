@@ -29,14 +29,14 @@ extension QueueStore {
     }
 
     static func job(_ db: Database, id: Int64) throws -> JobFacts? {
-        let statement = try db.cachedStatement(sql: "SELECT dest, target, options, isScanning FROM jobs WHERE id = ?")
+        let statement = try db.cachedStatement(sql: "SELECT dest, target, options FROM jobs WHERE id = ?")
         guard let row = try Row.fetchOne(statement, arguments: [id]) else { return nil }
         let (target, options): (String, String) = (row[1], row[2])
         guard let target = try? JSONDecoder().decode(Target.self, from: Data(target.utf8)),
             let options = try? JSONDecoder().decode(OrderOptions.self, from: Data(options.utf8)),
             let headers = try? OrderPlan.headers(options, target)
         else { return nil }
-        return JobFacts(id: id, dest: row[0], target: target, options: options, isScanning: row[3], headers: headers)
+        return JobFacts(id: id, dest: row[0], target: target, options: options, headers: headers)
     }
 
     static func sources(_ db: Database, job: Int64) throws -> [String] {

@@ -34,6 +34,8 @@ final class UploadRun {
     var actions: [UploadAction] = []
     /// A checkpoint is on its way to the disk: nothing after it is performed until it is there.
     var isSaving = false
+    /// The next action is a body, and every slot is taken.
+    var awaitsSlot = false
     /// Slots of answers whose checkpoint is not written yet.
     var slotsAwaitingSave = 0
     var flights: [Int: Flight] = [:]

@@ -24,7 +24,7 @@ public final class SourceFile: Sendable {
     public let path: String
     /// As it was when it was opened.
     public let identity: SourceIdentity
-    let descriptor: Int32
+    package let descriptor: Int32
 
     private init(path: String, identity: SourceIdentity, descriptor: Int32) {
         (self.path, self.identity, self.descriptor) = (path, identity, descriptor)

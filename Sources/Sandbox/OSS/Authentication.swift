@@ -3,6 +3,8 @@ import OSSProtocol
 /// Checks who sent a request, in the order of the real service: form, key, token, clock, scope, signature.
 struct Authentication: Sendable {
     let region: String
+    /// `oss-cloudbox` for cloud boxes.
+    var product = "oss"
     let lookup: KeyLookup
 
     static let allowedSkew: Duration = .seconds(900)
@@ -55,7 +57,7 @@ struct Authentication: Sendable {
             throw .invalidArgument(
                 "Invalid signing region in Authorization header.", name: "Credential", value: four.scope.region, ec: "0002-00000226")
         }
-        guard four.scope.product == "oss" else {
+        guard four.scope.product == product else {
             throw .invalidArgument(
                 "Invalid signing product in Authorization header.", name: "Credential", value: four.scope.product, ec: "0002-00000227")
         }

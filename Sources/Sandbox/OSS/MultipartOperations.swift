@@ -23,12 +23,12 @@ extension OSSService {
     func uploadPart(_ context: inout OperationContext) async throws -> Answer {
         let (uploadID, number) = try OSSService.partAddress(context.request)
         try OSSService.checkTrafficLimit(context.request)
-        let upload = try store.upload(uploadID, of: context.key, in: context.bucket)
+        let attributes = try store.attributes(ofUpload: uploadID, of: context.key, in: context.bucket)
         let writer = store.partWriter(uploadID: uploadID, in: context.bucket)
         let digest = try await receive(&context, into: writer, needsFile: true)
         let part = StoredPart(number: number, digest: digest, modified: clock.now, serial: context.requestID)
         try store.putPart(part, uploadID: uploadID, of: context.key, in: context.bucket, body: writer)
-        return Answer(status: 200, headers: OSSService.written(digest, upload.attributes.encryptionHeaders))
+        return Answer(status: 200, headers: OSSService.written(digest, attributes.encryptionHeaders))
     }
 
     private static func partAddress(_ request: IncomingRequest) throws(OSSFailure) -> (uploadID: String, number: Int) {
@@ -48,8 +48,7 @@ extension OSSService {
     func complete(_ context: inout OperationContext) async throws -> Answer {
         let headers = context.request.headers
         let uploadID = context.request.parameter("uploadId") ?? ""
-        try ObjectAttributes.checkCallback(headers)
-        if context.request.has("callback") || context.request.has("callback-var") { throw OSSFailure.notImplemented("The callback") }
+        let callback = try Callback(context.request)
         // 10,000 parts need about 1 MB.
         let body = try await context.body.collect(upTo: 4 << 20)
         let wanted = try CompleteRequest(body: body, takesAll: headers["x-oss-complete-all"])
@@ -62,6 +61,7 @@ extension OSSService {
         let object = try store.complete(
             upload, in: context.bucket, parts: parts, etag: etag, crc64: crc64, attributes: attributes, now: clock.now,
             forbidsOverwrite: headers["x-oss-forbid-overwrite"]?.asciiLower == "true")
+        if let answer = try await called(callback, object, context) { return answer }
 
         var writer = XMLWriter()
         writer.element("CompleteMultipartUploadResult") { root in

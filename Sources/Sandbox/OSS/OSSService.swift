@@ -9,6 +9,7 @@ struct OSSService: Sendable {
     let clock: SandboxClock
     let faults: FaultScript
     let log: RequestLog
+    let callbacks: CallbackCaller
 
     func respond(to request: IncomingRequest, body: consuming IncomingBody) async -> Delivery {
         let requestID = randomHex(12).uppercased()
@@ -78,7 +79,7 @@ struct OSSService: Sendable {
                     throw OSSFailure(
                         400, "InvalidBucketName", "The specified bucket is not valid.", ec: "0015-00000001", ["BucketName": bucket])
                 }
-                if operation != .putBucket, store.bucket(bucket) == nil { throw OSSFailure.noSuchBucket(bucket) }
+                if operation != .putBucket, !store.hasBucket(bucket) { throw OSSFailure.noSuchBucket(bucket) }
             }
             try identity.authorize(request, context.address, now: now)
             return .whole(try await run(operation, &context))

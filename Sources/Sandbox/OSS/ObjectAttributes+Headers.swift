@@ -10,7 +10,6 @@ extension ObjectAttributes {
         contentLanguage = headers["Content-Language"]
         expires = headers["Expires"]
         try refusePreconditions(headers)
-        try ObjectAttributes.checkCallback(headers)
         if let text = headers["x-oss-storage-class"] {
             guard ObjectHeaders.storageClasses.contains(text) else {
                 throw .invalidArgument("The storage class is not known.", name: "x-oss-storage-class", value: text)
@@ -81,11 +80,6 @@ extension ObjectAttributes {
             tags.append(Tag(name: item.name, value: value))
         }
         return tags
-    }
-
-    /// The sandbox calls nobody, so it says so instead of storing an object whose callback never comes.
-    static func checkCallback(_ headers: HTTPHeaders) throws(OSSFailure) {
-        for name in ["x-oss-callback", "x-oss-callback-var"] where headers[name] != nil { throw .notImplemented(header: name) }
     }
 
     /// What GET and HEAD show.

@@ -6,7 +6,7 @@ extension OSSService {
         let headers = context.request.headers
         let attributes = try ObjectAttributes(headers: headers)
         try OSSService.checkTrafficLimit(context.request)
-        if context.request.has("callback") || context.request.has("callback-var") { throw OSSFailure.notImplemented("The callback") }
+        let callback = try Callback(context.request)
         let forbids = headers["x-oss-forbid-overwrite"]?.asciiLower == "true"
         // Refused before the body is read, as well as when it is stored.
         if forbids, (try? store.object(context.key, in: context.bucket)) != nil { throw OSSFailure.fileAlreadyExists(ec: "0026-00000002") }
@@ -14,7 +14,18 @@ extension OSSService {
         let digest = try await receive(&context, into: writer, needsFile: false)
         let object = try store.put(
             context.key, in: context.bucket, body: writer, digest: digest, attributes: attributes, now: clock.now, forbidsOverwrite: forbids)
-        return Answer(status: 200, headers: OSSService.written(digest, object.attributes.encryptionHeaders))
+        let written = OSSService.written(digest, object.attributes.encryptionHeaders)
+        return try await called(callback, object, context) ?? Answer(status: 200, headers: written)
+    }
+
+    /// The callback's answer, where one is asked for: it takes the place of the operation's own body.
+    func called(_ callback: Callback?, _ object: StoredObject, _ context: OperationContext) async throws(OSSFailure) -> Answer? {
+        guard let callback else { return nil }
+        let body = try await callbacks.call(callback, bucket: context.bucket, object: object)
+        return Answer(
+            status: 200,
+            headers: ["Content-Type": "application/json", "ETag": "\"\(object.etag)\"", "x-oss-hash-crc64ecma": String(object.crc64)],
+            body: .bytes(body))
     }
 
     /// Takes the body of PutObject and UploadPart and holds it against what the client says of it.

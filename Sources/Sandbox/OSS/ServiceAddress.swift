@@ -49,7 +49,11 @@ struct ServiceAddress: Sendable, Equatable {
     /// So that signatures made for the real hosts can be tried here, through a proxy or by hand.
     private static func isOfficial(_ name: String) -> Bool { name.hasSuffix(".aliyuncs.com") }
 
-    private static func isService(_ name: String) -> Bool { name.hasPrefix("oss-") || name.hasPrefix("oss.") || name.hasSuffix(".oss.aliyuncs.com") }
+    /// `oss-REGION.aliyuncs.com` and, dual stack, `REGION.oss.aliyuncs.com`: one label more is a bucket, which may itself begin with `oss-`.
+    private static func isService(_ name: String) -> Bool {
+        let labels = name.dropLast(".aliyuncs.com".count).split(separator: ".")
+        return labels.count <= (labels.last == "oss" ? 2 : 1)
+    }
 
     private static func isAddress(_ name: String) -> Bool {
         name.hasPrefix("[") || name.utf8.allSatisfy { (48...57).contains($0) || $0 == UInt8(ascii: ".") }

@@ -7,7 +7,7 @@ extension ObjectStore {
         let id = randomHex(16).uppercased()
         let folder = "\(folder(bucket))/uploads/\(id)"
         let record = UploadRecord(key: PercentEncoding.encode(key.utf8), initiated: now, attributes: attributes)
-        guard self.bucket(bucket) != nil else { throw .noSuchBucket }
+        guard hasBucket(bucket) else { throw .noSuchBucket }
         do throws(StoreError) {
             try StoreFiles.makeFolder(folder)
             // Beside and renamed: a torn one would make the folder an upload without a key.
@@ -31,6 +31,14 @@ extension ObjectStore {
         }
     }
 
+    /// Without its parts.
+    func attributes(ofUpload id: String, of key: ObjectKey, in bucket: String) throws(Refusal) -> ObjectAttributes {
+        try withBucket(bucket) { bucket throws(Refusal) in
+            guard let attributes = bucket.uploads[id]?.attributes, bucket.uploads[id]?.key == key else { throw .noSuchUpload }
+            return attributes
+        }
+    }
+
     func partWriter(uploadID: String, in bucket: String) -> BodyWriter {
         BodyWriter(path: "\(folder(bucket))/uploads/\(uploadID)/new-\(randomHex(16))", inlineLimit: 0, usesMD5: usesMD5)
     }
@@ -39,11 +47,12 @@ extension ObjectStore {
     func putPart(_ part: StoredPart, uploadID: String, of key: ObjectKey, in name: String, body: BodyWriter) throws(Refusal) {
         let folder = "\(folder(name))/uploads/\(uploadID)"
         try withBucket(name) { bucket throws(Refusal) in
-            guard let upload = bucket.uploads[uploadID], upload.key == key else { throw .noSuchUpload }
+            guard bucket.uploads[uploadID]?.key == key else { throw .noSuchUpload }
             do throws(StoreError) { try StoreFiles.rename(body.filePath, "\(folder)/\(part.file)") } catch { throw .disk(error) }
             body.keep()
-            if let old = upload.parts[part.number] { StoreFiles.remove("\(folder)/\(old.file)") }
-            bucket.uploads[uploadID]?.parts[part.number] = part
+            // Nothing else may hold the upload here, or each of 10,000 parts would copy all those before it.
+            let old = bucket.uploads[uploadID]?.parts.updateValue(part, forKey: part.number)
+            if let old { StoreFiles.remove("\(folder)/\(old.file)") }
         }
         if syncs { StoreFiles.syncFolder(folder) }
     }

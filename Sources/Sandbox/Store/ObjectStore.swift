@@ -48,7 +48,7 @@ final class ObjectStore: Sendable {
     /// Runs `body` on the bucket; nothing else touches it meanwhile.
     func withBucket<Result>(_ name: String, _ body: (inout Bucket) throws(Refusal) -> Result) throws(Refusal) -> Result {
         let outcome: Swift.Result<Result, Refusal> = state.withLock { buckets in
-            guard buckets[name] != nil else { return .failure(.noSuchBucket) }
+            guard buckets.keys.contains(name) else { return .failure(.noSuchBucket) }
             do throws(Refusal) {
                 // In place: a copy of the index would be made at the first change.
                 return .success(try body(&buckets[name, default: Bucket(record: BucketRecord(created: Timestamp(seconds: 0)))]))
@@ -64,6 +64,7 @@ final class ObjectStore: Sendable {
     var bucketNames: [String] { state.withLock { $0.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } } }
 
     func bucket(_ name: String) -> BucketRecord? { state.withLock { $0[name]?.record } }
+    func hasBucket(_ name: String) -> Bool { state.withLock { $0.keys.contains(name) } }
 
     /// Made where it is missing; an existing one keeps its objects and takes the new settings.
     func makeBucket(_ name: String, _ record: BucketRecord) throws(Refusal) {

@@ -39,6 +39,8 @@ final class ContentReader: @unchecked Sendable {
     // Unchecked: handed from the store to the one task that sends the answer, used by one of them at a time.
     let content: StoredContent
     private var current: (index: Int, file: OpenFile)?
+    /// Where the last read was, so that reading 10,000 parts in order does not count them from the first again and again.
+    private var last: (index: Int, start: Int64) = (0, 0)
 
     /// 256 KiB: past that larger reads no longer pay.
     private static let most = 256 << 10
@@ -51,9 +53,12 @@ final class ContentReader: @unchecked Sendable {
 
     /// Some bytes from `offset` on, at least one below `end`.
     func read(at offset: Int64, end: Int64) throws(StoreError) -> [UInt8] {
-        var start: Int64 = 0
-        for (index, piece) in content.pieces.enumerated() {
+        if offset < last.start { last = (0, 0) }
+        var start = last.start
+        for index in last.index..<max(last.index, content.pieces.count) {
+            let piece = content.pieces[index]
             if offset < start + piece.length {
+                last = (index, start)
                 let inside = offset - start
                 let count = min(piece.length - inside, end - offset, Int64(ContentReader.most))
                 let file = try file(index, piece)

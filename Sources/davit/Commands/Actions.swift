@@ -3,6 +3,14 @@ import Contracts
 import Glibc
 import TerminalUI
 
+/// The words when all of them are ids: `u-`, then digits and capital letters. Everything else is a query.
+func uploadIDs(_ words: [String]) -> [String]? {
+    let areIDs = words.allSatisfy { word in
+        word.hasPrefix("u-") && word.utf8.count > 2 && word.utf8.dropFirst(2).allSatisfy { (48...57).contains($0) || (65...90).contains($0) }
+    }
+    return areIDs && !words.isEmpty ? words : nil
+}
+
 /// What pause, resume, retry, cancel, abort and remove have in common.
 struct ActionArguments: ParsableArguments {
     @OptionGroup var global: GlobalOptions
@@ -10,13 +18,7 @@ struct ActionArguments: ParsableArguments {
     @Flag(name: .long, help: "Say what would be changed; change nothing.") var dryRun = false
     @Argument(help: "QUERY or ids.") var words: [String] = []
 
-    /// An id is `u-` and letters and digits; everything else is a query.
-    private var ids: [String]? {
-        let looksLikeID = { (word: String) in
-            word.hasPrefix("u-") && word.utf8.count > 2 && word.utf8.dropFirst(2).allSatisfy { (48...57).contains($0) || (65...90).contains($0) }
-        }
-        return !words.isEmpty && words.allSatisfy(looksLikeID) ? words : nil
-    }
+    private var ids: [String]? { uploadIDs(words) }
 
     func perform(_ action: String, asks: Bool = false) async throws {
         guard all || !words.isEmpty else {

@@ -146,7 +146,7 @@ final class EngineLink: Sendable {
             }
             return "the engine closed the connection"
         } catch {
-            return Output.clean((error as? SocketFailure)?.message ?? "the connection broke")
+            return Output.clean((error as? TransportError)?.message ?? "the connection broke")
         }
     }
 }

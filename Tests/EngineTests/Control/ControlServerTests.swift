@@ -25,7 +25,7 @@ import Testing
             stop: { stop.yield(.asked(finish: $0)) }, reload: { [] })
         let run = EngineRun(
             server: ControlServer(api: api, hub: hub, path: path, log: quietLog), hub: hub, queue: queue, log: quietLog,
-            idleLimit: idleLimit, reload: {}, drain: { finish in await drain(finish) }, idleStep: .milliseconds(5))
+            idleLimit: idleLimit, idleStep: .milliseconds(5), reload: {}, drain: { finish in await drain(finish) })
         let (readiness, ready) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {

@@ -14,7 +14,8 @@ import Testing
     }
 
     /// More commits than the story needs: the last ones must find nothing left to cut.
-    static let cuts = (1...14).flatMap { [Cut(commit: $0, isAfter: false), Cut(commit: $0, isAfter: true)] }
+    static let commits = 16
+    static let cuts = (1...commits).flatMap { [Cut(commit: $0, isAfter: false), Cut(commit: $0, isAfter: true)] }
 
     @Test(arguments: cuts) func aKillCostsNothingThatWasPromised(cut: Cut) async throws {
         let bench = QueueBench()
@@ -57,6 +58,20 @@ import Testing
         // An id whose answer was being written down at the kill is all that may be left, and only then.
         #expect(bench.oss.uploadIDs.count <= (bench.oss.calls("initiate").count - 1))
         await second.stop(finishRunning: false)
+    }
+
+    @Test func theStoryHasNoMoreCommitsThanAreCut() async throws {
+        let bench = QueueBench()
+        let count = Lock(0)
+        let loop = try await bench.loop(hook: { number, _ in count.withLock { $0 = number } })
+
+        _ = try await loop.add(bench.order([bench.file("small", 1000, seed: 1), bench.file("large", 4 << 20, seed: 2)]))
+        try await bench.untilAllEnded(loop)
+        try await bench.until(loop, "all is written") { await loop.isIdle }
+
+        let commits = count.withLock { $0 }
+        #expect((8...Self.commits).contains(commits))
+        await loop.stop(finishRunning: false)
     }
 
     @Test func aScanThatWasCutOffQueuesEveryFileOnce() async throws {

@@ -5,8 +5,11 @@ import TransferCore
 struct Bench {
     enum Call: Equatable {
         case initiate, put, head, lease
-        case list(String), abort(String), complete(String, [StoredPart])
-        case part(PartRange), hash(PartRange)
+        case list(String)
+        case abort(String)
+        case complete(String, [StoredPart])
+        case part(PartRange)
+        case hash(PartRange)
 
         var name: String {
             switch self {
@@ -36,7 +39,8 @@ struct Bench {
     var actions: [UploadAction] = []
 
     init(
-        parts: Int = 3, partSize: Int = 2, mayRead: Bool = true, forbidOverwrite: Bool = false, slots: Int = 2, policy: RetryPolicy = RetryPolicy()
+        parts: Int = 3, partSize: Int = 2, mayRead: Bool = true, forbidOverwrite: Bool = false, slots: Int = 2,
+        policy: RetryPolicy = RetryPolicy()
     ) {
         file = (0..<(parts * partSize)).map { UInt8(truncatingIfNeeded: $0 * 37 + 11) }
         settings = .init(policy: policy, mayRead: mayRead, forbidOverwrite: forbidOverwrite)

@@ -29,13 +29,23 @@ struct ModelOSS {
         return stored
     }
 
-    enum Completion { case done(Object), gone, partsDiffer, exists }
+    enum Completion {
+        case done(Object)
+        case gone, partsDiffer, exists
+    }
 
-    mutating func complete(_ id: String, _ parts: [StoredPart], forbidOverwrite: Bool) -> Completion {
+    /// - Parameters:
+    ///   - looksAtObjectFirst: which of two refusals a service gives is its own matter.
+    ///   - damaged: what it puts together is not what it was given.
+    mutating func complete(
+        _ id: String, _ parts: [StoredPart], forbidOverwrite: Bool, looksAtObjectFirst: Bool = false, damaged: Bool = false
+    ) -> Completion {
+        if looksAtObjectFirst, forbidOverwrite, object != nil { return .exists }
         guard let have = uploads[id] else { return .gone }
         guard parts.allSatisfy({ have[$0.number]?.etag == $0.etag }) else { return .partsDiffer }
         if forbidOverwrite, object != nil { return .exists }
-        let bytes = parts.flatMap { have[$0.number]?.bytes ?? [] }
+        var bytes = parts.flatMap { have[$0.number]?.bytes ?? [] }
+        if damaged { bytes = bytes.map { $0 ^ 1 } }
         let made = Object(bytes: bytes, etag: name("O"), crc64: TransferCoreTests.crc64(bytes), from: id)
         (object, uploads[id]) = (made, nil)
         completed.insert(id)

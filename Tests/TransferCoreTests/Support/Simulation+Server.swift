@@ -5,7 +5,11 @@ import TransferCore
 extension Simulation {
     enum Request {
         case initiate, put, head
-        case list(String), abort(String), complete(String, [StoredPart]), part(String, PartRange), hash(PartRange)
+        case list(String)
+        case abort(String)
+        case complete(String, [StoredPart])
+        case part(String, PartRange)
+        case hash(PartRange)
     }
 
     mutating func request(_ request: Request) {
@@ -46,7 +50,8 @@ extension Simulation {
         for id in server.uploads.keys.sorted() {
             // Where HEAD may not be asked, an id that vanishes under a Complete means success by the rules; nobody could tell. So there it
             // vanishes only while the server still waits for a part.
-            let isTelling = world.mayRead && !world.listDenied || server.uploads[id].map { $0.count < world.parts && !lossy.contains(id) } ?? true
+            let isTelling =
+                world.mayRead && !world.listDenied || server.uploads[id].map { $0.count < world.parts && !lossy.contains(id) } ?? true
             if isTelling, random.below(2) == 0 {
                 server.uploads[id] = nil
             } else if openComplete != id, let part = server.uploads[id]?.keys.min() {
@@ -77,7 +82,9 @@ extension Simulation {
                 case .initiate, .head, .list, .hash: nil
                 }
             // A late put could not be told from another writer's; only what belongs to the upload id comes late.
-            if let job, case .put = job { fail(request, lost) } else {
+            if let job, case .put = job {
+                fail(request, lost)
+            } else {
                 if let job { push(.ghost(job), in: random.below(400)) }
                 fail(request, lost)
             }
@@ -143,7 +150,12 @@ extension Simulation {
             guard let object = server.object else { return .objectHead(.absent) }
             return .objectHead(.found(size: Int64(object.bytes.count), crc64: object.crc64, etag: object.etag))
         case .complete(let id, let parts):
-            switch server.complete(id, parts, forbidOverwrite: world.forbidOverwrite) {
+            // Where the object may not be looked at, an answer is all that could tell.
+            let damaged = world.mayRead && chance(world.damages / 4)
+            let looksFirst = random.below(2) == 0
+            switch server.complete(
+                id, parts, forbidOverwrite: world.forbidOverwrite, looksAtObjectFirst: looksFirst, damaged: damaged)
+            {
             case .done(let object):
                 if chance(world.damages / 2) { return .completeFailed(answer(203, "CallbackFailed")) }
                 return .completed(etag: object.etag, serverCRC64: object.crc64)

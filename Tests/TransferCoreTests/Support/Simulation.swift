@@ -53,7 +53,8 @@ struct Simulation {
         case abort(String)
     }
 
-    static let quiet: Int64 = 40_000
+    /// After so many milliseconds everything works, so that every history can end well.
+    static let quiet: Int64 = 12_000
     static let mostSteps = 20_000
 
     let seed: UInt64
@@ -87,6 +88,8 @@ struct Simulation {
     var abortsSurvived = 0
     /// An initiate or a complete is under way, whose answer no end of a run may miss.
     var isAnswerDue = false
+    /// A person said stop: nothing new is sent any more.
+    var isStopOrdered = false
     /// Upload ids that lost a part on the server.
     var lossy: Set<String> = []
     var faultsMade = 0
@@ -100,9 +103,10 @@ struct Simulation {
         let partSize = 1 + random.below(3)
         let parts = random.below(4) == 0 ? 1 : 1 + random.below(6)
         world = World(
-            parts: parts, partSize: partSize, lastPart: 1 + random.below(partSize), slots: 1 + random.below(4), mayRead: random.below(4) > 0,
-            forbidOverwrite: random.below(4) == 0, faults: [0, 50, 150, 400][random.below(4)], damages: [0, 0, 60][random.below(3)],
-            vanishings: [0, 0, 20][random.below(3)], crashes: [0, 10, 40][random.below(3)], orders: [0, 20, 60][random.below(3)],
+            parts: parts, partSize: partSize, lastPart: 1 + random.below(partSize), slots: 1 + random.below(4),
+            mayRead: random.below(4) > 0,
+            forbidOverwrite: random.below(4) == 0, faults: [0, 100, 250, 500][random.below(4)], damages: [0, 0, 80][random.below(3)],
+            vanishings: [0, 0, 40][random.below(3)], crashes: [0, 15, 60][random.below(3)], orders: [0, 200, 600][random.below(3)],
             ordersAbort: random.below(3) == 0, changesSource: random.below(12) == 0, listDenied: random.below(16) == 0)
         let size = parts == 1 && random.below(5) == 0 ? 0 : (parts - 1) * partSize + world.lastPart
         file = (0..<size).map { _ in UInt8(truncatingIfNeeded: random.next()) }
@@ -146,6 +150,8 @@ struct Simulation {
         case .person(let event):
             guard isRunning, pending.run == run else { return }
             if event == .abortRequested { isAbortOrdered = true }
+            // What is over stays so, and an abort is not taken back.
+            isStopOrdered = machine.phase != .aborting && ![.aborting, .done].contains(machine.checkpoint.phase)
             tell(event)
         case .deliver(let event):
             guard isRunning, pending.run == run else { return }
@@ -155,17 +161,18 @@ struct Simulation {
 
     private mutating func begin() {
         run += 1
-        (isRunning, isLeasePending, isAnswerDue, inFlight, deadlineAt) = (true, false, false, 0, -1)
+        (isRunning, isLeasePending, isAnswerDue, isStopOrdered, inFlight, deadlineAt) = (true, false, false, false, 0, -1)
         flyingParts = []
         epoch += 1
         machine = UploadMachine(
             fileSize: Int64(file.count), checkpoint: saved,
-            settings: .init(policy: RetryPolicy(tries: 5, hold: .seconds(5)), mayRead: world.mayRead, forbidOverwrite: world.forbidOverwrite),
+            settings: .init(
+                policy: RetryPolicy(tries: 5, hold: .seconds(5)), mayRead: world.mayRead, forbidOverwrite: world.forbidOverwrite),
             seed: random.next())
         note { "run \($0.run) from \($0.saved.phase) \($0.saved.uploadID ?? "-") \($0.saved.parts.map(\.number))" }
         if isAbortOrdered { return tell(.abortRequested) }
         if isSourceChanged { return tell(.sourceChanged(detail: "")) }
-        if chance(world.orders) { push(.person(order()), in: random.below(3_000), run: run) }
+        if chance(world.orders) { push(.person(order()), in: random.below(900), run: run) }
         tell(.started)
     }
 
@@ -258,6 +265,12 @@ struct Simulation {
             default: return broken("\(action) while no lease is there")
             }
         }
+        if isStopOrdered {
+            switch action {
+            case .initiate, .put, .complete, .listParts: if !isAbortOrdered { return broken("\(action) after the order to stop") }
+            default: break
+            }
+        }
         switch action {
         case .save:
             saved = machine.checkpoint
@@ -299,6 +312,8 @@ struct Simulation {
     }
 
     private mutating func take(_ range: PartRange) {
+        if isLeasePending { return broken("a part while no lease is there") }
+        if isStopOrdered { return broken("a part after the order to stop") }
         let checkpoint = machine.checkpoint
         guard let id = checkpoint.uploadID, saved.uploadID == id else { return broken("a part before its upload id was written down") }
         if saved.parts != checkpoint.parts { return broken("a slot reused before the last part was written down") }
@@ -320,13 +335,14 @@ struct Simulation {
         case .done(_, let crc, let verified):
             if server.object?.bytes != file { return broken("done, and the object is not the file (verified: \(verified))") }
             if let crc, crc != crc64(file) { return broken("done with a wrong checksum") }
+            if let id = saved.uploadID { return broken("done, and \(id) is still in the books") }
             if isAbortOrdered || isSourceChanged { if server.object?.from == nil { return broken("done of nothing") } }
             finished = outcome
         case .paused, .cancelled: push(.start, in: 500)
         case .held(_, let until): push(.start, in: until.map { max(0, Int($0.milliseconds - now)) } ?? 2_000)
         case .aborted:
             if !isAbortOrdered { return broken("aborted without an order") }
-            if world.mayRead, let object = server.object, server.completed.contains(object.from) {
+            if world.mayRead, let object = server.object, server.completed.contains(object.from), object.bytes == file {
                 return broken("aborted, and the object is there")
             }
             finished = outcome
@@ -343,8 +359,12 @@ struct Simulation {
         if reason.code == "FileAlreadyExists" {
             if !world.forbidOverwrite || server.object == nil { return broken("in the way: nothing") }
             // Its own object may be in the way only where it cannot look or compare.
-            if world.mayRead, let object = server.object, object.bytes == file, completesSent > 0 || world.parts == 1, object.from != "put" || world.parts == 1,
-                !world.listDenied, object.from != "other" { return broken("refused because of itself") }
+            if world.mayRead, let object = server.object, object.bytes == file, completesSent > 0 || world.parts == 1,
+                object.from != "put" || world.parts == 1,
+                !world.listDenied, object.from != "other"
+            {
+                return broken("refused because of itself")
+            }
             finished = outcome
             return
         }
@@ -402,7 +422,9 @@ struct Simulation {
 
     private mutating func pop() -> Pending? {
         var best = -1
-        for index in queue.indices where best < 0 || (queue[index].at, queue[index].order) < (queue[best].at, queue[best].order) { best = index }
+        for index in queue.indices where best < 0 || (queue[index].at, queue[index].order) < (queue[best].at, queue[best].order) {
+            best = index
+        }
         guard best >= 0 else { return nil }
         let next = queue[best]
         queue.swapAt(best, queue.count - 1)

@@ -1,5 +1,6 @@
 import CCurl
 import OSSProtocol
+import Platform
 
 /// One libcurl easy handle, used again and again. Belongs to its loop's thread.
 final class EasyHandle {

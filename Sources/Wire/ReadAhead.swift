@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// The rest of one body, read by the pool into two buffers ahead of the socket.
 final class ReadAhead: @unchecked Sendable {

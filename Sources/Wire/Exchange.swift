@@ -2,6 +2,7 @@ import CCurl
 import CPosix
 import Glibc
 import OSSProtocol
+import Platform
 
 /// One request under way. Made by the caller, then touched by its loop's thread only; answers exactly once.
 final class Exchange: @unchecked Sendable {

@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import Platform
 
 /// Threads that read ahead for bodies on slow storage, so that a slow disk never stops a loop and its other requests.
 ///

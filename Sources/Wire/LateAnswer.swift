@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// Rescues an answer that has arrived but that libcurl has not read.
 ///

@@ -1,6 +1,7 @@
 import CCurl
 import CPosix
 import Glibc
+import Platform
 
 /// What libcurl's read callback does: from the file straight into libcurl's buffer, the checksum while the bytes are in cache.
 extension Exchange {

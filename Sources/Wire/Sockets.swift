@@ -1,6 +1,7 @@
 import CCurl
 import CPosix
 import Glibc
+import Platform
 
 /// The sockets of one loop: libcurl opens and closes them here, so that it is known which one an exchange uses. (libcurl 7.88 tells
 /// an exchange's socket only after its end.) Belongs to the loop's thread.

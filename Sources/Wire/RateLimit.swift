@@ -1,3 +1,5 @@
+import Platform
+
 /// One bound for the file bodies of all loops together: a bucket that fills at the rate and holds a fifth of a second of it.
 final class RateLimit: Sendable {
     enum Grant: Equatable {

@@ -1,6 +1,7 @@
 import CCurl
 import Glibc
 import OSSProtocol
+import Platform
 
 /// HTTP out, by libcurl: loops on threads of their own, bodies straight from files, TLS verified always, proxies as libcurl's
 /// environment variables say.

@@ -2,6 +2,7 @@ import CCurl
 import CPosix
 import Glibc
 import OSSProtocol
+import Platform
 
 /// One libcurl multi handle on one thread. Commands come through a locked list and `curl_multi_wakeup`.
 final class CurlLoop: @unchecked Sendable {

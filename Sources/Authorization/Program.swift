@@ -5,6 +5,8 @@ import Wire
 
 /// What `davit-authd` does, without its command line. Exit statuses: 0, 1 failed, 2 usage or configuration.
 public enum AuthorizationProgram {
+    public static let version = davitVersion
+
     /// - Parameters:
     ///   - listen: instead of the file's, `HOST:PORT`.
     ///   - json: one line `{"url":…}` on standard output once it answers.

@@ -6,6 +6,8 @@ import ServiceLifecycle
 
 /// A running sandbox: OSS on one port, STS and the control calls on another.
 public final class Sandbox: Sendable {
+    public static let version = davitVersion
+
     public let addresses: SandboxAddresses
     private let group: ServiceGroup
     private let running: Task<Void, Never>

@@ -42,7 +42,8 @@ struct QueryValues {
         var matches: [TextMatch] = []
         var place = position
         for item in value.split(separator: ",", omittingEmptySubsequences: false) {
-            let item = String(item)
+            // Words of our own have no case.
+            let item = field == .state || field == .prio ? item.lowercased() : String(item)
             guard !item.isEmpty else { throw expected("a text", op, value, at: place) }
             try check(field, item, at: place)
             guard let match = op == ":" ? TextMatch(glob: item) : TextMatch(literal: item) else {

@@ -55,8 +55,11 @@ public struct RetryBudget: Sendable, Equatable {
 
     public static let capacity = 500
     private static let retryCost = 5
-    /// What a successful probe gives: room for as many retries as a short burst needs, not the whole bucket.
-    private static let reopened = 100
+    /// An endpoint that says "slow down" is there; only when it says nothing else, it is as good as dead. With this, an endpoint that
+    /// refuses half of everything stays open, and backing off does what is needed.
+    private static let throttleCost = 1
+    /// What a successful probe gives: room for a burst of retries, not the whole bucket.
+    private static let reopened = 250
     private static let firstProbe = Duration.seconds(1)
     private static let slowestProbe = Duration.seconds(20)
 
@@ -92,8 +95,8 @@ public struct RetryBudget: Sendable, Equatable {
         }
     }
 
-    /// A request failed in a way that will be retried because of the endpoint (`.transient` or `.throttled`).
-    public mutating func failed(at now: Timestamp) {
+    /// A request failed in a way that will be retried because of the endpoint (`.transient`, or `.throttled` with `throttled`).
+    public mutating func failed(at now: Timestamp, throttled: Bool = false) {
         if closedUntil != nil {
             // Answers of requests that were under way when it closed say nothing new.
             guard isProbing else { return }
@@ -104,7 +107,7 @@ public struct RetryBudget: Sendable, Equatable {
             closedUntil = now + .milliseconds(pause)
             return
         }
-        tokens = max(tokens - RetryBudget.retryCost, 0)
+        tokens = max(tokens - (throttled ? RetryBudget.throttleCost : RetryBudget.retryCost), 0)
         guard tokens == 0 else { return }
         closedSince = now
         closedUntil = now + RetryBudget.firstProbe

@@ -16,7 +16,7 @@ struct Authd: AsyncParsableCommand {
 
             Exit status: 0 done, 1 failed, 2 usage or configuration.
             """,
-        version: davitVersion,
+        version: AuthorizationProgram.version,
         subcommands: [Token.self])
 
     @Option(help: ArgumentHelp("The configuration.", valueName: "file"))

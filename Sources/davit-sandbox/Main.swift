@@ -50,7 +50,7 @@ struct SandboxCommand: ParsableCommand {
             Exit status: 0 ended by a signal, 2 usage, port in use or data folder not
             usable.
             """,
-        version: "0.1.0")
+        version: Sandbox.version)
 
     @Option(help: ArgumentHelp("Where objects are kept; a new temporary folder if not given.", valueName: "dir"))
     var data: String?

@@ -55,7 +55,8 @@ struct Sample: Sendable, CustomTestStringConvertible {
     @Test func whatIsUnknownIsNullAndNeverLeftOut() throws {
         let text = String(decoding: try ContractJSON.encode(Samples.bareUpload), as: UTF8.self)
         for field in [
-            "held_reason", "path_b64", "size", "eta_low", "eta_high", "remote", "upload_id", "last_error", "next_try", "started", "finished",
+            "held_reason", "path_b64", "size", "eta_low", "eta_high", "remote", "upload_id", "last_error", "next_try", "started",
+            "finished",
             "crc64", "etag",
         ] {
             #expect(text.contains("\"\(field)\":null"), "\(field)")
@@ -123,7 +124,8 @@ struct Sample: Sendable, CustomTestStringConvertible {
     private let credentials = OrderCredentials(
         accessKeyId: "LTAI-id", accessKeySecret: "the-secret", securityToken: "the-token", region: nil, endpoint: nil, addressing: nil)
     private let answer = CredentialsAnswer(
-        accessKeyId: "STS.id", accessKeySecret: "the-secret", securityToken: "the-token", expiration: nil, serverTime: nil, bucket: nil, region: nil,
+        accessKeyId: "STS.id", accessKeySecret: "the-secret", securityToken: "the-token", expiration: nil, serverTime: nil, bucket: nil,
+        region: nil,
         endpoint: nil, prefix: nil, policy: nil)
 
     @Test func printingOneGivesNothingAway() {
@@ -134,7 +136,8 @@ struct Sample: Sendable, CustomTestStringConvertible {
         let order = JobOrder(submissionId: "s", sources: ["/a"], dest: "oss://b/", credentials: credentials)
         dump(order, to: &dumped)
         let texts = [
-            "\(credentials)", String(reflecting: credentials), "\(answer)", String(reflecting: answer), "\(order)", String(reflecting: order), dumped,
+            "\(credentials)", String(reflecting: credentials), "\(answer)", String(reflecting: answer), "\(order)",
+            String(reflecting: order), dumped,
             "\([credentials])", "\(Optional(answer) as Any)",
         ]
         for text in texts { #expect(!text.contains("the-secret") && !text.contains("the-token"), "\(text)") }

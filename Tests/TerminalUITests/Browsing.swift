@@ -19,7 +19,8 @@ enum Browsing {
         file("audio-mix_v3.wav", 2_362_232_012, "2026-11-23T11:30"),
         file("notes\r.txt", 1126, "2026-11-20T08:00"),
         file("2024年度_撮影計画_最終版.pdf", 4_613_734, "2026-10-01T12:00"),
-        LocalEntry(name: Array("link-to-archive".utf8), kind: .link(target: Array("../tape".utf8)), size: 0, modified: at("2026-09-09T09:09")),
+        LocalEntry(
+            name: Array("link-to-archive".utf8), kind: .link(target: Array("../tape".utf8)), size: 0, modified: at("2026-09-09T09:09")),
         file(".hidden", 1, "2026-09-09T09:09"),
     ]
 
@@ -31,10 +32,12 @@ enum Browsing {
                 key: "2026/11/raw/camera-01_b-roll.mov", isPrefix: false, size: 8_482_560_409, modified: "2026-11-22T11:02:00Z", etag: nil,
                 storageClass: nil),
             ListResult.Entry(
-                key: "2026/11/raw/camera-03_interview-full_master_v7.mov", isPrefix: false, size: 12_670_153_523, modified: "2026-11-21T14:15:00Z",
+                key: "2026/11/raw/camera-03_interview-full_master_v7.mov", isPrefix: false, size: 12_670_153_523,
+                modified: "2026-11-21T14:15:00Z",
                 etag: nil, storageClass: nil),
             ListResult.Entry(
-                key: "2026/11/raw/storyboard.pdf", isPrefix: false, size: 18_874_368, modified: "2026-11-02T02:10:00Z", etag: nil, storageClass: nil),
+                key: "2026/11/raw/storyboard.pdf", isPrefix: false, size: 18_874_368, modified: "2026-11-02T02:10:00Z", etag: nil,
+                storageClass: nil),
         ], truncated: false, continuation: nil)
 
     /// Both panes listed and compared, three files marked, the cursor on the second.
@@ -43,7 +46,9 @@ enum Browsing {
         var desk = Desk(rows: Mix.rows)
         desk.press("2", &state, after: 0)
         _ = reduce(&state, .localListing(path: "/home/ops/media/2026-11/raw", entries: local))
-        _ = reduce(&state, .bucketListing(dest: "prod:", ListResult(bucket: "media-prod", prefix: "", items: [], truncated: false, continuation: nil)))
+        _ = reduce(
+            &state,
+            .bucketListing(dest: "prod:", ListResult(bucket: "media-prod", prefix: "", items: [], truncated: false, continuation: nil)))
         state.browse.bucket.loading = "prod:2026/11/raw/"
         _ = reduce(&state, .bucketListing(dest: "prod:2026/11/raw/", listing))
         desk.press("=", &state, after: 0)
@@ -72,8 +77,10 @@ enum Hostile {
         Array(String(repeating: "a", count: 200).utf8) + Array(".dat".utf8), Array("日本語のとても長いファイル名を切る場所の試験.txt".utf8),
         Array("한국어_파일이름이_아주_길어서_잘려야_하는_경우.mp4".utf8), Array("نسخة_احتياطية.zip".utf8), Array("קובץ_גיבוי.tar".utf8),
         Array("family-\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}\u{200D}\u{1F466}.png".utf8), Array("thumb-\u{1F44D}\u{1F3FD}.png".utf8),
-        Array("flag-\u{1F1E9}\u{1F1EA}.png".utf8), Array("cafe\u{301}.txt".utf8), Array("zalgo\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}.txt".utf8),
-        Array("\u{301}leading-mark.txt".utf8), [0x62, 0x61, 0x64, 0xFF, 0xC3, 0x28, 0x2E, 0x74], Array(" lead and trail ".utf8), Array("-rf".utf8),
+        Array("flag-\u{1F1E9}\u{1F1EA}.png".utf8), Array("cafe\u{301}.txt".utf8),
+        Array("zalgo\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}.txt".utf8),
+        Array("\u{301}leading-mark.txt".utf8), [0x62, 0x61, 0x64, 0xFF, 0xC3, 0x28, 0x2E, 0x74], Array(" lead and trail ".utf8),
+        Array("-rf".utf8),
         Array("~".utf8), Array("#%'\"\\.txt".utf8), Array("c1\u{9B}31m\u{85}.txt".utf8), Array("각각.txt".decomposedHangul.utf8),
         Array("sep\u{2028}\u{2029}\u{FEFF}\u{AD}\u{61C}.txt".utf8), Array("tag\u{E0041}\u{E0042}.txt".utf8),
     ]
@@ -102,7 +109,8 @@ enum Marking {
         state.queue.marks = Marks()
         for number in 0..<count {
             let facts = Marks.Facts(
-                size: 412 * Mix.gib / Int64(count), stored: Int64(96.1 * Double(Mix.gib)) / Int64(count), state: number < 9 ? .uploading : .queued)
+                size: 412 * Mix.gib / Int64(count), stored: Int64(96.1 * Double(Mix.gib)) / Int64(count),
+                state: number < 9 ? .uploading : .queued)
             state.queue.marks.ids["m-\(number)"] = facts
         }
     }

@@ -10,12 +10,14 @@ import Testing
 
 /// Screens as text. `RECORD=1` writes them anew; a missing one is written and fails once.
 enum Golden {
-    static func check(_ frame: Frame, _ name: String, sourceLocation: SourceLocation = #_sourceLocation) {
-        let text = frame.lines.map { line in
-            var bytes = Array(line.utf8)
-            while bytes.last == UInt8(ascii: " ") { bytes.removeLast() }
-            return String(decoding: bytes, as: UTF8.self)
-        }.joined(separator: "\n") + "\n"
+    static func check(_ frame: Frame, _ name: String, withRoles: Bool = false, sourceLocation: SourceLocation = #_sourceLocation) {
+        let screens = frame.lines + (withRoles ? roles(frame) : [])
+        let text =
+            screens.map { line in
+                var bytes = Array(line.utf8)
+                while bytes.last == UInt8(ascii: " ") { bytes.removeLast() }
+                return String(decoding: bytes, as: UTF8.self)
+            }.joined(separator: "\n") + "\n"
         let folder = #filePath.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(#filePath[..<$0]) } ?? "."
         let path = folder + "/Goldens/" + name + ".txt"
         let recorded = read(path)
@@ -27,6 +29,27 @@ enum Golden {
             return
         }
         #expect(text == recorded, "\(name) has changed; RECORD=1 records it anew", sourceLocation: sourceLocation)
+    }
+
+    /// One letter a role, below the text; the letters are explained at the end.
+    private static func roles(_ frame: Frame) -> [String] {
+        let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+        var seen: [Role] = []
+        var lines = [""]
+        for row in 0..<frame.size.rows {
+            var line = ""
+            for column in 0..<frame.size.columns {
+                let role = frame[row: row, column: column].role
+                if role == .text {
+                    line += "."
+                    continue
+                }
+                if !seen.contains(role) { seen.append(role) }
+                line.append(letters[(seen.firstIndex(of: role) ?? 0) % letters.count])
+            }
+            lines.append(line)
+        }
+        return lines + [""] + seen.enumerated().map { "\(letters[$0.offset]) \($0.element.themeName)" }
     }
 
     static func read(_ path: String) -> String? {
@@ -51,6 +74,16 @@ enum Golden {
 
 @Suite struct Goldens {
     static let sizes = [Size(columns: 80, rows: 24), Size(columns: 140, rows: 40), Size(columns: 40, rows: 10), Size(columns: 20, rows: 6)]
+
+    @Test func theRolesOfTheQueueAreAsRecorded() {
+        var state = Mix.state(total: 100_537)
+        state.queue.cursor = 2
+        state.queue.cursorID = "u-3"
+        state.queue.marks.set(Mix.rows[1], true)
+        Golden.check(render(state, size: state.size, theme: .mono), "queue-80x24-roles", withRoles: true)
+        Golden.check(
+            render(Browsing.hostile(size: state.size), size: state.size, theme: .mono), "names-browse-80x24-roles", withRoles: true)
+    }
 
     private func name(_ screen: String, _ size: Size, _ symbols: SymbolSet = .unicode) -> String {
         "\(screen)-\(size.columns)x\(size.rows)" + (symbols == .ascii ? "-ascii" : "")

@@ -8,12 +8,17 @@ import Testing
         return decoder.feed(Array(text.utf8)) + decoder.flush()
     }
 
-    @Test(arguments: [
-        ("a", .character("a")), ("é", .character("é")), ("日", .character("日")), ("\r", .enter), ("\n", .enter), ("\t", .tab), ("\u{7F}", .backspace),
-        ("\u{3}", .control("c")), ("\u{1A}", .control("z")), ("\u{1B}", .escape), ("\u{1B}[A", .up), ("\u{1B}OA", .up), ("\u{1B}[1;5B", .down),
-        ("\u{1B}[5~", .pageUp), ("\u{1B}[6~", .pageDown), ("\u{1B}[H", .home), ("\u{1B}[4~", .end), ("\u{1B}[3~", .delete), ("\u{1B}[Z", .backTab),
-        ("\u{1B}OP", .function(1)), ("\u{1B}[21~", .function(10)), ("\u{1B}[[A", .function(1)), ("\u{1B}[2~", .insert),
-    ] as [(String, Key)]) func sequencesAreKeys(bytes: String, key: Key) {
+    @Test(
+        arguments: [
+            ("a", .character("a")), ("é", .character("é")), ("日", .character("日")), ("\r", .enter), ("\n", .enter), ("\t", .tab),
+            ("\u{7F}", .backspace),
+            ("\u{3}", .control("c")), ("\u{1A}", .control("z")), ("\u{1B}", .escape), ("\u{1B}[A", .up), ("\u{1B}OA", .up),
+            ("\u{1B}[1;5B", .down),
+            ("\u{1B}[5~", .pageUp), ("\u{1B}[6~", .pageDown), ("\u{1B}[H", .home), ("\u{1B}[4~", .end), ("\u{1B}[3~", .delete),
+            ("\u{1B}[Z", .backTab),
+            ("\u{1B}OP", .function(1)), ("\u{1B}[21~", .function(10)), ("\u{1B}[[A", .function(1)), ("\u{1B}[2~", .insert),
+        ] as [(String, Key)]) func sequencesAreKeys(bytes: String, key: Key)
+    {
         #expect(decode(bytes) == [.key(key)])
     }
 
@@ -23,7 +28,9 @@ import Testing
             let whole = decode(text)
             for cut in 1..<bytes.count {
                 var decoder = KeyDecoder()
-                #expect(decoder.feed(Array(bytes[..<cut])) + decoder.feed(Array(bytes[cut...])) + decoder.flush() == whole, "\(text.debugDescription) at \(cut)")
+                #expect(
+                    decoder.feed(Array(bytes[..<cut])) + decoder.feed(Array(bytes[cut...])) + decoder.flush() == whole,
+                    "\(text.debugDescription) at \(cut)")
             }
         }
     }
@@ -40,7 +47,10 @@ import Testing
     @Test func altWithAKeyIsNeverEscapeAndTheKey() { #expect(decode("\u{1B}x").isEmpty) }
 
     @Test func aBracketedPasteIsOneEvent() {
-        #expect(decode("a\u{1B}[200~rm -rf\nq\u{1B}[31m\u{1B}[201~b") == [.key(.character("a")), .paste("rm -rf\nq\u{1B}[31m"), .key(.character("b"))])
+        #expect(
+            decode("a\u{1B}[200~rm -rf\nq\u{1B}[31m\u{1B}[201~b") == [
+                .key(.character("a")), .paste("rm -rf\nq\u{1B}[31m"), .key(.character("b")),
+            ])
     }
 
     @Test func aHugePasteIsCut() {

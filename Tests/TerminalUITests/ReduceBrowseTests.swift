@@ -91,7 +91,8 @@ import Testing
         var state = Browsing.state(size: size)
         state.browse.side = .bucket
         #expect(reduce(&state, .key(.character("R"), at: state.now + 1)) == [.listBucket(dest: "prod:2026/11/raw/", continuation: nil)])
-        _ = reduce(&state, .bucketListingFailed(dest: "prod:2026/11/raw/", message: "403 AccessDenied: oss:ListObjects on media-prod is missing."))
+        _ = reduce(
+            &state, .bucketListingFailed(dest: "prod:2026/11/raw/", message: "403 AccessDenied: oss:ListObjects on media-prod is missing."))
         let text = render(state, size: size, theme: .mono).lines.joined(separator: "\n")
 
         #expect(text.contains("storyboard.pdf") && text.contains("as of 14:03:22") && text.contains("403 AccessDenied"))
@@ -138,7 +139,10 @@ import Testing
     @Test func namesThatAreNotUTF8AreNeitherOpenedNorQueued() {
         var state = Mix.state()
         _ = reduce(&state, .key(.character("2"), at: Mix.now + 1))
-        _ = reduce(&state, .localListing(path: "/home/ops/media/2026-11/raw", entries: [LocalEntry(name: [0xFF, 0x61], kind: .directory, size: 0, modified: 0)]))
+        _ = reduce(
+            &state,
+            .localListing(
+                path: "/home/ops/media/2026-11/raw", entries: [LocalEntry(name: [0xFF, 0x61], kind: .directory, size: 0, modified: 0)]))
         state.browse.local.cursor = 1
         #expect(reduce(&state, .key(.enter, at: Mix.now + 2)).isEmpty)
         #expect(state.message?.text.contains("not UTF-8") == true)
@@ -172,15 +176,18 @@ import Testing
         var state = Browsing.state(size: size)
         var desk = Desk(rows: [])
         desk.press("fcam", &state)
-        #expect(state.browse.visible(state.browse.local).dropFirst().allSatisfy { String(decoding: $0.name, as: UTF8.self).contains("cam") })
+        #expect(
+            state.browse.visible(state.browse.local).dropFirst().allSatisfy { String(decoding: $0.name, as: UTF8.self).contains("cam") })
         desk.press(.escape, &state)
         #expect(state.browse.visible(state.browse.local).count == 10)
     }
 
-    @Test(arguments: [
-        ("/a/b\n/c d/e\n", ["/a/b", "/c d/e"]), ("'/a b/c'", ["/a b/c"]), ("/a\\ b/c", ["/a b/c"]), ("file:///a%20b", ["/a b"]),
-        ("\"/x y\" /z", ["/x y", "/z"]), ("~/m", ["/home/ops/m"]),
-    ] as [(String, [String])]) func pastedPathsAreRead(text: String, paths: [String]) {
+    @Test(
+        arguments: [
+            ("/a/b\n/c d/e\n", ["/a/b", "/c d/e"]), ("'/a b/c'", ["/a b/c"]), ("/a\\ b/c", ["/a b/c"]), ("file:///a%20b", ["/a b"]),
+            ("\"/x y\" /z", ["/x y", "/z"]), ("~/m", ["/home/ops/m"]),
+        ] as [(String, [String])]) func pastedPathsAreRead(text: String, paths: [String])
+    {
         #expect(PastedPaths.read(text, home: "/home/ops") == paths)
     }
 
@@ -197,7 +204,8 @@ import Testing
         let size = Size(columns: 80, rows: 24)
         var state = Mix.state(size: size, rows: [upload])
         _ = reduce(&state, .key(.enter, at: Mix.now + 1))
-        _ = reduce(&state, .detail(id: "u-1", UploadDetail(upload: upload, map: String(decoding: map, as: UTF8.self), active: [], events: [])))
+        _ = reduce(
+            &state, .detail(id: "u-1", UploadDetail(upload: upload, map: String(decoding: map, as: UTF8.self), active: [], events: [])))
         let lines = render(state, size: size, theme: .mono).lines
 
         #expect(lines[7...14].joined().filter { $0 == "!" }.count == 1)
@@ -240,6 +248,9 @@ import Testing
         _ = reduce(&state, .key(.character("y"), at: Mix.now + 1))
         #expect(reduce(&state, .key(.character("p"), at: Mix.now + 2)) == [.copy("photos/2019/IMG_0001 (copy)^[[31m.jpg")])
         _ = reduce(&state, .key(.character("y"), at: Mix.now + 3))
-        #expect(reduce(&state, .key(.character("e"), at: Mix.now + 4)) == [.copy("403 AccessDenied: role uploader may not put here (request 65A3BF77)")])
+        #expect(
+            reduce(&state, .key(.character("e"), at: Mix.now + 4)) == [
+                .copy("403 AccessDenied: role uploader may not put here (request 65A3BF77)")
+            ])
     }
 }

@@ -249,7 +249,9 @@ import Testing
         #expect(reduce(&state, .key(.control("c"), at: Mix.now + 5000)) == [.leave(.detach)])
     }
 
-    @Test(arguments: [Key.character("d"), .character("D"), .control("t"), .function(3), .character("é")]) func unknownKeysSayTheirName(key: Key) {
+    @Test(arguments: [Key.character("d"), .character("D"), .control("t"), .function(3), .character("é")]) func unknownKeysSayTheirName(
+        key: Key
+    ) {
         var state = Mix.state()
         #expect(reduce(&state, .key(key, at: Mix.now + 1000)).isEmpty)
 

@@ -111,7 +111,8 @@ import Testing
         for size in [Size(columns: 80, rows: 24), Size(columns: 140, rows: 40), Size(columns: 40, rows: 12)] {
             let rows = Hostile.names.enumerated().map { index, name in
                 Mix.upload(
-                    index + 1, .failed, String(decoding: name, as: UTF8.self), "oss://names/" + String(decoding: name, as: UTF8.self) + "/", size: 1,
+                    index + 1, .failed, String(decoding: name, as: UTF8.self), "oss://names/" + String(decoding: name, as: UTF8.self) + "/",
+                    size: 1,
                     error: UploadView.LastError(
                         code: "Bad\u{1B}]0;x\u{07}", http: nil, requestId: "\u{9B}2J", at: Mix.nowText, part: nil,
                         message: String(decoding: name, as: UTF8.self)))
@@ -138,7 +139,9 @@ import Testing
                 for cell in frame.cells {
                     for scalar in cell.text.unicodeScalars where scalar.value >= 0x7F || scalar.value < 0x20 {
                         let category = scalar.properties.generalCategory
-                        if [.control, .format, .lineSeparator, .paragraphSeparator].contains(category) { Issue.record("\(scalar.value) is in a cell") }
+                        if [.control, .format, .lineSeparator, .paragraphSeparator].contains(category) {
+                            Issue.record("\(scalar.value) is in a cell")
+                        }
                     }
                 }
             }
@@ -178,7 +181,9 @@ import Testing
             for keys in ["", "?", "Q", "f", "2", "3", "4", "5", "6", ":"] {
                 desk.press(.escape, &state)
                 desk.press(keys, &state)
-                for line in render(state, size: size, theme: .mono).lines { #expect(line.utf8.allSatisfy { $0 < 0x80 }, "\(keys): \(line)") }
+                for line in render(state, size: size, theme: .mono).lines {
+                    #expect(line.utf8.allSatisfy { $0 < 0x80 }, "\(keys): \(line)")
+                }
             }
             desk.press(.escape, &state)
             desk.press("1", &state)
@@ -224,7 +229,9 @@ import Testing
         for screen in Screen.allCases {
             var seen: [Key: Action] = [:]
             for binding in KeyTable.bindings(on: screen) {
-                for key in binding.keys { #expect(seen.updateValue(binding.action, forKey: key) == nil, "\(screen): \(KeyTable.name(key))") }
+                for key in binding.keys {
+                    #expect(seen.updateValue(binding.action, forKey: key) == nil, "\(screen): \(KeyTable.name(key))")
+                }
             }
         }
     }

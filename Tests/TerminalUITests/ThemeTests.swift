@@ -66,25 +66,39 @@ enum Themes {
 
     @Test func aThemeMayInheritAndChangeOneRole() {
         let parent = Themes.text("default-dark") ?? ""
-        let theme = try? Theme.load("format = 1\ninherits = \"default-dark\"\n[palette]\nfailed = \"#ff0000\"\n", name: "mine") { _ in (parent, "default-dark.toml") }
+        let theme = try? Theme.load("format = 1\ninherits = \"default-dark\"\n[palette]\nfailed = \"#ff0000\"\n", name: "mine") { _ in
+            (parent, "default-dark.toml")
+        }
         #expect(theme?.style(.stateFailed).foreground == .rgb(0xFF0000))
         #expect(theme?.style(.stateDone).foreground == .rgb(0x71FFA8))
     }
 
     @Test func mistakesAreNamedWithTheirPlaceAndASuggestion() {
-        #expect(messages("format = 1\n[roles]\n\"state.failed\" = \"bluw\"\n") == ["t.toml:3:18: error: unknown colour \"bluw\". Did you mean \"blue\"?"])
-        #expect(messages("format = 1\n[roles]\n\"state.fialed\" = \"red\"\n") == ["t.toml:3:1: warning: unknown role \"state.fialed\". Did you mean \"state.failed\"?"])
+        #expect(
+            messages("format = 1\n[roles]\n\"state.failed\" = \"bluw\"\n") == [
+                "t.toml:3:18: error: unknown colour \"bluw\". Did you mean \"blue\"?"
+            ])
+        #expect(
+            messages("format = 1\n[roles]\n\"state.fialed\" = \"red\"\n") == [
+                "t.toml:3:1: warning: unknown role \"state.fialed\". Did you mean \"state.failed\"?"
+            ])
         #expect(messages("format = 2\n") == ["t.toml:1:10: error: only format = 1 is known"])
         #expect(messages("name = \"x\"\n") == ["t.toml: error: the line format = 1 is missing"])
         #expect(messages("format = 1\ncolour = 1\n").first?.hasPrefix("t.toml:2:1: error: unknown key \"colour\"") == true)
-        #expect(messages("format = 1\n[roles]\ntitle = { fg = \"#12345g\" }\n") == ["t.toml:3:16: error: \"#12345g\" is no colour: #rgb or #rrggbb"])
-        #expect(messages("format = 1\n[roles]\ntitle = { attrs = [\"blink\"] }\n").first?.hasPrefix("t.toml:3:20: error: unknown attribute \"blink\"") == true)
+        #expect(
+            messages("format = 1\n[roles]\ntitle = { fg = \"#12345g\" }\n") == [
+                "t.toml:3:16: error: \"#12345g\" is no colour: #rgb or #rrggbb"
+            ])
+        #expect(
+            messages("format = 1\n[roles]\ntitle = { attrs = [\"blink\"] }\n").first?.hasPrefix(
+                "t.toml:3:20: error: unknown attribute \"blink\"") == true)
         #expect(messages("format = 1\n[roles]\ntitle = 256\n") == ["t.toml:3:9: error: a colour index is 0 to 255, not 256"])
         #expect(messages("format = 1\n[roles\n").first?.hasPrefix("t.toml:2:") == true)
     }
 
     @Test func textAndBackgroundAreSetTogether() {
-        #expect(messages("format = 1\n[roles]\ntext = \"#ffffff\"\n") == ["t.toml:3:1: error: text without background: set both or neither"])
+        #expect(
+            messages("format = 1\n[roles]\ntext = \"#ffffff\"\n") == ["t.toml:3:1: error: text without background: set both or neither"])
     }
 
     @Test func unreadableTextIsAWarning() {
@@ -96,7 +110,10 @@ enum Themes {
 
     @Test func loopsAreNamed() {
         let other = "format = 1\ninherits = \"t\"\n"
-        #expect(messages("format = 1\ninherits = \"warm\"\n", others: ["warm": other, "t": other]).contains { $0.contains("inherits loop: t -> warm -> t") })
+        #expect(
+            messages("format = 1\ninherits = \"warm\"\n", others: ["warm": other, "t": other]).contains {
+                $0.contains("inherits loop: t -> warm -> t")
+            })
         #expect(
             messages("format = 1\n[palette]\na = \"b\"\nb = \"a\"\n[roles]\ntitle = \"a\"\n").contains {
                 $0.contains("colours refer to each other in a loop")

@@ -63,6 +63,19 @@ import Testing
         #expect(budget.isOpen)
     }
 
+    @Test func anEndpointThatRefusesHalfStaysOpenAndOneThatOnlyRefusesDoesNot() {
+        var (half, dead) = (RetryBudget(), RetryBudget())
+
+        for _ in 0..<10_000 {
+            half.failed(at: start, throttled: true)
+            half.succeeded()
+        }
+        for _ in 0..<500 { dead.failed(at: start, throttled: true) }
+
+        #expect(half.isOpen)
+        #expect(!dead.isOpen)
+    }
+
     @Test func oneProbeAtATimeGoesOut() {
         var budget = closed()
         let later = start + .seconds(1)
@@ -95,7 +108,7 @@ import Testing
 
         #expect(budget.isOpen)
         #expect(budget.admit(at: start + .seconds(1)) == .go)
-        #expect(budget.tokens == 100)
+        #expect(budget.tokens == 250)
     }
 
     @Test func lateFailuresOfBeforeSayNothingNew() {

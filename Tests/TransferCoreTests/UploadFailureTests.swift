@@ -15,6 +15,21 @@ import Testing
         #expect(bench.machine.state(of: 1) == .waiting(attempt: 1, until: bench.now + .seconds(60)))
     }
 
+    @Test func aPartThatIsDueWaitsForASlotAndNotForTime() {
+        var bench = Bench(slots: 1)
+        bench.tell(.started)
+        bench.answer("initiate")
+        bench.fail("part 1", answer(500, "InternalError"))
+        #expect(bench.machine.nextDeadline != nil)
+
+        bench.wait()
+
+        #expect(bench.actions.last == .partsReady)
+        #expect(bench.machine.nextDeadline == nil, "a driver whose slots are full must not spin")
+        bench.answer("part 2")
+        #expect(bench.calls.map(\.name) == ["part 1"])
+    }
+
     @Test func aPartIsNeverTriedMoreOftenThanThePolicySays() {
         var bench = Bench(slots: 1)
         bench.tell(.started)

@@ -31,7 +31,7 @@ import Testing
         "/(mov|mp4)$/", "\"camera-03\"",
         "name:camera-??.mov", "path:video/*", "oss://media-prod", "camera and size>1G or state:done", "state:done or camera size>1G",
         "sort:size-,added", "camera sort:name", "age<2026-01-01", "age<today or age>today", "size>1.5G", "name=camera-03.mov",
-        "STATE:uploading", "/video\\/|cam/",
+        "STATE:Uploading", "/video\\/|cam/",
         "name:\"camera-03.mov\"", "video or camera",
     ]
     static let failing = [

@@ -67,6 +67,8 @@ public actor EngineLoop: QueueService {
     var budgets: [String: RetryBudget] = [:]
     /// Endpoints that do not answer, with the newest reason.
     var outageReasons: [String: String] = [:]
+    /// Endpoints on which an upload used up its tries, until one answers.
+    var silences: [String: (since: Timestamp, nextTry: Timestamp?)] = [:]
     /// Orders with a limit of their own: when the next body may go.
     var jobTurns: [Int64: Timestamp] = [:]
     var lastPurge: Timestamp?

@@ -123,9 +123,11 @@ extension EngineLoop {
                     """)
         } then: { [self] in
             startsBlocked -= 1
+            forgetReady()
             schedule()
         } failed: { [self] _ in
             startsBlocked -= 1
+            schedule()
         }
         limitsNow = found.limits
         queueMachine.slots = limitsNow.uploads

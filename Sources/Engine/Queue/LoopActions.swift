@@ -26,8 +26,9 @@ extension EngineLoop {
             throw .option("\(request.action) needs ids, a query, or all")
         }
         let isWholeQueue = ids == nil && plan.query == nil
-        guard diskTrouble == nil || request.dryRun == true else {
-            throw storeFailure(DatabaseError(resultCode: .SQLITE_FULL, message: diskTrouble?.reason))
+        if diskTrouble != nil, request.dryRun != true {
+            // Before anything that runs is stopped: either all of the action can be written or none of it is done.
+            do { try await writeNow { db in try QueueStore.set(db, "probe", "x") } } catch { throw storeFailure(error) }
         }
 
         // Nothing starts until the rows are written: a row must not begin to run between being selected and being changed.

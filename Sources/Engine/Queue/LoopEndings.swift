@@ -44,6 +44,10 @@ extension EngineLoop {
             run.row.held = reason
             run.row.nextTry = until
             event = ("held", run.row.error?.message ?? reason.rawValue)
+            if reason == .network {
+                let endpoint = run.job.target.endpoint
+                silences[endpoint] = (silences[endpoint]?.since ?? now, until)
+            }
         }
         if run.isAborting, run.row.state != .done {
             run.row.state = .cancelled

@@ -100,6 +100,7 @@ extension EngineLoop {
             budget.succeeded()
         }
         budgets[endpoint] = budget
+        if end.failure == nil, !silences.isEmpty { silences[endpoint] = nil }
         if let until = budget.closedUntil {
             closeEndpoint(endpoint, until: until, since: budget.closedSince ?? now)
             if run.isProbe, let gate = gate(run) {

@@ -103,7 +103,9 @@ extension EngineLoop {
                 if items.isEmpty { break }
                 let (rows, refused) = maker.rows(items, source: source, at: clocks.wall())
                 guard await writeUntilDone({ db in try QueueStore.addRows(db, job: id, rows, refused: refused) }) else { return }
-                if isDry || plan.options.priority == .high { forgetReady() }
+                // Within a priority new rows come last; a higher one comes before what was read ahead.
+                let priority = plan.options.priority ?? .normal
+                if let last = ready.last, last.priority.code > priority.code { forgetReady() } else { moreMayBeReady() }
                 if let gate = gates["s:" + plan.target.scope] { holdRows(gate) }
                 changed()
                 schedule()

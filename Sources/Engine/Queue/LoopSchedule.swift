@@ -8,6 +8,7 @@ extension EngineLoop {
     private static let readAhead = 256
     /// How far behind a large file, which has to wait, small ones may overtake it.
     private static let overtaking = 64
+    private static let secondsInFlight: Int64 = 4
 
     /// Fills the free slots. Called whenever one may be free or something may want one.
     func schedule() {
@@ -55,6 +56,7 @@ extension EngineLoop {
 
     /// Higher priority first, then whoever has the fewest parts in flight, so that all that run move.
     private func nextForPart(_ now: Timestamp) -> UploadRun? {
+        guard mayAddToFlight else { return nil }
         var best: UploadRun?
         for id in multipart {
             guard let run = runs[id], run.isStarted, !run.isSaving, !run.isLanding, run.actions.isEmpty, run.machine.wantsParts(at: now),
@@ -68,6 +70,16 @@ extension EngineLoop {
             if rank < (other.row.priority.code, other.slotsInUse) { best = run }
         }
         return best
+    }
+
+    /// Under a limit only some seconds of it are in flight: more parts at once would not be faster, and a pause, a kill or a token's end would
+    /// cost all that was sent of them.
+    private var mayAddToFlight: Bool {
+        guard let rate = limitsNow.rate else { return true }
+        let inFlight = multipart.reduce(Int64(0)) { sum, id in
+            sum + (runs[id]?.flights.values.reduce(0) { $0 + $1.length } ?? 0)
+        }
+        return inFlight < max(rate, 1) * Self.secondsInFlight
     }
 
     private func sendPart(of run: UploadRun, _ now: Timestamp) -> Bool {
@@ -98,7 +110,7 @@ extension EngineLoop {
     func endTurns(_ now: Timestamp) {
         guard jobTurns.contains(where: { $0.value <= now }) else { return }
         jobTurns = jobTurns.filter { $0.value > now }
-        isDry = false
+        moreMayBeReady()
     }
 
     /// Rows of orders that hold themselves back must not keep everything behind them from being read ahead.
@@ -108,7 +120,7 @@ extension EngineLoop {
         }
         lastPurge = now
         ready.removeAll { !turnHasCome($0.job, now) }
-        isDry = false
+        moreMayBeReady()
     }
 
     // MARK: - Reading ahead
@@ -118,6 +130,12 @@ extension EngineLoop {
         ready = []
         readyEpoch += 1
         isDry = false
+    }
+
+    /// What was read ahead still comes first, but there are rows that a read ahead under way may not have seen.
+    func moreMayBeReady() {
+        isDry = false
+        if isRefilling { readyEpoch += 1 }
     }
 
     private func refill() {

@@ -86,14 +86,14 @@ extension EngineLoop {
             resent: counts.values.reduce(0) { $0 + $1.resent } + resent, uploads: counts.values.reduce(0) { $0 + $1.uploads }, unknown: scans.count)
         let open = counts.filter { !$0.key.isEnded && $0.key != .paused }.values
         let left = open.reduce(Int64(0)) { $0 + $1.bytes - $1.stored }
-        let eta = estimate(left)
+        let eta = rates.rate(at: now) > 0 ? estimate(left) : nil
         return StatusView(
             revision: revision, now: clocks.wall().iso8601,
             engine: StatusView.Engine(
                 version: settings.version, pid: Int(getpid()), uptime: Double((now - begun).inMilliseconds) / 1000, frontEnds: frontEndCount),
             counts: shown, totals: totals, rate: rates.rate(at: now), rateHistory: rates.perSecond, limits: limits(),
             slotsUsed: runs.values.count { !$0.isLanding }, partsSending: partSlotsUsed, etaLow: eta?.low, etaHigh: eta?.high, leases: leases,
-            clockOffset: clockOffset, outage: outage, queuePaused: queueMachine.isPaused, defaultRemote: settings.defaultRemote)
+            clockOffset: clockOffset, outage: outage(hasHeld: (counts[.held]?.uploads ?? 0) > 0), queuePaused: queueMachine.isPaused, defaultRemote: settings.defaultRemote)
     }
 
     /// The span that the better and the worse seconds of the last minute allow.
@@ -104,14 +104,19 @@ extension EngineLoop {
         return (Int(left / max(fast, 1)), Int((left + slow - 1) / max(slow, 1)))
     }
 
-    private var outage: StatusView.Outage? {
+    private func outage(hasHeld: Bool) -> StatusView.Outage? {
         if let trouble = diskTrouble {
             return StatusView.Outage(
                 endpoint: store.path, since: trouble.since.iso8601, nextTry: trouble.nextTry.iso8601,
                 reason: "the queue cannot be written (\(trouble.reason)): uploads wait, nothing is lost. Free some space")
         }
         let closed = gates.values.filter { if case .endpoint = $0.place { true } else { false } }.min { $0.since < $1.since }
-        guard let closed, case .endpoint(let endpoint) = closed.place else { return nil }
+        guard let closed, case .endpoint(let endpoint) = closed.place else {
+            // Too few requests to call it an outage, yet nothing got through.
+            guard hasHeld, let (endpoint, silence) = silences.min(by: { $0.value.since < $1.value.since }) else { return nil }
+            return StatusView.Outage(
+                endpoint: endpoint, since: silence.since.iso8601, nextTry: silence.nextTry?.iso8601, reason: outageReasons[endpoint] ?? "no answer")
+        }
         return StatusView.Outage(
             endpoint: endpoint, since: closed.since.iso8601, nextTry: closed.shownNextTry?.iso8601, reason: outageReasons[endpoint] ?? "no answer")
     }

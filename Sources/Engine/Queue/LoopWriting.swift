@@ -49,7 +49,8 @@ extension EngineLoop {
 
     func flushSoon(urgent: Bool) {
         guard !isFlushing, !pending.isEmpty, !isDead else { return }
-        if let trouble = diskTrouble, clocks.steady() < trouble.nextTry { return refuseWaiting(trouble) }
+        // A person who waits is worth a try of its own: the space may be back.
+        if let trouble = diskTrouble, clocks.steady() < trouble.nextTry, pending.allSatisfy(\.isPatient) { return }
         if urgent {
             isFlushing = true
             // Unstructured on purpose: whoever wrote does not wait for the disk.
@@ -116,13 +117,6 @@ extension EngineLoop {
         pending = batch.filter(\.isPatient) + pending
         for item in batch where !item.isPatient { item.failed?(error) }
         changed()
-    }
-
-    private func refuseWaiting(_ trouble: DiskTrouble) {
-        let waiting = pending.filter { !$0.isPatient }
-        pending.removeAll { !$0.isPatient }
-        let error = DatabaseError(resultCode: .SQLITE_FULL, message: trouble.reason)
-        for item in waiting { item.failed?(error) }
     }
 
     /// The store is gone, as by a kill: nothing more leaves this 

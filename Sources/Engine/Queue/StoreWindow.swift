@@ -53,7 +53,8 @@ extension QueueStore {
                 """
             answer.rows = try Row.fetchAll(db, sql: sql, arguments: arguments + placeArguments).map(UploadRow.init)
         } else {
-            try scan(db, question, filter: "\(scope) AND \(question.plan.condition)", order: order, arguments, &answer)
+            // Excluded rows are looked at too: the list outlives this window, and what runs now may have ended by the next one.
+            try scan(db, question, filter: "hidden = 0 AND \(question.plan.condition)", order: order, arguments, &answer)
         }
         for job in Set(answer.rows.map(\.job)) where question.jobs[job] == nil {
             if let facts = try QueueStore.job(db, id: job) { answer.jobs[job] = facts }
@@ -83,9 +84,11 @@ extension QueueStore {
         while let row = try cursor.next().map(UploadRow.init) {
             if query.matches(row.facts(try lookup.job(row.job, db), now: question.now)) { matching.append(row.id) }
         }
-        answer.total = matching.count
+        let excluded = Set(question.excluding)
+        let shown = excluded.isEmpty ? matching : matching.filter { !excluded.contains($0) }
+        answer.total = shown.count
         answer.matching = matching
-        answer.rows = try rows(db, window(matching, question))
+        answer.rows = try rows(db, window(shown, question))
     }
 
     static func window(_ ids: [Int64], _ question: WindowQuestion) -> [Int64] {

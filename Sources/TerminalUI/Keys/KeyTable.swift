@@ -102,7 +102,8 @@ enum KeyTable {
             hints: [hint("prev/next", 6, [.detail], keys: "[ ]")]),
         bind([.character("]")], .nextItem, "next upload", [.detail]),
         bind(
-            [.enter], .open, "open: detail, directory, setting", hints: [
+            [.enter], .open, "open: detail, directory, setting",
+            hints: [
                 hint("detail", 1, [.queue, .history]), hint("edit", 1, [.settings]),
             ]),
         bind([.escape], .close, "close one layer: message, dialog, range, filter, marks"),

@@ -21,7 +21,8 @@ extension Canvas {
             if state.message != nil {
                 messageRow(message)
             } else {
-                frame.put(cut("= same  + only here  < only there  ! differs  @ link", size.columns - 2), row: message, column: 1, role: .muted)
+                frame.put(
+                    cut("= same  + only here  < only there  ! differs  @ link", size.columns - 2), row: message, column: 1, role: .muted)
             }
         }
         hints()
@@ -47,7 +48,9 @@ extension Canvas {
             if columns.date > 0 { frame.putRight("MODIFIED", row: row, end: column + columns.dateEnd, role: .muted) }
         }
         let items = state.browse.visible(pane)
-        if items.isEmpty || (items.count == 1 && items[0].kind == .up) { emptyPane(pane, isLocal: isLocal, column: column, width: width, layout, items.count) }
+        if items.isEmpty || (items.count == 1 && items[0].kind == .up) {
+            emptyPane(pane, isLocal: isLocal, column: column, width: width, layout, items.count)
+        }
         for index in 0..<layout.listHeight {
             let position = pane.top + index
             guard position < items.count else { break }
@@ -130,7 +133,9 @@ extension Canvas {
                 frame.put(displayText(line, rules: rules), row: row + index, column: column + 2, limit: width - 2, role: .error)
             }
         } else {
-            frame.put(cut(text, width - 3), row: row, column: column + 2, role: .muted)
+            for (index, line) in wrap(text, width: width - 3).enumerated() where row + index < layout.listTop + layout.listHeight {
+                frame.put(cut(line, width - 3), row: row + index, column: column + 2, role: .muted)
+            }
         }
     }
 
@@ -157,14 +162,17 @@ extension Canvas {
         let hidden = local.all.count { $0.kind != .up && $0.name.first == UInt8(ascii: ".") }
         var words: [String] = []
         if !local.marks.isEmpty {
-            let bytes = local.all.filter { local.marks.contains($0.name) }.reduce(0) { $0 + ($1.size ?? 0) }
-            words.append("\(Formats.count(local.marks.count)) marked \(Formats.size(bytes))")
+            let bytes = local.all.filter { local.marks.contains($0.name) }.map { $0.size ?? 0 }
+            words.append("\(Formats.count(local.marks.count)) marked \(Formats.size(Formats.sum(bytes)))")
         }
-        words.append("\(Formats.count(items.count)) here" + (hidden > 0 && !state.browse.showsHidden ? ", \(Formats.count(hidden)) hidden" : ""))
+        words.append(
+            "\(Formats.count(items.count)) here" + (hidden > 0 && !state.browse.showsHidden ? ", \(Formats.count(hidden)) hidden" : ""))
         if local.loading != nil { words.append(own("listing…")) }
         if !local.filter.isEmpty { words.append("filter: " + local.filter) }
         frame.put(cut(words.joined(separator: "   "), divider - 1), row: row, column: 1, role: .muted)
-        frame.put(cut(bucketCounts, size.columns - divider - 3), row: row, column: divider + 3, role: state.browse.bucket.problem == nil ? .muted : .error)
+        frame.put(
+            cut(bucketCounts, size.columns - divider - 3), row: row, column: divider + 3,
+            role: state.browse.bucket.problem == nil ? .muted : .error)
     }
 
     private var bucketCounts: String {

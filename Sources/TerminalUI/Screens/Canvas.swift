@@ -53,9 +53,11 @@ struct Canvas {
         if isDone { return (width, 0) }
         guard let total, total > 0 else { return (0, 0) }
         let most = width - 1
-        var full = min(most, Int(Double(max(0, stored)) / Double(total) * Double(width)))
+        let stored = max(0, min(stored, total))
+        let sending = max(0, min(sending, total - stored))
+        var full = min(most, Int(Double(stored) / Double(total) * Double(width)))
         if stored > 0, full == 0 { full = 1 }
-        let reached = min(width, Int(Double(max(0, stored + sending)) / Double(total) * Double(width)))
+        let reached = min(width, Int(Double(stored + sending) / Double(total) * Double(width)))
         let light = sending > 0 ? max(0, min(max(1, reached - full), width - full)) : 0
         return (full, light)
     }

@@ -63,11 +63,12 @@ extension Canvas {
         if !list.marks.isEmpty {
             var bytes = ""
             if list.marks.query == nil {
-                bytes = " (\(Formats.size(list.marks.ids.values.reduce(0) { $0 + ($1.size ?? 0) })))"
+                bytes = " (\(Formats.size(Formats.sum(list.marks.ids.values.map { $0.size ?? 0 }))))"
             }
             let loaded = Set((list.window?.rows ?? []).map(\.id))
             let isAllLoaded = list.window.map { $0.offset == 0 && $0.rows.count == $0.total } ?? false
-            let hidden = isAllLoaded && list.marks.query == nil && !list.query.isEmpty ? list.marks.ids.keys.count { !loaded.contains($0) } : 0
+            let hidden =
+                isAllLoaded && list.marks.query == nil && !list.query.isEmpty ? list.marks.ids.keys.count { !loaded.contains($0) } : 0
             let text = "\(Formats.count(list.marks.count)) marked\(bytes)"
             if hidden > 0 { return text + ", \(Formats.count(hidden)) not shown by the filter. Esc clears." }
             return text + ": actions apply to \(list.marks.count == 2 ? "both" : list.marks.count == 1 ? "it" : "them"). Esc clears."
@@ -147,7 +148,9 @@ extension Canvas {
             let mark = problem.utf8.first == UInt8(ascii: "?") ? "" : "? "
             frame.put(cut(own(mark + problem), size.columns - 2), row: rows == 3 ? top + 1 : top + rows - 1, column: 1, role: .error)
         }
-        if rows == 3 || prompt.problem == nil { frame.put(cut(own(prompt.hint), size.columns - 2), row: size.rows - 1, column: 1, role: .keyLabel) }
+        if rows == 3 || prompt.problem == nil {
+            frame.put(cut(own(prompt.hint), size.columns - 2), row: size.rows - 1, column: 1, role: .keyLabel)
+        }
     }
 
     /// The part of a field around its cursor that fits, and the cursor's cell in it.

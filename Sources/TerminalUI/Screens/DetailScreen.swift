@@ -6,7 +6,8 @@ extension Canvas {
         guard let view = state.detail else { return }
         tabs()
         guard let answer = state.mirror.detail, answer.upload.id == view.id else {
-            let text = view.isGone ? "This upload is no longer in the queue or the history. q goes back." : "Asking the engine for this upload…"
+            let text =
+                view.isGone ? "This upload is no longer in the queue or the history. q goes back." : "Asking the engine for this upload…"
             frame.put(cut(text, size.columns - 2), row: 2, column: 1, role: .muted)
             hints()
             return
@@ -53,7 +54,9 @@ extension Canvas {
             return
         }
         let done = upload.state == .done
-        let words = [done ? "done" : Formats.percent(upload.stored, of: whole), Formats.progress(upload.stored, of: whole)].compactMap { $0 }
+        let words = [done ? "done" : Formats.percent(upload.stored, of: whole), Formats.progress(upload.stored, of: whole)].compactMap {
+            $0
+        }
         let end = frame.put(words.joined(separator: "  ") + " ", row: 3, column: 1)
         guard size.columns - end - 1 > 4 else { return }
         bar(upload.stored, sending: upload.sending, of: whole, isDone: done, row: 3, column: end, width: size.columns - end - 1)
@@ -64,7 +67,7 @@ extension Canvas {
         if upload.state == .uploading || upload.state == .verifying {
             words.append("\(Formats.rate(upload.rate)) now")
             if let started = seconds(since: upload.started), started >= 1 {
-                let mean = Int64(Double(upload.stored) / started)
+                let mean = Formats.mean(upload.stored, started)
                 words.append("\(Formats.size(mean).split(separator: " ").first.map(String.init) ?? "-") avg")
             }
             if let low = upload.etaLow, let high = upload.etaHigh { words.append("ETA \(Formats.range(low, high, dash: symbols.dash))") }
@@ -78,8 +81,8 @@ extension Canvas {
             let share = upload.size.flatMap { Formats.percent(upload.resent, of: max($0, upload.resent)) }
             words.append("resent \(Formats.size(upload.resent))" + (share.map { " (\($0))" } ?? ""))
         }
-        if upload.tries > 0 { words.append("in " + Formats.counted(upload.tries, "retry", plural: "retries")) }
-        return words.joined(separator: "  ").replacingFirst("  in ", with: " in ")
+        let retries = upload.retries > 0 ? " in " + Formats.counted(upload.retries, "retry", plural: "retries") : ""
+        return words.joined(separator: "  ") + retries
     }
 
     private func tokenAndCheck(_ upload: UploadView) -> String {
@@ -89,7 +92,8 @@ extension Canvas {
             if let left = lease.left {
                 let rest = max(0, left - age)
                 let isEnough = upload.etaHigh.map { Double($0) < rest } ?? true
-                words.append("token \(Formats.duration(rest)) left" + (isEnough || lease.renewsIn != nil ? ", enough" : ", ends before this upload"))
+                words.append(
+                    "token \(Formats.duration(rest)) left" + (isEnough || lease.renewsIn != nil ? ", enough" : ", ends before this upload"))
             } else if let error = lease.lastError {
                 words.append("no token: " + error)
             }
@@ -110,7 +114,7 @@ extension Canvas {
             column = frame.put(text, row: row, column: column, role: isActive ? .tabActive : .tab)
         }
         let parts = answer.upload.parts
-        let left = max(0, parts.total - parts.stored - parts.sending)
+        let left = max(0, parts.total &- parts.stored &- parts.sending)
         let text = "parts \(parts.stored) done  \(parts.sending) active  \(left) to do  of \(parts.total) "
         if size.columns - 2 - text.utf8.count >= column { frame.putRight(text, row: row, end: size.columns - 2, role: .muted) }
     }
@@ -120,7 +124,7 @@ extension Canvas {
     private mutating func partsSection(_ answer: UploadDetail, _ view: DetailState) {
         var row = partsMap(answer, view, top: 7, isZoomed: false)
         let bottom = size.rows - 2
-        guard row < bottom else { return }
+        guard row < bottom, !answer.active.isEmpty || size.rows >= 36 else { return }
         frame.put(" PART   STATE     SENT         RATE        TRY  SINCE  LAST ANSWER", row: row, column: 0, role: .muted)
         row += 1
         let room = max(0, bottom - row)
@@ -138,7 +142,8 @@ extension Canvas {
     private mutating func partLine(_ part: PartView, row: Int) {
         let unit = Formats.partProgress(part.sent, of: part.size)
         frame.putRight(String(part.number), row: row, end: 5)
-        frame.put(part.state == .again ? "again" : part.state.rawValue, row: row, column: 8, role: part.state == .failed ? .partFailed : .text)
+        frame.put(
+            part.state == .again ? "again" : part.state.rawValue, row: row, column: 8, role: part.state == .failed ? .partFailed : .text)
         frame.put(unit, row: row, column: 18)
         frame.put(part.rate > 0 ? Formats.rate(part.rate) : "", row: row, column: 31)
         frame.put(String(part.tries), row: row, column: 43)
@@ -207,7 +212,9 @@ extension Canvas {
     /// The whole map in one row, for the inspector.
     mutating func partsLine(_ detail: UploadDetail?, _ upload: UploadView, row: Int, column: Int, width: Int) {
         guard let detail, !detail.map.utf8.isEmpty, width > 0 else {
-            bar(upload.stored, sending: upload.sending, of: upload.size, isDone: upload.state == .done, row: row, column: column, width: width)
+            bar(
+                upload.stored, sending: upload.sending, of: upload.size, isDone: upload.state == .done, row: row, column: column,
+                width: width)
             return
         }
         let map = Array(detail.map.utf8)
@@ -242,7 +249,10 @@ extension Canvas {
         let facts: [(String, String)] = [
             ("path", quoted(upload.path)), ("bucket", upload.bucket), ("key", quoted(upload.key)), ("remote", upload.remote ?? "-"),
             ("size", upload.size.map { "\(Formats.size($0)) (\(Formats.count(Int($0))) bytes)" } ?? "not known yet"),
-            ("part size", upload.parts.total > 0 ? "\(Formats.size(upload.parts.size)), \(Formats.counted(upload.parts.total, "part"))" : "-"),
+            (
+                "part size",
+                upload.parts.total > 0 ? "\(Formats.size(upload.parts.size)), \(Formats.counted(upload.parts.total, "part"))" : "-"
+            ),
             ("id", upload.id), ("order", upload.job), ("upload id", upload.uploadId ?? "-"), ("crc64", upload.crc64 ?? "-"),
             ("etag", upload.etag ?? "-"), ("added", local(upload.added)), ("started", upload.started.map(local) ?? "-"),
             ("finished", upload.finished.map(local) ?? "-"),
@@ -292,17 +302,5 @@ extension Canvas {
             }
         }
         return result + "\""
-    }
-}
-
-extension String {
-    /// The first occurrence of a few ASCII characters.
-    func replacingFirst(_ wanted: String, with replacement: String) -> String {
-        let (text, pattern) = (Array(utf8), Array(wanted.utf8))
-        guard !pattern.isEmpty, text.count >= pattern.count else { return self }
-        for start in 0...text.count - pattern.count where text[start..<start + pattern.count].elementsEqual(pattern) {
-            return String(decoding: text[..<start] + Array(replacement.utf8) + text[(start + pattern.count)...], as: UTF8.self)
-        }
-        return self
     }
 }

@@ -43,7 +43,8 @@ extension Canvas {
         let gap = max(2, min(6, at.width - 6 - displayText(yes).width - displayText(no).width))
         let end = frame.put(yes, row: row, column: start, role: .danger)
         let focus = question.yesHasFocus ? start : end + gap
-        frame.put(no, row: row, column: end + gap, limit: at.width - 2 - (end + gap - at.column), role: question.yesHasFocus ? .key : .tabActive)
+        frame.put(
+            no, row: row, column: end + gap, limit: at.width - 2 - (end + gap - at.column), role: question.yesHasFocus ? .key : .tabActive)
         frame.cursor = (min(focus, size.columns - 1), row)
     }
 
@@ -134,7 +135,9 @@ extension Canvas {
                 frame.put(hasFocus ? text : url(sheet.to.text, room), row: row, column: value, limit: room, role: .input)
                 if hasFocus { frame.cursor = (value + cursor, row) }
             } else {
-                let shown = entry.0 == nil ? Cutting.middle(displayText(entry.2, rules: rules), width: room, ellipsis: symbols.ellipsis) : cut(entry.2, room)
+                let shown =
+                    entry.0 == nil
+                    ? Cutting.middle(displayText(entry.2, rules: rules), width: room, ellipsis: symbols.ellipsis) : cut(entry.2, room)
                 let end = frame.put(shown, row: row, column: value, role: .surface)
                 if end + 2 + entry.3.count < at.column + at.width - 1 {
                     frame.putRight(entry.3, row: row, end: at.column + at.width - 2, role: .muted)
@@ -154,7 +157,9 @@ extension Canvas {
         }
         let button = "[ Enter  add \(Formats.count(sheet.sources.count)) ]"
         let end = frame.put(button, row: bottom, column: left + 1, role: .tabActive)
-        frame.put(cut("   Tab field   Space change   Esc back", max(0, at.column + at.width - 2 - end)), row: bottom, column: end, role: .keyLabel)
+        frame.put(
+            cut("   Tab field   Space change   Esc back", max(0, at.column + at.width - 2 - end)), row: bottom, column: end, role: .keyLabel
+        )
     }
 
     private func conflictNote(_ sheet: AddSheet) -> String {
@@ -239,7 +244,9 @@ struct HelpPage {
         }
     }
 
-    static func places(_ binding: Binding) -> String { binding.screens.isEmpty ? "all screens" : binding.screens.map(name).joined(separator: ", ") }
+    static func places(_ binding: Binding) -> String {
+        binding.screens.isEmpty ? "all screens" : binding.screens.map(name).joined(separator: ", ")
+    }
 
     static func name(_ screen: Screen) -> String { screen.rawValue.prefix(1).uppercased() + screen.rawValue.dropFirst() }
 

@@ -54,19 +54,22 @@ extension Canvas {
             symbol(symbols.state(upload.state), row: row, column: 2, role: role)
             let finished = upload.finished.flatMap(LocalTime.milliseconds)
             let isToday = finished.map { clock($0).date == clock(now).date } ?? true
-            frame.put(finished.map { isToday ? clock($0).clock : String(clock($0).date.dropFirst(5)) } ?? "", row: row, column: 4, role: .muted)
+            frame.put(
+                finished.map { isToday ? clock($0).clock : String(clock($0).date.dropFirst(5)) } ?? "", row: row, column: 4, role: .muted)
             let word = resultText(upload)
             if isNarrow {
                 frame.put(path(upload.path, max(4, size.columns - 13 - 10)), row: row, column: 13)
-                frame.putRight(cut(upload.state == .failed ? "FAILED" : upload.state.rawValue, 10).plain, row: row, end: size.columns, role: role)
+                frame.putRight(
+                    cut(upload.state == .failed ? "FAILED" : upload.state.rawValue, 10).plain, row: row, end: size.columns, role: role)
             } else {
                 let ends = historyEnds
                 frame.put(path(upload.path, ends.size - 6 - 1 - 13), row: row, column: 13)
                 if let size = upload.size { frame.putRight(Formats.shortSize(size), row: row, end: ends.size) }
-                if let took = upload.started.flatMap(LocalTime.milliseconds).flatMap({ start in finished.map { Double($0 - start) / 1000 } }), took >= 0 {
+                if let took = upload.started.flatMap(LocalTime.milliseconds).flatMap({ start in finished.map { Double($0 - start) / 1000 } }
+                ), took >= 0 {
                     frame.putRight(Formats.duration(took), row: row, end: ends.took)
                     if upload.state == .done, took >= 0.1, let size = upload.size {
-                        frame.putRight(Formats.shortSize(Int64(Double(size) / took)), row: row, end: ends.rate)
+                        frame.putRight(Formats.shortSize(Formats.mean(size, took)), row: row, end: ends.rate)
                     }
                 }
                 frame.put(cut(word, size.columns - ends.rate - 1), row: row, column: ends.rate + 1, role: role)
@@ -93,7 +96,8 @@ extension Canvas {
         let log = state.log
         let what = log.follows ? "following" : "held, F follows"
         frame.put(
-            cut("\(what)  state changes since this terminal was opened; davit log shows the whole log", size.columns - 2), row: 1, column: 1,
+            cut("\(what)  state changes since this terminal was opened; davit log shows the whole log", size.columns - 2), row: 1,
+            column: 1,
             role: .muted)
         let height = layout.listHeight
         // The view follows its cursor and keeps it on the last row when it follows the end.
@@ -107,7 +111,8 @@ extension Canvas {
             frame.put(clock(entry.at).clock, row: row, column: 1, role: .logTime)
             let word = entry.word + String(repeating: " ", count: max(1, 10 - entry.word.count))
             let end = frame.put(word, row: row, column: 10, role: entry.role)
-            frame.put(cut(entry.text, size.columns - end - 1), row: row, column: end, role: entry.role == .stateFailed ? .logError : .logInfo)
+            frame.put(
+                cut(entry.text, size.columns - end - 1), row: row, column: end, role: entry.role == .stateFailed ? .logError : .logInfo)
             if position == log.cursor {
                 frame.put(">", row: row, column: 0)
                 frame.paint(row: row, column: 0, width: size.columns, role: .cursor)
@@ -130,11 +135,15 @@ extension Canvas {
         }
         if leases.isEmpty {
             frame.put("No credentials are in use.", row: 3, column: 2)
-            frame.put(cut("They appear with the first upload; davit auth test checks a remote.", size.columns - 3), row: 4, column: 2, role: .muted)
+            frame.put(
+                cut("They appear with the first upload; davit auth test checks a remote.", size.columns - 3), row: 4, column: 2,
+                role: .muted)
         }
         let cursor = max(0, min(state.accessCursor, leases.count - 1))
         let top = max(0, cursor - rows + 1)
-        for index in 0..<rows where top + index < leases.count { leaseRow(leases[top + index], row: 2 + index, isCursor: top + index == cursor) }
+        for index in 0..<rows where top + index < leases.count {
+            leaseRow(leases[top + index], row: 2 + index, isCursor: top + index == cursor)
+        }
         if leases.indices.contains(cursor) {
             frame.cursor = (0, 2 + cursor - top)
             leaseFacts(leases[cursor], row: 3 + rows)
@@ -154,7 +163,9 @@ extension Canvas {
         if size.columns >= 60 {
             frame.put(cut(lease.kind, 14), row: row, column: 21, role: .muted)
             frame.put(cut(lease.identity ?? "-", 17), row: row, column: 36)
-            frame.put(left.map { $0 <= 0 ? "EXPIRED" : Formats.duration($0) } ?? (needsCare ? lease.state : "never"), row: row, column: 54, limit: 9, role: needsCare ? .error : .text)
+            frame.put(
+                left.map { $0 <= 0 ? "EXPIRED" : Formats.duration($0) } ?? (needsCare ? lease.state : "never"), row: row, column: 54,
+                limit: 9, role: needsCare ? .error : .text)
             frame.put(lease.renewsIn.map { "in " + Formats.coarseDuration(max(0, $0 - age)) } ?? "-", row: row, column: 64, limit: 10)
             frame.putRight(Formats.count(lease.uploads), row: row, end: 78)
         } else {
@@ -232,7 +243,10 @@ extension Canvas {
         }
         row += 1
         if room() {
-            frame.put(cut("theme \(settings?.theme ?? "auto").  The other settings are in the configuration file: davit config path", size.columns - 2), row: row, column: 1, role: .muted)
+            frame.put(
+                cut(
+                    "theme \(settings?.theme ?? "auto").  The other settings are in the configuration file: davit config path",
+                    size.columns - 2), row: row, column: 1, role: .muted)
         }
         if let row = layout.messageRow { messageRow(row) }
         hints()

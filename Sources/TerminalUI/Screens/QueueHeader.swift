@@ -34,13 +34,17 @@ extension Canvas {
         let duration = Formats.duration(Double(now - since) / 1000)
         let said = clock(state.mirror.statusAt).clock
         frame.put(
-            cut("ENGINE NOT ANSWERING for \(duration). Below is what it said at \(said).", size.columns - 1), row: 1, column: layout.header == 1 ? 0 : 1,
+            cut("ENGINE NOT ANSWERING for \(duration). Below is what it said at \(said).", size.columns - 1), row: 1,
+            column: layout.header == 1 ? 0 : 1,
             role: .error)
         guard layout.header > 1 else { return }
         let next = Formats.duration(max(0, Double(nextAt - now) / 1000))
-        frame.put(cut("Uploads may still be running. Attempt \(attempt) to reach the engine in \(next).", size.columns - 2), row: 2, column: 1, role: .warn)
+        frame.put(
+            cut("Uploads may still be running. Attempt \(attempt) to reach the engine in \(next).", size.columns - 2), row: 2, column: 1,
+            role: .warn)
         if layout.header > 2 {
-            frame.put(cut("Actions are off until it answers; nothing you press is queued up.", size.columns - 2), row: 3, column: 1, role: .warn)
+            frame.put(
+                cut("Actions are off until it answers; nothing you press is queued up.", size.columns - 2), row: 3, column: 1, role: .warn)
         }
     }
 
@@ -81,7 +85,9 @@ extension Canvas {
             column = 1 + symbols.rate.count + 1
         }
         column = frame.put(Formats.headerRate(status.rate), row: 1, column: column, role: .title)
-        if let limit = status.limits.rate { column = frame.put(" of " + Formats.limit(limit, besides: status.rate), row: 1, column: column, role: .muted) }
+        if let limit = status.limits.rate {
+            column = frame.put(" of " + Formats.limit(limit, besides: status.rate), row: 1, column: column, role: .muted)
+        }
         let words = progressWords(status)
         let token = tokenWarning
         let right = [words.percent, words.bytes.isEmpty ? nil : words.bytes, words.eta].compactMap { $0 }.joined(separator: "  ")
@@ -109,7 +115,7 @@ extension Canvas {
     private mutating func idleRow(_ status: StatusView) {
         let ended = ["done", "failed"].map { status.counts[$0] ?? 0 }
         var text = "idle"
-        if ended[0] + ended[1] > 0 {
+        if ended[0] > 0 || ended[1] > 0, status.counts["paused"] ?? 0 == 0 {
             text = "finished: \(Formats.count(ended[0])) done" + (ended[1] > 0 ? ", \(Formats.count(ended[1])) FAILED" : "")
         }
         let limit = status.limits.rate.map(Formats.rate) ?? "none"
@@ -128,7 +134,7 @@ extension Canvas {
 
     mutating func countsRow(_ status: StatusView, row: Int, width most: Int) {
         let counts = status.counts
-        let active = (counts["uploading"] ?? 0) + (counts["verifying"] ?? 0)
+        let active = (counts["uploading"] ?? 0) &+ (counts["verifying"] ?? 0)
         var words: [(String, Role)] = [("\(Formats.count(active)) active", .stateActive)]
         func add(_ key: String, _ word: String, _ role: Role) {
             if let number = counts[key], number > 0 { words.append(("\(Formats.count(number)) \(word)", role)) }
@@ -205,22 +211,28 @@ extension Canvas {
         } else {
             symbol(symbols.rate, row: 1, column: 1, role: .stateActive)
             let limit = status.limits.rate.map(Formats.rate) ?? "none"
-            let mean = status.rateHistory.isEmpty ? 0 : status.rateHistory.reduce(0, +) / Int64(status.rateHistory.count)
+            let mean = status.rateHistory.isEmpty ? 0 : Formats.sum(status.rateHistory) / Int64(status.rateHistory.count)
             let average = Formats.headerRate(mean).prefix { $0 != " " }
             let start = frame.put(Formats.headerRate(status.rate) + " now", row: 1, column: 2 + symbols.rate.count, role: .title)
-            frame.put(cut("   \(average) avg 5m   limit \(limit)" + (status.queuePaused ? "   QUEUE PAUSED" : ""), left - start), row: 1, column: start)
+            frame.put(
+                cut("   \(average) avg 5m   limit \(limit)" + (status.queuePaused ? "   QUEUE PAUSED" : ""), left - start), row: 1,
+                column: start)
         }
         let totals = status.totals
         let bytes = totals.bytes > 0 ? Formats.progress(totals.stored, of: totals.bytes, separator: " of ") : ""
         let objects = "\(Formats.count(status.counts["done"] ?? 0)) of \(Formats.count(totals.uploads)) objects"
         let scanning = status.counts["scanning"] ?? 0
-        let unknown = totals.unknown > 0 ? (scanning > 0 ? "+\(Formats.counted(totals.unknown, "directory", plural: "directories")) still scanning" : "+\(totals.unknown) unknown") : nil
+        let unknown =
+            totals.unknown > 0
+            ? (scanning > 0
+                ? "+\(Formats.counted(totals.unknown, "directory", plural: "directories")) still scanning" : "+\(totals.unknown) unknown")
+            : nil
         let stored = [Formats.percent(totals.stored, of: totals.bytes), bytes].compactMap { $0 }.filter { !$0.isEmpty }
         let second = [stored.joined(separator: "  "), objects, unknown].compactMap { $0 }.filter { !$0.isEmpty }
         frame.put(cut(own(second.joined(separator: "   ")), left), row: 2, column: 1)
         var third = [etaText(status)]
-        if let high = status.etaHigh, high < 86_400 {
-            third[0] += " (about \(finish(((status.etaLow ?? high) + high) / 2)))"
+        if let high = status.etaHigh, let low = status.etaLow, (0..<86_400).contains(high), (0...high).contains(low) {
+            third[0] += " (about \(finish((low + high) / 2)))"
         }
         if totals.resent > 0 {
             let share = totals.stored > 0 ? Formats.percent(totals.resent, of: max(totals.stored, totals.resent)) : nil
@@ -255,7 +267,7 @@ extension Canvas {
             let to = values.count - seconds * (width - x - 1) / width
             guard to > 0 else { continue }
             let share = values[max(0, from)..<to]
-            let mean = share.isEmpty ? 0 : Double(share.reduce(0, +)) / Double(share.count)
+            let mean = share.isEmpty ? 0 : Double(max(0, Formats.sum(share))) / Double(share.count)
             let height = Int((mean / Double(top) * Double(rows * levels)).rounded())
             for y in 0..<rows {
                 let level = min(levels, height - y * levels)

@@ -202,11 +202,11 @@ extension Canvas {
                 frame.putRight("\(upload.parts.stored)/\(upload.parts.total)", row: row, end: column, role: .muted)
             }
             column += 1 + columns.tries
-            if upload.tries > 0 { frame.putRight(String(min(999, upload.tries)), row: row, end: column) }
+            if upload.retries > 0 { frame.putRight(String(min(999, upload.retries)), row: row, end: column) }
         }
     }
 
-    private func isMoving(_ upload: UploadView) -> Bool { upload.state == .uploading || upload.state == .verifying }
+    func isMoving(_ upload: UploadView) -> Bool { upload.state == .uploading || upload.state == .verifying }
 
     private func sizeText(_ upload: UploadView, isLong: Bool) -> String {
         guard let size = upload.size else { return "?" }
@@ -228,73 +228,9 @@ extension Canvas {
         case .failed: return "FAILED"
         case .paused:
             guard upload.stored > 0, let size = upload.size, size > 0 else { return "paused" }
-            return "paused \(min(99, Int(Double(upload.stored) / Double(size) * 100)))%"
+            return "paused \(min(99, Int(Double(min(upload.stored, size)) / Double(size) * 100)))%"
         default: return upload.state.rawValue
         }
-    }
-
-    // MARK: below the list
-
-    /// Destination, parts and last error of the row under the cursor.
-    private mutating func focusLine(_ row: Int) {
-        guard !state.mirror.isLost, let upload = state.queue.cursorRow else { return }
-        symbol(symbols.arrow, row: row, column: 1, role: .muted)
-        let start = 2 + symbols.arrow.count
-        var right = ""
-        if upload.parts.total > 0 { right = "  \(upload.parts.stored)/\(upload.parts.total)" }
-        if let words = failureWords(upload) { right += "  " + words }
-        let rest = cut(own(right), max(0, size.columns - start - 24))
-        let room = size.columns - start - rest.width
-        let end = frame.put(url(Paths.destinationFolder(upload.dest), room), row: row, column: start, role: .text)
-        frame.put(rest, row: row, column: end, role: upload.state == .failed ? .error : .muted)
-    }
-
-    /// `2 retries: 503 SlowDown 12s ago`, `held: network`.
-    func failureWords(_ upload: UploadView) -> String? {
-        if upload.state == .held { return "held" + (upload.heldReason.map { ": " + $0 } ?? "") }
-        guard let error = upload.lastError else { return upload.tries > 0 ? Formats.counted(upload.tries, "retry", plural: "retries") : nil }
-        let what = (error.http.map { "\($0) " } ?? "") + error.code
-        if upload.state == .failed { return error.message.isEmpty ? what : what + ": " + error.message }
-        let tries = upload.tries > 0 ? Formats.counted(upload.tries, "retry", plural: "retries") + ": " : ""
-        let ago = seconds(since: error.at).map { " " + Formats.duration(max(0, $0)) + " ago" } ?? ""
-        return tries + what + ago
-    }
-
-    private mutating func inspector(_ top: Int) {
-        guard let upload = state.queue.cursorRow else {
-            line(row: top)
-            return
-        }
-        line(row: top)
-        let name = displayText(Paths.name(upload.path), rules: rules)
-        let shown = Cutting.middle(name, width: size.columns - 6, ellipsis: symbols.ellipsis)
-        frame.put(" ", row: top, column: 2, role: .title)
-        let end = frame.put(shown, row: top, column: 3, role: .title)
-        frame.put(" ", row: top, column: end, role: .title)
-        symbol(symbols.arrow, row: top + 1, column: 1, role: .muted)
-        var words = ["prio \(upload.priority.rawValue)", "id \(upload.id)"]
-        if let remote = upload.remote { words.insert("remote \(remote)", at: 0) }
-        let facts = "   " + words.joined(separator: "   ")
-        let start = 2 + symbols.arrow.count
-        let after = frame.put(url(upload.dest, size.columns - start - displayText(facts).width), row: top + 1, column: start)
-        frame.put(facts, row: top + 1, column: after, role: .muted)
-        let detail = state.mirror.detail?.upload.id == upload.id ? state.mirror.detail : nil
-        frame.put("parts", row: top + 2, column: 1, role: .muted)
-        partsLine(detail, upload, row: top + 2, column: 7, width: size.columns - 8)
-        frame.put(cut(own(rateWords(upload)), size.columns - 2), row: top + 3, column: 1)
-        for (index, event) in (detail?.events.reversed() ?? []).prefix(3).enumerated() { eventLine(event, row: top + 4 + index) }
-    }
-
-    func rateWords(_ upload: UploadView) -> String {
-        var words: [String] = []
-        if isMoving(upload) { words.append("\(Formats.rate(upload.rate)) on \(Formats.counted(upload.parts.sending, "part"))") }
-        words.append("\(Formats.size(upload.stored)) stored")
-        if upload.resent > 0 {
-            let share = upload.size.flatMap { Formats.percent(upload.resent, of: max($0, upload.resent)) }
-            words.append("resent \(Formats.size(upload.resent))" + (share.map { " (\($0))" } ?? ""))
-        }
-        if let failure = failureWords(upload) { words.append(failure) }
-        return words.joined(separator: "   ")
     }
 
     // MARK: nothing to show
@@ -316,4 +252,9 @@ extension Canvas {
             frame.put(cut(text, size.columns - column), row: start + index, column: column)
         }
     }
+}
+
+extension UploadView {
+    /// `tries` counts the first one too.
+    var retries: Int { max(0, tries - 1) }
 }

@@ -45,6 +45,7 @@ extension Canvas {
     }
 
     private static func roughly(_ seconds: Int) -> String {
-        seconds < 60 ? "\(seconds)s" : seconds < 3600 ? "\(seconds / 60)m" : seconds < 86_400 ? "\(seconds / 3600)h" : "\(seconds / 86_400)d"
+        seconds < 60
+            ? "\(seconds)s" : seconds < 3600 ? "\(seconds / 60)m" : seconds < 86_400 ? "\(seconds / 3600)h" : "\(seconds / 86_400)d"
     }
 }

@@ -217,7 +217,12 @@ struct SeenLog: Sendable, Equatable {
 }
 
 struct DetailState: Sendable, Equatable {
-    enum Section: String, Sendable, CaseIterable { case parts = "Parts", events = "Events", object = "Object", errors = "Errors" }
+    enum Section: String, Sendable, CaseIterable {
+        case parts = "Parts"
+        case events = "Events"
+        case object = "Object"
+        case errors = "Errors"
+    }
     var id: String
     var section: Section = .parts
     /// Part number of the cursor in the map, from 1.

@@ -24,7 +24,11 @@ struct BrowseState: Sendable, Equatable {
 /// One directory or prefix.
 struct Pane: Sendable, Equatable {
     struct Item: Sendable, Equatable {
-        enum Kind: Sendable, Equatable { case up, folder, file, link(target: [UInt8]), other, remote }
+        enum Kind: Sendable, Equatable {
+            case up, folder, file
+            case link(target: [UInt8])
+            case other, remote
+        }
         var name: [UInt8]
         var kind: Kind
         var size: Int64?

@@ -10,8 +10,8 @@ struct Chosen: Sendable, Equatable {
     /// Of the one upload.
     var name: String?
 
-    var size: Int64? { facts.map { $0.reduce(0) { $0 + ($1.size ?? 0) } } }
-    var stored: Int64? { facts.map { $0.reduce(0) { $0 + $1.stored } } }
+    var size: Int64? { facts.map { Formats.sum($0.map { $0.size ?? 0 }) } }
+    var stored: Int64? { facts.map { Formats.sum($0.map(\.stored)) } }
     func count(_ states: Set<UploadState>) -> Int? { facts.map { $0.count { states.contains($0.state) } } }
 
     init(row: UploadView) {

@@ -10,7 +10,9 @@ enum Paths {
         guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return bytes }
         return Array(bytes[(slash + 1)...])
     }
-    static func join(_ folder: String, _ name: String) -> String { folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name }
+    static func join(_ folder: String, _ name: String) -> String {
+        folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
+    }
 
     /// `~/media` for what lies below the home folder.
     static func shown(_ path: String, home: String) -> String {

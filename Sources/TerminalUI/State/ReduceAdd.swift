@@ -39,7 +39,7 @@ extension AppState {
         let place = Paths.shown(browse.local.place, home: options.homeFolder)
         let from = browse.local.marks.isEmpty ? sources[0] : "\(items.count) marked in \(place)"
         openSheet(
-            sources: sources, from: Paths.shown(from, home: options.homeFolder), bytes: items.reduce(0) { $0 + ($1.size ?? 0) },
+            sources: sources, from: Paths.shown(from, home: options.homeFolder), bytes: Formats.sum(items.map { $0.size ?? 0 }),
             folders: items.count { $0.kind == .folder }, items: items)
         return []
     }
@@ -121,7 +121,10 @@ extension AppState {
                 .typed(
                     TypedQuestion(
                         title: "Replace \(Formats.counted(sheet.differing, "object"))?",
-                        lines: ["\(Formats.counted(sheet.differing, "object")) in OSS will be replaced by other contents.", "This cannot be undone."],
+                        lines: [
+                            "\(Formats.counted(sheet.differing, "object")) in OSS will be replaced by other contents.",
+                            "This cannot be undone.",
+                        ],
                         number: sheet.differing, ask: "To go on, type the number of objects", effects: [effect], shownAt: now)))
             return []
         }

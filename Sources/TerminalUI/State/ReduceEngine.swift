@@ -175,7 +175,8 @@ extension AppState {
 
     private mutating func onUpload(_ upload: UploadView) -> [Effect] {
         let word = upload.state == .failed ? "FAILED" : upload.state.rawValue
-        let failure = upload.lastError.map { upload.state == .failed || upload.state == .retrying ? ": \($0.code) \($0.message)" : "" } ?? ""
+        let failure =
+            upload.lastError.map { upload.state == .failed || upload.state == .retrying ? ": \($0.code) \($0.message)" : "" } ?? ""
         log.add(
             SeenLog.Line(at: now, id: upload.id, role: Symbols.role(upload.state), word: word, text: upload.path + failure))
         if upload.state == .failed { show(upload) }

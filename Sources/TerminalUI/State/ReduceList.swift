@@ -217,7 +217,8 @@ extension AppState {
             say("nothing was looked for yet; / finds")
             return []
         }
-        let matches = { (row: UploadView) in Search.contains(Array(row.path.utf8), wanted) || Search.contains(Array(row.dest.utf8), wanted) }
+        let matches = { (row: UploadView) in Search.contains(Array(row.path.utf8), wanted) || Search.contains(Array(row.dest.utf8), wanted)
+        }
         if let position = nextLoaded(path, step: step, where: matches) { return moveCursor(path, to: position) }
         say("no further match in the rows loaded; f \(wanted) narrows the whole list")
         return []

@@ -50,7 +50,8 @@ extension AppState {
             overlays.append(
                 .confirm(
                     Question(
-                        title: "Cancel \(many)?", lines: cancelLines(chosen), yes: "cancel \(many)", no: chosen.count == 1 ? "keep it" : "keep them",
+                        title: "Cancel \(many)?", lines: cancelLines(chosen), yes: "cancel \(many)",
+                        no: chosen.count == 1 ? "keep it" : "keep them",
                         effects: [.act(signed)], openedBy: key, shownAt: now)))
             return []
         }
@@ -67,7 +68,8 @@ extension AppState {
         }
         var lines = ["This cannot be undone."]
         lines.insert(
-            chosen.stored.map { "\(Formats.size($0)) of stored parts will be deleted in OSS." } ?? "Their stored parts will be deleted in OSS.",
+            chosen.stored.map { "\(Formats.size($0)) of stored parts will be deleted in OSS." }
+                ?? "Their stored parts will be deleted in OSS.",
             at: 0)
         overlays.append(
             .typed(

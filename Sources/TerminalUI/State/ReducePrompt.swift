@@ -39,7 +39,8 @@ extension AppState {
                 field: TextField(place))
         default:
             prompt = Prompt(
-                kind: .command, label: ":", hint: "pause resume retry cancel abort QUERY · limit RATE · slots N · filter QUERY · sort KEY · quit",
+                kind: .command, label: ":",
+                hint: "pause resume retry cancel abort QUERY · limit RATE · slots N · filter QUERY · sort KEY · quit",
                 field: TextField())
         }
         if options.symbols == .ascii { prompt.hint = prompt.hint.asciiOnly }
@@ -115,7 +116,8 @@ extension AppState {
         guard !word.isEmpty else { return prompt.field }
         let words: [String]
         switch prompt.kind {
-        case .filter: words = UploadState.allCases.map(\.rawValue) + ["state:", "name:", "bucket:", "size", "dest:", "error:", "remote:", "sort:"]
+        case .filter:
+            words = UploadState.allCases.map(\.rawValue) + ["state:", "name:", "bucket:", "size", "dest:", "error:", "remote:", "sort:"]
         case .sort: words = Self.sortKeys
         case .command: words = Self.commands + UploadState.allCases.map(\.rawValue) + ["state:"]
         case .limit: words = ["none"]
@@ -129,7 +131,7 @@ extension AppState {
         return TextField(text[..<start] + common)
     }
 
-    static let sortKeys = ["order", "name", "size", "done", "rate", "eta", "added", "finished", "tries", "dest", "error", "state"]
+    static let sortKeys = ["order", "name", "size", "done", "rate", "eta", "added", "finished", "tries", "dest", "error", "state", "prio"]
     static let commands = ["pause", "resume", "retry", "cancel", "abort", "limit", "slots", "filter", "sort", "quit"]
 
     // MARK: submitting

@@ -1,6 +1,8 @@
 /// How many cells a character takes, by a table of this program and not by the system's, so that a name is cut in the same place
-/// everywhere. Unicode 14.0.0: general categories Mn, Me, Cf and conjoining Hangul vowels and finals are 0; East_Asian_Width W and F are 2; A is
-/// 1, or 2 where the terminal draws it so.
+/// everywhere.
+///
+/// Unicode 14.0.0: general categories Mn, Me and Cf and conjoining Hangul vowels and finals are 0; East_Asian_Width W and F are 2;
+/// A is 1, or 2 where the terminal draws it so.
 enum CellWidth {
     static func of(_ value: UInt32, ambiguousWide: Bool) -> Int {
         if value < 0xA0 { return 1 }

@@ -88,7 +88,8 @@ public enum Formats {
     /// `62.1%`: never rounded up, at most `99.9%`; `nil` without a size or of an empty file.
     public static func percent(_ stored: Int64, of size: Int64?) -> String? {
         guard let size, size > 0 else { return nil }
-        let tenths = min(999, Int(Double(max(0, stored)) / Double(size) * 1000))
+        let stored = max(0, min(stored, size))
+        let tenths = min(999, Int(Double(stored) / Double(size) * 1000))
         // The quotient of two integers below 2^53 may round up to the next tenth; the product tells.
         let exact = isMore(tenths, than: stored, of: size) ? tenths - 1 : tenths
         return "\(exact / 10).\(exact % 10)%"
@@ -96,7 +97,7 @@ public enum Formats {
 
     private static func isMore(_ tenths: Int, than stored: Int64, of size: Int64) -> Bool {
         let left = size.multipliedFullWidth(by: Int64(tenths))
-        let right = max(0, stored).multipliedFullWidth(by: 1000)
+        let right = stored.multipliedFullWidth(by: 1000)
         return left.high > right.high || (left.high == right.high && left.low > right.low)
     }
 
@@ -129,6 +130,20 @@ public enum Formats {
         let second = coarseDuration(Double(high))
         if Double(high) < Double(max(1, low)) * 1.15 || first == second { return first }
         return first + dash + second
+    }
+
+    /// The sum, held at the ends of the range: numbers from elsewhere must not stop the program.
+    static func sum(_ values: some Sequence<Int64>) -> Int64 {
+        values.reduce(0) { total, value in
+            let (result, isTooMuch) = total.addingReportingOverflow(value)
+            return isTooMuch ? (value > 0 ? .max : .min) : result
+        }
+    }
+
+    /// `bytes / seconds`, at most what an Int64 holds.
+    static func mean(_ bytes: Int64, _ seconds: Double) -> Int64 {
+        let value = Double(bytes) / seconds
+        return value.isFinite && abs(value) < 9e18 ? Int64(value) : 0
     }
 
     /// `12,402`.

@@ -4,7 +4,8 @@ struct LocalTime: Sendable, Equatable {
 
     /// - Parameter seconds: since 1970, UTC.
     init(seconds: Int64, zone: Int) {
-        let local = seconds + Int64(zone)
+        // Years 1 to 9999: file systems hold stranger times.
+        let local = max(-62_135_596_800, min(253_402_300_799, seconds)) + Int64(zone)
         var days = Int(local / 86_400)
         var rest = Int(local % 86_400)
         if rest < 0 {

@@ -13,6 +13,7 @@ enum RateText {
             guard let current, current > 0 else { return .failure(Problem(text: "there is no limit to change by percent")) }
             guard let percent = number(text.dropFirst().dropLast()), percent <= 1000 else { return .failure(unknown(text)) }
             let changed = Double(current) * (1 + (sign == "+" ? percent : -percent) / 100)
+            guard changed < 1e15 else { return .failure(Problem(text: "that is more than any network carries")) }
             guard changed >= 1 else { return .failure(Problem(text: "that would be nothing; 0 pauses")) }
             return .success(String(Int64(changed)))
         }
@@ -22,12 +23,9 @@ enum RateText {
         if unit.hasSuffix("/s") { unit = String(unit.dropLast(2)) }
         if unit.count == 2, unit.last == "b", "kKmMgGtT".contains(unit.first ?? " ") {
             let letter = unit.prefix(1).uppercased()
-            let asBits = value * (factor("\(letter)bit") ?? 0)
-            let asBytes = value * (factor(letter) ?? 0)
-            return .failure(
-                Problem(
-                    text:
-                        "? did you mean \(digits)\(letter)bit (\(Formats.rate(Int64(asBits)))) or \(digits)\(letter) (\(Formats.rate(Int64(asBytes))))?"))
+            let bits = Formats.rate(bounded(value * (factor("\(letter)bit") ?? 0)))
+            let bytes = Formats.rate(bounded(value * (factor(letter) ?? 0)))
+            return .failure(Problem(text: "? did you mean \(digits)\(letter)bit (\(bits)) or \(digits)\(letter) (\(bytes))?"))
         }
         guard let factor = factor(unit) else { return .failure(unknown(text)) }
         let bytes = value * factor
@@ -36,6 +34,8 @@ enum RateText {
         guard bytes >= 1024 else { return .failure(Problem(text: "less than 1 KiB/s; 0 pauses, none is no limit")) }
         return .success(String(Int64(bytes)))
     }
+
+    private static func bounded(_ bytes: Double) -> Int64 { Int64(min(bytes, 1e15)) }
 
     private static func unknown(_ text: String) -> Problem { Problem(text: "\(text) is no rate: 200M, 1.5G, 800Mbit, none, +10%") }
 
@@ -57,6 +57,7 @@ enum RateText {
         case "kbit": 1e3 / 8
         case "mbit": 1e6 / 8
         case "gbit": 1e9 / 8
+        case "tbit": 1e12 / 8
         default: nil
         }
     }

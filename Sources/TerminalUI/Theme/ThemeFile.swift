@@ -142,7 +142,9 @@ struct ThemeReader {
         if chain.contains(bare), !parent.hasPrefix("builtin:") || chain.count > Self.deepest {
             return note(.error, "inherits loop: " + (chain + [bare]).joined(separator: " -> "), name, value.position)
         }
-        guard chain.count <= Self.deepest else { return note(.error, "inherits through more than \(Self.deepest) themes", name, value.position) }
+        guard chain.count <= Self.deepest else {
+            return note(.error, "inherits through more than \(Self.deepest) themes", name, value.position)
+        }
         guard let file = resolve(parent) else { return note(.error, "there is no theme \"\(parent)\"", name, value.position) }
         read(file.text, name: file.name, chain: chain)
     }
@@ -265,7 +267,9 @@ struct ThemeReader {
         }
         if text == "default" { return .color(.standard) }
         if let index = Self.named.firstIndex(of: text) { return .color(.ansi(UInt8(index))) }
-        if text.hasPrefix("bright-"), let index = Self.named.firstIndex(of: String(text.dropFirst(7))) { return .color(.ansi(UInt8(index) + 8)) }
+        if text.hasPrefix("bright-"), let index = Self.named.firstIndex(of: String(text.dropFirst(7))) {
+            return .color(.ansi(UInt8(index) + 8))
+        }
         // Names of the palette are looked up when the whole file is known.
         return .palette(text)
     }
@@ -277,7 +281,9 @@ struct ThemeReader {
         return digits.contains(UInt8(ascii: "+")) || digits.contains(UInt8(ascii: "-")) ? nil : .rgb(value)
     }
 
-    private func suggestion(_ word: String, _ choices: [String]) -> String { nearest(word, among: choices).map { " Did you mean \"\($0)\"?" } ?? "" }
+    private func suggestion(_ word: String, _ choices: [String]) -> String {
+        nearest(word, among: choices).map { " Did you mean \"\($0)\"?" } ?? ""
+    }
 
     // MARK: looking up
 

@@ -80,7 +80,8 @@ final class QueueBench: Sendable {
             await loop.tick()
             try await Task.sleep(for: .milliseconds(2))
         }
-        Issue.record("never: \(what)", sourceLocation: location)
+        let counts = await loop.status().counts.filter { $0.value > 0 }
+        Issue.record("never: \(what); \(counts), \(await loop.diagnosis)", sourceLocation: location)
         throw Never.happened
     }
 
@@ -96,6 +97,20 @@ final class QueueBench: Sendable {
             let status = await loop.status()
             return status.counts["scanning"] == 0 && UploadState.allCases.filter { !$0.isEnded }.allSatisfy { status.counts[$0.rawValue] == 0 }
         }
+    }
+}
+
+extension EngineLoop {
+    /// For the message of a test that waited in vain.
+    var diagnosis: String {
+        let some = runs.values.prefix(3).map { run in
+            "\(run.state) landing \(run.isLanding) saving \(run.isSaving) flights \(run.flights.values.map(\.kind)) actions \(run.actions.count)"
+        }
+        return """
+            runs \(runs.count) \(some), ready \(ready.count), dry \(isDry), refilling \(isRefilling), blocked \(startsBlocked), \
+            slots \(partSlotsUsed), waiting puts \(waitingPuts.count), gates \(gates.values.map { ($0.name, $0.isProbing) }), \
+            pending \(pending.count), flushing \(isFlushing) delayed \(isFlushDelayed), trouble \(diskTrouble != nil)
+            """
     }
 }
 

@@ -95,7 +95,8 @@ struct SandboxParts: Sendable {
             try SecureFile.makeFolders(data)
             guard let lock = try FileLock.take("\(data)/lock") else {
                 throw SandboxError(
-                    "the data folder \(data) cannot be used", why: "another davit-sandbox runs on it", remedy: "End that one or choose another --data DIR")
+                    "the data folder \(data) cannot be used", why: "another davit-sandbox runs on it",
+                    remedy: "End that one or choose another --data DIR")
             }
             self.lock = lock
             tokens = try TokenStore(folder: data, life: settings.tokenLife)
@@ -111,7 +112,8 @@ struct SandboxParts: Sendable {
         let keys = AccessKeys(
             accessKeyID: settings.accessKeyID, secret: settings.accessKeySecret, tokens: tokens, rolePolicy: settings.rolePolicy)
         oss = OSSService(
-            settings: settings, store: store, authentication: Authentication(region: settings.region, lookup: keys.lookup), clock: clock, faults: faults,
+            settings: settings, store: store, authentication: Authentication(region: settings.region, lookup: keys.lookup), clock: clock,
+            faults: faults,
             log: log, callbacks: CallbackCaller())
         sts = STSService(settings: settings, keys: keys, clock: clock, faults: faults, log: log)
         control = ControlService(store: store, tokens: tokens, faults: faults, clock: clock, log: log)

@@ -94,7 +94,8 @@ public struct SandboxAddresses: Sendable, Equatable, Encodable {
     public var exports: String {
         let pairs = [
             ("OSS_ENDPOINT", ossEndpoint), ("OSS_REGION", region), ("OSS_BUCKET", bucket), ("OSS_ACCESS_KEY_ID", accessKeyID),
-            ("OSS_ACCESS_KEY_SECRET", accessKeySecret), ("oss_endpoint", ossEndpoint), ("sts_endpoint", stsEndpoint), ("region", region), ("bucket", bucket), ("access_key_id", accessKeyID),
+            ("OSS_ACCESS_KEY_SECRET", accessKeySecret), ("oss_endpoint", ossEndpoint), ("sts_endpoint", stsEndpoint), ("region", region),
+            ("bucket", bucket), ("access_key_id", accessKeyID),
             ("access_key_secret", accessKeySecret), ("role_arn", roleARN), ("data", data),
         ]
         return pairs.map { "export \($0)=\(SandboxAddresses.quoted($1))" }.joined(separator: "\n")

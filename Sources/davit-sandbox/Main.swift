@@ -1,7 +1,5 @@
 import ArgumentParser
 import Glibc
-import OSSProtocol
-import Platform
 import Sandbox
 
 /// The sandbox's command line: reads arguments, starts a `Sandbox`, prints its settings, waits for SIGTERM.
@@ -106,97 +104,33 @@ struct SandboxCommand: ParsableCommand {
     @Flag(help: "ETags without MD5, for measuring: the server then needs a third of the time.")
     var quickEtags = false
 
-    func settings() throws(UsageError) -> SandboxSettings {
-        var settings = SandboxSettings()
-        for (name, port) in [("--oss-port", ossPort), ("--sts-port", stsPort)] where !(0...65_535).contains(port) {
-            throw UsageError("\(name) \(port) is no port", "0 to 65535")
-        }
-        (settings.data, settings.ossPort, settings.stsPort) = (data.map(absolute), ossPort, stsPort)
-        (settings.bucket, settings.region, settings.faults, settings.seed) = (bucket, region, faults, seed)
-        guard (0...3_600_000).contains(latency) else { throw UsageError("--latency \(latency) is out of range", "0 to 3600000 ms") }
-        settings.latency = .milliseconds(latency)
-        guard abs(clockOffset) <= 31_536_000_000 else { throw UsageError("--clock-offset \(clockOffset) is out of range", "at most 1,000 years") }
-        settings.clockOffset = .milliseconds(Int64(clockOffset * 1000))
-        guard tokenLife.map({ (1...43_200).contains($0) }) ?? true else { throw UsageError("--token-life is out of range", "1 to 43200 s") }
-        settings.tokenLife = tokenLife
-        guard (900...43_200).contains(roleTime) else { throw UsageError("--role-time is out of range", "900 to 43200 s") }
-        settings.longestRoleTime = roleTime
-        if let rolePolicy { settings.rolePolicy = try SandboxCommand.policy(rolePolicy) }
-        for text in cname {
-            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else { throw UsageError("--cname \(text) is not HOST=BUCKET", "such as files.example.com=\(bucket)") }
-            settings.hosts[parts[0].lowercased()] = parts[1]
-        }
-        if let accessKeyID { settings.accessKeyID = accessKeyID }
-        if let accessKeySecret { settings.accessKeySecret = Secret(accessKeySecret) }
-        (settings.syncs, settings.quickETags) = (sync, quickEtags)
-        return settings
+    var arguments: SandboxArguments {
+        var arguments = SandboxArguments()
+        (arguments.data, arguments.ossPort, arguments.stsPort) = (data, ossPort, stsPort)
+        (arguments.bucket, arguments.region, arguments.faults, arguments.seed) = (bucket, region, faults, seed)
+        (arguments.latency, arguments.clockOffset, arguments.tokenLife, arguments.roleTime) = (latency, clockOffset, tokenLife, roleTime)
+        (arguments.rolePolicy, arguments.hosts) = (rolePolicy, cname)
+        (arguments.accessKeyID, arguments.accessKeySecret) = (accessKeyID, accessKeySecret)
+        (arguments.syncs, arguments.quickETags) = (sync, quickEtags)
+        return arguments
     }
-
-    private static func policy(_ path: String) throws(UsageError) -> SessionPolicy {
-        do {
-            // RAM's own limit for a policy is 6,144 characters.
-            let text = try SecureFile.read(path, limit: 65_536, mustBePrivate: false)
-            return try SessionPolicy(json: String(decoding: text, as: UTF8.self), longest: 6144)
-        } catch {
-            throw UsageError("--role-policy \(path) cannot be used", (error as? FileError)?.message ?? "\(error)")
-        }
-    }
-
-    private func absolute(_ path: String) -> String {
-        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
-        defer { free(folder) }
-        return "\(String(cString: folder))/\(path)"
-    }
-}
-
-struct UsageError: Error {
-    var what: String
-    var why: String
-    init(_ what: String, _ why: String) { (self.what, self.why) = (what, why) }
 }
 
 @main
 enum Program {
     static func main() async {
-        Signals.ignorePipe()
-        let command: SandboxCommand
         do {
-            guard let parsed = try SandboxCommand.parseAsRoot() as? SandboxCommand else { throw CleanExit.helpRequest(SandboxCommand.self) }
-            command = parsed
+            guard let command = try SandboxCommand.parseAsRoot() as? SandboxCommand else {
+                throw CleanExit.helpRequest(SandboxCommand.self)
+            }
+            exit(await SandboxProgram.run(command.arguments, json: command.json))
         } catch {
             guard SandboxCommand.exitCode(for: error) != .success else {
                 print(SandboxCommand.fullMessage(for: error))
                 exit(0)
             }
             let line = SandboxCommand.message(for: error).split(separator: "\n").first.map(String.init) ?? "the command line cannot be read"
-            fail(line, "See: davit-sandbox --help")
+            exit(SandboxProgram.fail(line, "See: davit-sandbox --help"))
         }
-        do {
-            let signals = Signals.arrivals(of: [SIGTERM, SIGINT])
-            let sandbox = try await Sandbox.start(try command.settings())
-            write(command.json ? sandbox.addresses.json : sandbox.addresses.exports)
-            for await _ in signals { break }
-            await sandbox.stop()
-            exit(0)
-        } catch let error as UsageError {
-            fail("\(error.what) (\(error.why))", "See: davit-sandbox --help")
-        } catch {
-            fail("\(error)", nil)
-        }
-    }
-
-    /// Past the C library's buffer, so that whoever waits for the line has it at once.
-    private static func write(_ text: String) {
-        print(text)
-        fflush(nil)
-    }
-
-    private static func fail(_ what: String, _ remedy: String?) -> Never {
-        // The parser's own sentences end in a point or a question mark.
-        let end = what.hasSuffix(".") || what.hasSuffix("?") ? " " : ". "
-        let line = "davit-sandbox: error: \(what)\(remedy.map { end + $0 } ?? "")\n"
-        line.withCString { _ = Glibc.write(2, $0, strlen($0)) }
-        exit(2)
     }
 }

@@ -4,6 +4,8 @@ import hashlib
 import http.client
 import json
 import os
+import socket
+import subprocess
 import urllib.parse
 
 import alibabacloud_oss_v2 as oss
@@ -12,6 +14,8 @@ import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.client import AcsClient
 from aliyunsdksts.request.v20150401.AssumeRoleRequest import AssumeRoleRequest
+
+from conftest import start_sandbox, stop
 
 PART = 102_400
 
@@ -381,3 +385,49 @@ def test_buckets_are_made_and_removed(sandbox):
     with pytest.raises(oss.exceptions.OperationError) as error:
         v2.put_object(oss.PutObjectRequest("another-bucket", "k", body=b"x"))
     assert refused(error) == (404, "NoSuchBucket")
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_torn_kept_when_the_sandbox_is_killed(tmp_path):
+    sandbox = start_sandbox(tmp_path / "oss")
+    try:
+        oss_bucket = bucket(sandbox)
+        objects = {f"dir/{size}": os.urandom(size) for size in (0, 1, 40_000, 300_000)}
+        for key, data in objects.items():
+            oss_bucket.put_object(key, data)
+        upload_id = oss_bucket.init_multipart_upload("big").upload_id
+        first = oss_bucket.upload_part("big", upload_id, 1, b"1" * PART)
+        token = assume_role(sandbox)
+        url = urllib.parse.urlsplit(oss_bucket.sign_url("PUT", "torn", 60))
+        half = socket.create_connection((url.hostname, url.port))
+        half.sendall(f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 1000000\r\n\r\n".encode() + b"x" * 500_000)
+    finally:
+        sandbox.process.kill()
+        stop(sandbox.process)
+
+    sandbox = start_sandbox(tmp_path / "oss")
+    try:
+        oss_bucket = bucket(sandbox)
+        assert {key: oss_bucket.get_object(key).read() for key in objects} == objects
+        assert [item["key"] for item in sandbox.control("GET", "/_sandbox/objects")["objects"]] == sorted(objects)
+        second = oss_bucket.upload_part("big", upload_id, 2, b"2")
+        oss_bucket.complete_multipart_upload(
+            "big", upload_id, [oss2.models.PartInfo(1, first.etag), oss2.models.PartInfo(2, second.etag)])
+        assert oss_bucket.get_object("big").read() == b"1" * PART + b"2"
+        bucket(sandbox, token["AccessKeyId"], token["AccessKeySecret"], token["SecurityToken"]).put_object("by-token", b"x")
+    finally:
+        stop(sandbox.process)
+
+
+def test_a_bucket_answers_under_its_own_host_name(sandbox, tmp_path):
+    file = tmp_path / "file.bin"
+    file.write_bytes(DATA)
+    url = urllib.parse.urlsplit(bucket(sandbox).sign_url("PUT", "dir/a b", 60, slash_safe=True))
+    path = url.path.removeprefix(f"/{sandbox.bucket}")
+
+    # curl knows that names below localhost are this machine.
+    status = subprocess.check_output([
+        "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Content-Type:", "-T", file,
+        f"http://{sandbox.bucket}.localhost:{url.port}{path}?{url.query}"], text=True)
+
+    assert status == "200"
+    assert bucket(sandbox).get_object("dir/a b").read() == DATA

@@ -10,7 +10,10 @@ import Testing
         var (seen, continuation): ([String], String?) = ([], nil)
 
         repeat {
-            var query = [QueryItem("list-type", "2"), QueryItem("delimiter", "/"), QueryItem("max-keys", String(limit)), QueryItem("encoding-type", "url")]
+            var query = [
+                QueryItem("list-type", "2"), QueryItem("delimiter", "/"), QueryItem("max-keys", String(limit)),
+                QueryItem("encoding-type", "url"),
+            ]
             if let continuation { query.append(QueryItem("continuation-token", continuation)) }
             let page = try OSSReply.listObjects(try await caller.send("GET", nil, query))
             seen += (page.entries.map(\.key) + page.prefixes).map(\.description)
@@ -28,13 +31,16 @@ import Testing
         #expect(try OSSReply.listObjects(try await caller.send("GET", nil, query)).entries.map(\.key.description) == ["p/b", "p/c"])
     }
 
-    @Test(arguments: [("max-keys", "0"), ("max-keys", "1001"), ("continuation-token", "?")]) func aWrongPageIsRefused(name: String, value: String) async throws {
+    @Test(arguments: [("max-keys", "0"), ("max-keys", "1001"), ("continuation-token", "?")]) func aWrongPageIsRefused(
+        name: String, value: String
+    ) async throws {
         #expect(try await Caller().code("GET", nil, [QueryItem("list-type", "2"), QueryItem(name, value)]) == "InvalidArgument")
     }
 
     @Test func aBucketIsMadeFilledEmptiedAndRemoved() async throws {
         let caller = try Caller()
-        let other = BucketAddress(endpoint: caller.address.endpoint, addressing: .path, region: caller.settings.region, bucket: "other-bucket")
+        let other = BucketAddress(
+            endpoint: caller.address.endpoint, addressing: .path, region: caller.settings.region, bucket: "other-bucket")
         func send(_ method: String, _ key: String? = nil) async throws -> Int {
             let key = key.map { ObjectKey($0) }
             let signed = V4Signer(region: caller.settings.region).sign(
@@ -51,12 +57,18 @@ import Testing
         #expect(try caller.reopened.bucketNames == [caller.settings.bucket])
     }
 
-    @Test(arguments: [
-        ("127.0.0.1:9000", "/b/a%2Fb/%2e%2E//c", "b", "a/b/..//c"), ("b.localhost:9000", "/k%20+", "b", "k +"), ("localhost", "/b", "b", nil),
-        ("localhost", "/b/", "b", nil), ("[::1]:9000", "/", nil, nil), ("oss-b.oss-cn-hangzhou.aliyuncs.com", "/k", "oss-b", "k"),
-        ("cn-hangzhou.oss.aliyuncs.com", "/", nil, nil), ("b.cn-hangzhou.oss.aliyuncs.com", "/k", "b", "k"),
-        ("oss-cn-hangzhou.aliyuncs.com", "/", nil, nil), ("files.example.com", "/k", "from-table", "k"), ("B.LOCALHOST", "/k", "b", "k"),
-    ] as [(String, String, String?, String?)]) func bucketAndKeyAreFoundInHostAndPath(host: String, path: String, bucket: String?, key: String?) throws {
+    @Test(
+        arguments: [
+            ("127.0.0.1:9000", "/b/a%2Fb/%2e%2E//c", "b", "a/b/..//c"), ("b.localhost:9000", "/k%20+", "b", "k +"),
+            ("localhost", "/b", "b", nil),
+            ("localhost", "/b/", "b", nil), ("[::1]:9000", "/", nil, nil), ("oss-b.oss-cn-hangzhou.aliyuncs.com", "/k", "oss-b", "k"),
+            ("cn-hangzhou.oss.aliyuncs.com", "/", nil, nil), ("b.cn-hangzhou.oss.aliyuncs.com", "/k", "b", "k"),
+            ("oss-cn-hangzhou.aliyuncs.com", "/", nil, nil), ("files.example.com", "/k", "from-table", "k"),
+            ("B.LOCALHOST", "/k", "b", "k"),
+        ] as [(String, String, String?, String?)]) func bucketAndKeyAreFoundInHostAndPath(
+            host: String, path: String, bucket: String?, key: String?
+        ) throws
+    {
         let address = try ServiceAddress.find(host: host, path: path, hosts: ["files.example.com": "from-table"])
 
         #expect(address == ServiceAddress(bucket: bucket, key: key.map { ObjectKey($0) }))

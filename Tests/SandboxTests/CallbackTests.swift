@@ -26,7 +26,8 @@ import Testing
             return .whole(Answer(status: status, body: .bytes(Array(answer.utf8))))
         }
         let service = try server.service { found.yield($0) }
-        let group = ServiceGroup(configuration: .init(services: [service], logger: Logger(label: "callback") { _ in SwiftLogNoOpLogHandler() }))
+        let group = ServiceGroup(
+            configuration: .init(services: [service], logger: Logger(label: "callback") { _ in SwiftLogNoOpLogHandler() }))
         let running = Task { try await group.run() }
         var iterator = ports.makeAsyncIterator()
         let port = try #require(await iterator.next())
@@ -38,7 +39,8 @@ import Testing
     @Test func theAnswerOfTheCallbackIsTheAnswer() async throws {
         let caller = try Caller()
         try await withServer(status: 200, answer: #"{"ok": true}"#) { url, told in
-            let order = #"{"callbackUrl": "\#(url)", "callbackBody": "b=${bucket}&o=${object}&s=${size}&m=${mimeType}&v=${x:who}&n=${nothing}"}"#
+            let order =
+                #"{"callbackUrl": "\#(url)", "callbackBody": "b=${bucket}&o=${object}&s=${size}&m=${mimeType}&v=${x:who}&n=${nothing}"}"#
 
             let put = try await caller.send("PUT", "a b", headers: headers(order, variables: #"{"x:who": "é"}"#), body: [1, 2])
 
@@ -52,7 +54,8 @@ import Testing
         try await withServer(status: 200, answer: "{}") { url, told in
             let id = try await caller.initiate("k")
             let etag = try await caller.upload("k", id, 1, [1])
-            let order = #"{"callbackUrl": "\#(url)", "callbackBody": "{\"o\":${object},\"s\":${size}}", "callbackBodyType": "application/json"}"#
+            let order =
+                #"{"callbackUrl": "\#(url)", "callbackBody": "{\"o\":${object},\"s\":${size}}", "callbackBodyType": "application/json"}"#
 
             let done = try await caller.complete("k", id, [(1, etag)], headers: headers(order))
 
@@ -61,7 +64,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(500, "{}"), (200, "no json")]) func aFailedCallbackIs203AndTheObjectIsStored(status: Int, answer: String) async throws {
+    @Test(arguments: [(500, "{}"), (200, "no json")]) func aFailedCallbackIs203AndTheObjectIsStored(status: Int, answer: String)
+        async throws
+    {
         let caller = try Caller()
         try await withServer(status: status, answer: answer) { url, _ in
             let put = try await caller.send("PUT", "k", headers: headers(#"{"callbackUrl": "\#(url)", "callbackBody": "x"}"#), body: [1])
@@ -78,7 +83,8 @@ import Testing
         #expect(put.status == 203 && OSSError(response: put).message.contains("this machine"))
     }
 
-    @Test(arguments: ["{}", "[]", "nonsense", #"{"callbackUrl": "", "callbackBody": "x"}"#, #"{"callbackUrl": "a;b;c;d;e;f", "callbackBody": "x"}"#,
+    @Test(arguments: [
+        "{}", "[]", "nonsense", #"{"callbackUrl": "", "callbackBody": "x"}"#, #"{"callbackUrl": "a;b;c;d;e;f", "callbackBody": "x"}"#,
         #"{"callbackUrl": "a", "callbackBody": "x", "callbackBodyType": "text/plain"}"#,
     ]) func aCallbackThatMakesNoSenseStoresNothing(order: String) async throws {
         let caller = try Caller()

@@ -28,7 +28,7 @@ final class Caller {
 
     deinit { Caller.remove(folder) }
 
-    private static func remove(_ path: String) {
+    static func remove(_ path: String) {
         for name in (try? StoreFiles.list(path)) ?? [] { remove("\(path)/\(name)") }
         StoreFiles.removeFolder(path)
         StoreFiles.remove(path)
@@ -55,7 +55,8 @@ final class Caller {
 
     /// Signs and sends; the answer with its body read.
     func send(
-        _ method: String, _ key: String?, _ query: [QueryItem] = [], headers: HTTPHeaders = [:], body: [UInt8] = [], as who: Credentials? = nil,
+        _ method: String, _ key: String?, _ query: [QueryItem] = [], headers: HTTPHeaders = [:], body: [UInt8] = [],
+        as who: Credentials? = nil,
         sends: IncomingBody? = nil
     ) async throws -> HTTPResponse {
         let key = key.map { ObjectKey($0) }
@@ -67,7 +68,8 @@ final class Caller {
 
     func deliver(_ request: OSSProtocol.HTTPRequest, body: [UInt8] = [], sends: IncomingBody? = nil) async throws -> HTTPResponse {
         let incoming = IncomingRequest(
-            method: request.method, target: request.path + (request.query.map { "?" + $0 } ?? ""), host: request.host, headers: request.headers)
+            method: request.method, target: request.path + (request.query.map { "?" + $0 } ?? ""), host: request.host,
+            headers: request.headers)
         let delivery = await parts.oss.respond(
             to: incoming, body: sends ?? IncomingBody(RequestBody(buffer: ByteBuffer(bytes: body)), announced: Int64(body.count)))
         return try Caller.response(try #require(delivery.answer))
@@ -90,7 +92,8 @@ final class Caller {
 
     /// The error code of an answer, `nil` for success.
     func code(
-        _ method: String, _ key: String?, _ query: [QueryItem] = [], headers: HTTPHeaders = [:], body: [UInt8] = [], as who: Credentials? = nil
+        _ method: String, _ key: String?, _ query: [QueryItem] = [], headers: HTTPHeaders = [:], body: [UInt8] = [],
+        as who: Credentials? = nil
     ) async throws -> String? {
         let answer = try await send(method, key, query, headers: headers, body: body, as: who)
         return answer.status < 300 ? nil : OSSError(response: answer).code
@@ -119,7 +122,9 @@ final class Caller {
     }
 
     /// AssumeRole by the RPC request of OSSProtocol.
-    func assumeRole(policy: String? = nil, seconds: Int? = nil, session: String = "alice", as who: Credentials? = nil) async throws -> Credentials {
+    func assumeRole(policy: String? = nil, seconds: Int? = nil, session: String = "alice", as who: Credentials? = nil) async throws
+        -> Credentials
+    {
         let request = STS.assumeRole(
             endpoint: try Endpoint("http://127.0.0.1:9002"),
             AssumeRoleRequest(roleARN: settings.roleARN, roleSessionName: session, durationSeconds: seconds, policy: policy),
@@ -129,7 +134,8 @@ final class Caller {
 
     func deliverToSTS(_ request: OSSProtocol.HTTPRequest) async throws -> HTTPResponse {
         let incoming = IncomingRequest(
-            method: request.method, target: request.path + (request.query.map { "?" + $0 } ?? ""), host: request.host, headers: request.headers)
+            method: request.method, target: request.path + (request.query.map { "?" + $0 } ?? ""), host: request.host,
+            headers: request.headers)
         let delivery = await parts.sts.respond(
             to: incoming, body: IncomingBody(RequestBody(buffer: ByteBuffer(bytes: request.body)), announced: Int64(request.body.count)))
         return try Caller.response(try #require(delivery.answer))

@@ -15,7 +15,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("503", "status status=503"), ("status", "status status=503"), ("status status=500 code=InternalError", "status status=500 code=InternalError"),
+        ("503", "status status=503"), ("status", "status status=503"),
+        ("status status=500 code=InternalError", "status status=500 code=InternalError"),
         ("reset bytes=1MiB op=UploadPart part=7 attempt=1", "reset bytes=1048576 operation=UploadPart part=7 attempt=1"),
         ("delay delay=1.5s key=photos/*", "delay delay=1500ms key=photos/*"), ("black-hole attempt=2-", "black-hole attempt=2-"),
         ("lost-answer count=1", "lost-answer count=1"), ("corrupt attempt=1-3 nth=4 chance=0.25", "corrupt attempt=1-3 nth=4 chance=0.25"),
@@ -36,7 +37,8 @@ import Testing
     }
 
     @Test(arguments: [
-        #"{"effect": "status", "status": 503, "chance": 0.5, "operation": "UploadPart"}"#, #""status status=503 operation=UploadPart chance=0.5""#,
+        #"{"effect": "status", "status": 503, "chance": 0.5, "operation": "UploadPart"}"#,
+        #""status status=503 operation=UploadPart chance=0.5""#,
         #"[{"effect": 503, "op": "UploadPart", "chance": "0.5"}]"#, "status status=503 operation=UploadPart chance=0.5\n",
     ]) func theControlCallTakesARuleInEveryForm(body: String) throws {
         #expect(try FaultRule.list(Array(body.utf8)).map(\.text) == ["status status=503 operation=UploadPart chance=0.5"])
@@ -83,7 +85,8 @@ import Testing
     @Test(arguments: [
         ("fault/503-twice/x", [FaultRule.Effect.status, .status, nil]), ("fault/reset-once/x", [.reset, nil, nil]),
         ("fault/lost-answer-3-times/x", [.lostAnswer, .lostAnswer, .lostAnswer, nil]), ("fault/delay-2s/x", [.delay, .delay]),
-        ("fault/500-always/x", [.status, .status, .status]), ("fault/nonsense/x", [nil]), ("fault/503-twice", [nil]), ("other/503-twice/x", [nil]),
+        ("fault/500-always/x", [.status, .status, .status]), ("fault/nonsense/x", [nil]), ("fault/503-twice", [nil]),
+        ("other/503-twice/x", [nil]),
     ]) func aKeyMayNameItsFault(key: String, effects: [FaultRule.Effect?]) throws {
         let script = FaultScript(seed: 1)
 
@@ -107,7 +110,9 @@ import Testing
 
         let answer = try await caller.send("PUT", "k", body: [1])
 
-        #expect(answer.status == 503 && OSSError(response: answer).code == "TotalQpsLimitExceeded" && OSSError(response: answer).retryAfter != nil)
+        #expect(
+            answer.status == 503 && OSSError(response: answer).code == "TotalQpsLimitExceeded"
+                && OSSError(response: answer).retryAfter != nil)
         #expect(try await caller.code("GET", "k") == "NoSuchKey")
     }
 
@@ -141,7 +146,9 @@ import Testing
     @Test func aCorruptBodyDoesNotPassItsMD5() async throws {
         let caller = try Caller { $0.faults = ["corrupt count=1"] }
 
-        #expect(try await caller.code("PUT", "k", headers: ["Content-MD5": Base64.encode(Digests.md5([1, 2]))], body: [1, 2]) == "InvalidDigest")
+        #expect(
+            try await caller.code("PUT", "k", headers: ["Content-MD5": Base64.encode(Digests.md5([1, 2]))], body: [1, 2]) == "InvalidDigest"
+        )
     }
 
     @Test func aWrongCRCIsOnlySaid() async throws {

@@ -36,7 +36,8 @@ import Testing
         #expect(try await caller.send("GET", "k").body == [2, 2])
     }
 
-    @Test(arguments: ["\"%\"", "%", "&quot;%&quot;"], [true, false]) func etagsAreTakenInEveryForm(form: String, isLower: Bool) async throws {
+    @Test(arguments: ["\"%\"", "%", "&quot;%&quot;"], [true, false]) func etagsAreTakenInEveryForm(form: String, isLower: Bool) async throws
+    {
         let caller = try Caller()
         let id = try await caller.initiate("k")
         let etag = try await caller.upload("k", id, 1, [1]).filter { $0 != "\"" }
@@ -47,10 +48,15 @@ import Testing
 
     enum Wrong: CaseIterable, Sendable { case order, twice, missing, etag, small, nothing, noXML, uploadID, otherKey }
 
-    @Test(arguments: zip(Wrong.allCases, [
-        "InvalidPartOrder", "InvalidPartOrder", "InvalidPart", "InvalidPart", "EntityTooSmall", "MalformedXML", "MalformedXML", "NoSuchUpload",
-        "NoSuchUpload",
-    ])) func completeKeepsTheRulesForParts(wrong: Wrong, code: String) async throws {
+    @Test(
+        arguments: zip(
+            Wrong.allCases,
+            [
+                "InvalidPartOrder", "InvalidPartOrder", "InvalidPart", "InvalidPart", "EntityTooSmall", "MalformedXML", "MalformedXML",
+                "NoSuchUpload",
+                "NoSuchUpload",
+            ])) func completeKeepsTheRulesForParts(wrong: Wrong, code: String) async throws
+    {
         let caller = try Caller()
         let id = try await caller.initiate("k")
         let one = try await caller.upload("k", id, 1, content(wrong == .small ? Self.smallest - 1 : Self.smallest))

@@ -109,11 +109,15 @@ import Testing
         #expect(try await caller.send("GET", "k").body == [1, 2, 3])
     }
 
-    @Test(arguments: ["/leading", "\\leading", String(repeating: "k", count: 1024)]) func aKeyThatOSSRefusesIsRefused(key: String) async throws {
+    @Test(arguments: ["/leading", "\\leading", String(repeating: "k", count: 1024)]) func aKeyThatOSSRefusesIsRefused(key: String)
+        async throws
+    {
         #expect(try await Caller().code("PUT", key) == "InvalidObjectName")
     }
 
-    @Test(arguments: [".", "..", "a/../b", "a//b", "./x", "trailing/", "é", "e\u{301}", String(repeating: "k", count: 1023), "fault", "\u{1}%00"])
+    @Test(arguments: [
+        ".", "..", "a/../b", "a//b", "./x", "trailing/", "é", "e\u{301}", String(repeating: "k", count: 1023), "fault", "\u{1}%00",
+    ])
     func keysAreBytes(key: String) async throws {
         let caller = try Caller()
         _ = try await caller.send("PUT", "other", body: [0])

@@ -75,7 +75,10 @@ import Testing
 
         #expect(try await caller.code("PUT", "users/alice/a", as: token) == nil)
         #expect(try await caller.code("POST", "users/alice/a", [QueryItem("uploads")], as: token) == nil)
-        for (method, key) in [("PUT", "users/alice2/a"), ("PUT", "users/alice"), ("GET", "users/alice/a"), ("HEAD", "users/alice/a"), ("DELETE", "users/alice/a"), ("GET", nil)] {
+        for (method, key) in [
+            ("PUT", "users/alice2/a"), ("PUT", "users/alice"), ("GET", "users/alice/a"), ("HEAD", "users/alice/a"),
+            ("DELETE", "users/alice/a"), ("GET", nil),
+        ] {
             #expect(try await caller.code(method, key, as: token) == "AccessDenied")
         }
         #expect(try await caller.code("PUT", "users/alice/t", headers: ["x-oss-tagging": "a=b"], as: token) == "AccessDenied")
@@ -108,7 +111,8 @@ import Testing
         let (one, two) = (try await caller.assumeRole(), try await caller.assumeRole())
         let mixed = Credentials(accessKeyID: one.accessKeyID, accessKeySecret: one.accessKeySecret, securityToken: two.securityToken)
         let bare = Credentials(accessKeyID: one.accessKeyID, accessKeySecret: one.accessKeySecret)
-        let long = Credentials(accessKeyID: caller.settings.accessKeyID, accessKeySecret: caller.settings.accessKeySecret, securityToken: one.securityToken)
+        let long = Credentials(
+            accessKeyID: caller.settings.accessKeyID, accessKeySecret: caller.settings.accessKeySecret, securityToken: one.securityToken)
 
         #expect(try await caller.code("PUT", "k", as: mixed) == "InvalidSecurityToken")
         #expect(try await caller.code("PUT", "k", as: bare) == "InvalidAccessKeyId")
@@ -124,11 +128,15 @@ import Testing
         #expect(await refusal { _ = try await caller.assumeRole(as: free) } == nil)
     }
 
-    @Test(arguments: [
-        ("{}", "alice", 3600, "InvalidParameter.PolicyGrammar"), (String(repeating: " ", count: 2049), "alice", 3600, "InvalidParameter.PolicySize"),
-        (nil, "a", 3600, "InvalidParameter.RoleSessionName"), (nil, "a/b", 3600, "InvalidParameter.RoleSessionName"),
-        (nil, "alice", 899, "InvalidParameter.DurationSeconds"), (nil, "alice", 3601, "InvalidParameter.DurationSeconds"),
-    ] as [(String?, String, Int, String)]) func aWrongParameterIsNamed(policy: String?, session: String, seconds: Int, code: String) async throws {
+    @Test(
+        arguments: [
+            ("{}", "alice", 3600, "InvalidParameter.PolicyGrammar"),
+            (String(repeating: " ", count: 2049), "alice", 3600, "InvalidParameter.PolicySize"),
+            (nil, "a", 3600, "InvalidParameter.RoleSessionName"), (nil, "a/b", 3600, "InvalidParameter.RoleSessionName"),
+            (nil, "alice", 899, "InvalidParameter.DurationSeconds"), (nil, "alice", 3601, "InvalidParameter.DurationSeconds"),
+        ] as [(String?, String, Int, String)]) func aWrongParameterIsNamed(policy: String?, session: String, seconds: Int, code: String)
+        async throws
+    {
         let caller = try Caller()
 
         let error = await refusal { _ = try await caller.assumeRole(policy: policy, seconds: seconds, session: session) }
@@ -153,7 +161,8 @@ import Testing
 
         #expect(await refusal { _ = try await caller.assumeRole(as: wrong) }?.code == "SignatureDoesNotMatch")
         #expect(await refusal { _ = try await caller.assumeRole(as: nobody) }?.code == "InvalidAccessKeyId.NotFound")
-        let unknown = try await caller.deliverToSTS(.init(method: "GET", scheme: "http", host: "127.0.0.1", path: "/", query: "Action=Nothing"))
+        let unknown = try await caller.deliverToSTS(
+            .init(method: "GET", scheme: "http", host: "127.0.0.1", path: "/", query: "Action=Nothing"))
         #expect(unknown.status == 404 && STSError(response: unknown).code == "InvalidApi.NotFound")
     }
 
@@ -213,7 +222,9 @@ import Testing
         let objects = try await caller.control("GET", "/_sandbox/objects?prefix=a/").json["objects"].list
 
         #expect(objects.map { $0["key"].text } == ["a/k"])
-        #expect(objects[0]["sha256"].text == Hex.encode(Digests.sha256(content(100_000))) && objects[0]["crc64"].text == crc64(content(100_000)))
+        #expect(
+            objects[0]["sha256"].text == Hex.encode(Digests.sha256(content(100_000))) && objects[0]["crc64"].text == crc64(content(100_000))
+        )
     }
 
     @Test func rulesComeAndGoWhileItRuns() async throws {

@@ -17,7 +17,9 @@ import Testing
             address.sin_port = in_port_t(UInt16(port).bigEndian)
             address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
             let done = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
             }
             try #require(done == 0)
             var patience = timeval(tv_sec: 20, tv_usec: 0)
@@ -66,6 +68,8 @@ import Testing
             sandbox = try await Sandbox.start(settings)
         }
 
+        deinit { Caller.remove(folder) }
+
         func connection() throws -> Connection {
             let port = sandbox.addresses.ossEndpoint.split(separator: ":").last.flatMap { Int($0) }
             return try Connection(port: try #require(port))
@@ -84,7 +88,8 @@ import Testing
             let path = virtual ? String(signed.path.dropFirst(settings.bucket.utf8.count + 1)) : signed.path
             let host = virtual ? "\(settings.bucket).localhost" : signed.host
             let fields = signed.headers.fields.map { "\($0.name): \($0.value)" } + more
-            return (["\(method) \(path)\(signed.query.map { "?" + $0 } ?? "") HTTP/1.1", "Host: \(host)"] + fields).joined(separator: "\r\n")
+            return (["\(method) \(path)\(signed.query.map { "?" + $0 } ?? "") HTTP/1.1", "Host: \(host)"] + fields).joined(
+                separator: "\r\n")
                 + "\r\n\r\n"
         }
 
@@ -220,7 +225,10 @@ import Testing
         let addresses = running.sandbox.addresses
 
         let json = try JSON.decode(VectorValue.self, Array(addresses.json.utf8)).texts
-        #expect(Set(json.keys) == ["oss_endpoint", "sts_endpoint", "region", "bucket", "access_key_id", "access_key_secret", "role_arn", "data"])
+        #expect(
+            Set(json.keys) == [
+                "oss_endpoint", "sts_endpoint", "region", "bucket", "access_key_id", "access_key_secret", "role_arn", "data",
+            ])
         #expect(addresses.exports.split(separator: "\n").contains("export OSS_ENDPOINT=\(addresses.ossEndpoint)"))
         #expect(SandboxAddresses.quoted("it's $HOME") == #"'it'\''s $HOME'"#)
         await running.sandbox.stop()

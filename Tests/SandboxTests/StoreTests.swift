@@ -22,7 +22,8 @@ import Testing
         let store = try caller.reopened
 
         let (before, after) = (caller.parts.store.allObjects().map(\.object), store.allObjects().map(\.object))
-        #expect(after.map(\.key) == before.map(\.key) && after.map(\.etag) == before.map(\.etag) && after.map(\.crc64) == before.map(\.crc64))
+        #expect(
+            after.map(\.key) == before.map(\.key) && after.map(\.etag) == before.map(\.etag) && after.map(\.crc64) == before.map(\.crc64))
         #expect(after.map(\.attributes) == before.map(\.attributes) && after.map(\.modified) == before.map(\.modified))
         for object in after {
             let (reader, size) = (try store.read(object.key, in: caller.settings.bucket).1, object.size)
@@ -91,6 +92,52 @@ import Testing
         #expect(try StoreFiles.list("\(bucketFolder(caller))/content").isEmpty)
     }
 
+    @Test func ofManyThatForbidOverwritingOneWins() async throws {
+        let caller = try Caller()
+        let (bucket, store, now) = (caller.settings.bucket, caller.parts.store, caller.now)
+
+        let wins = await withTaskGroup(of: Bool.self) { group in
+            for seed in 1...40 {
+                group.addTask {
+                    let body = store.writer(in: bucket)
+                    do {
+                        try body.append(.init(bytes: content(seed * 2000, seed: UInt64(seed))))
+                        let digest = try body.finish(needsFile: false, syncs: false)
+                        _ = try store.put(
+                            ObjectKey("k"), in: bucket, body: body, digest: digest, attributes: ObjectAttributes(), now: now,
+                            forbidsOverwrite: true)
+                        return true
+                    } catch {
+                        return false
+                    }
+                }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+
+        #expect(wins == 1)
+        let (object, reader) = try store.read(ObjectKey("k"), in: bucket)
+        #expect(Hex.encode(Digests.md5(try reader.read(at: 0, end: object.size))).uppercased() == object.etag)
+        #expect(try StoreFiles.list("\(bucketFolder(caller))/content").count == (object.isInline ? 0 : 1))
+    }
+
+    @Test func partsThatCompleteHasNotSeenAreNeitherTakenNorLost() async throws {
+        let caller = try Caller()
+        let id = try await caller.initiate("k")
+        let etag = try await caller.upload("k", id, 1, content(200_000))
+        let seen = try caller.parts.store.upload(id, of: ObjectKey("k"), in: caller.settings.bucket)
+        _ = try await caller.upload("k", id, 1, content(200_000, seed: 2))
+
+        #expect(throws: ObjectStore.Refusal.partsChanged) {
+            try caller.parts.store.complete(
+                seen, in: caller.settings.bucket, parts: Array(seen.parts.values), etag: etag, crc64: 0, attributes: ObjectAttributes(),
+                now: caller.now, forbidsOverwrite: false)
+        }
+        #expect(
+            try caller.reopened.allUploads().first?.upload.parts[1]?.etag == Hex.encode(Digests.md5(content(200_000, seed: 2))).uppercased()
+        )
+    }
+
     @Test func aDataFolderHasOneSandboxAtATime() throws {
         let caller = try Caller()
         var settings = caller.settings
@@ -139,7 +186,8 @@ import Testing
         let limit = Int.random(in: 1...8, using: &random)
 
         let page = KeyPage(
-            of: sorted.map { ObjectKey($0) }, prefix: Array(prefix.utf8), delimiter: Array(delimiter.utf8), after: after.map { ObjectKey($0) },
+            of: sorted.map { ObjectKey($0) }, prefix: Array(prefix.utf8), delimiter: Array(delimiter.utf8),
+            after: after.map { ObjectKey($0) },
             limit: limit)
 
         #expect(page.entries.map(\.name.description) == plain(sorted, prefix, delimiter, after, limit))

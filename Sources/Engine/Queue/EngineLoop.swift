@@ -107,7 +107,8 @@ public actor EngineLoop: QueueService {
     ///   - seed: of the jitter of retries.
     public init(
         store: QueueStore, transport: any Transport, setRateLimit: @escaping @Sendable (Int64?) -> Void, authorizer: any RequestAuthorizer,
-        resolver: any TargetResolver, clocks: Clocks = Clocks(), settings: QueueSettings = QueueSettings(), policy: RetryPolicy = RetryPolicy(),
+        resolver: any TargetResolver, clocks: Clocks = Clocks(), settings: QueueSettings = QueueSettings(),
+        policy: RetryPolicy = RetryPolicy(),
         leases: (@Sendable (_ uploads: [String: Int]) async -> (leases: [LeaseView], clockOffset: Double?))? = nil,
         log: Logger = Logger(label: "davit.queue"), seed: UInt64 = UInt64.random(in: .min ... .max)
     ) {
@@ -155,7 +156,9 @@ public actor EngineLoop: QueueService {
         isFinishing = true
         for scan in scans.values { scan.cancel() }
         if finishRunning {
-            while runs.values.contains(where: { !$0.isLanding && $0.lookAgain == nil }) && !isDead { try? await Task.sleep(for: .milliseconds(50)) }
+            while runs.values.contains(where: { !$0.isLanding && $0.lookAgain == nil }) && !isDead {
+                try? await Task.sleep(for: .milliseconds(50))
+            }
         }
         // An upload id or a finished object that is being answered for must not get lost.
         for _ in 0..<150 where runs.values.contains(where: { $0.flights.values.contains { $0.kind.mustLand } }) && !isDead {

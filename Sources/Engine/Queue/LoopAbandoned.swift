@@ -20,7 +20,9 @@ extension EngineLoop {
     private static let longestAbortRetry = Duration.seconds(300)
 
     func workOnAbandoned(_ now: Timestamp) {
-        guard abandoned.task == nil, !isStopping, !isDead, abandoned.isStale || abandoned.nextTry.map({ now >= $0 }) ?? false else { return }
+        guard abandoned.task == nil, !isStopping, !isDead, abandoned.isStale || abandoned.nextTry.map({ now >= $0 }) ?? false else {
+            return
+        }
         abandoned.isStale = false
         abandoned.nextTry = nil
         // Unstructured on purpose: nobody waits for it.
@@ -80,7 +82,9 @@ private struct Aborting {
             else { return false }
             var options = SendOptions()
             options.total = .seconds(60)
-            guard let reply = try? await transport.send(authorized.request, body: nil, options: options, progress: nil) else { return false }
+            guard let reply = try? await transport.send(authorized.request, body: nil, options: options, progress: nil) else {
+                return false
+            }
             do throws(OSSError) { try OSSReply.empty(reply.response) } catch {
                 if error.code == "NoSuchUpload" { return true }
                 switch classify(RequestFailure(error)) {
@@ -134,7 +138,8 @@ extension EngineLoop {
         queueMachine.isPaused = found.isPaused
         for id in found.scanning {
             let read = try await store.read { db in (try QueueStore.job(db, id: id), try QueueStore.sources(db, job: id)) }
-            guard let job = read.0, var plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
+            guard let job = read.0,
+                var plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
             else { continue }
             jobs[id] = job
             // The kind of a single source decides about the key, as it did when the order came; a source that is gone is reported by the scan.
@@ -156,7 +161,8 @@ extension EngineLoop {
             """
         let arguments = StatementArguments([max(wall, steady).milliseconds]) + StatementArguments(endpoints + scopes)
         let isDue = try? await store.read { db in
-            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM uploads WHERE nextTry IS NOT NULL AND \(due))", arguments: arguments) ?? false
+            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM uploads WHERE nextTry IS NOT NULL AND \(due))", arguments: arguments)
+                ?? false
         }
         if isDue == true {
             write(urgent: true) { db in
@@ -217,10 +223,13 @@ extension EngineLoop {
                 try db.execute(sql: "UPDATE ledger SET upload = NULL WHERE upload \(these)")
                 try db.execute(sql: "DELETE FROM parts WHERE upload \(these)")
                 try db.execute(
-                    sql: "UPDATE uploads SET uploadID = NULL, phase = 'fresh', stored = 0, partsStored = 0, completeSent = 0 WHERE id \(these)")
+                    sql:
+                        "UPDATE uploads SET uploadID = NULL, phase = 'fresh', stored = 0, partsStored = 0, completeSent = 0 WHERE id \(these)"
+                )
             }
             if needs[2] {
-                let old = "SELECT id FROM uploads WHERE finished <= \(history) AND hidden = 1 AND id NOT IN (SELECT upload FROM ledger WHERE upload IS NOT NULL) LIMIT \(Self.sweep)"
+                let old =
+                    "SELECT id FROM uploads WHERE finished <= \(history) AND hidden = 1 AND id NOT IN (SELECT upload FROM ledger WHERE upload IS NOT NULL) LIMIT \(Self.sweep)"
                 try db.execute(sql: "DELETE FROM parts WHERE upload IN (\(old))")
                 try db.execute(sql: "DELETE FROM events WHERE upload IN (\(old))")
                 try db.execute(sql: "DELETE FROM uploads WHERE id IN (\(old))")

@@ -59,8 +59,9 @@ extension EngineLoop {
         }.sorted { $0.id < $1.id }
         var result = ActionResult(action: request.action, matched: affected.count, changed: 0, items: [])
         var action = RowAction(
-            kind: kind, name: request.action, by: request.by, ids: ids, plan: plan, running: Array(runs.keys), jobs: jobs, isDryRun: isDryRun,
-            at: now, machine: queueMachine, isWholeQueue: isWholeQueue)
+            kind: kind, name: request.action, by: request.by, ids: ids, plan: plan, running: Array(runs.keys), jobs: jobs,
+            isDryRun: isDryRun,
+            at: now, machine: queueMachine)
         for run in affected {
             let (made, reason) = order(run, kind, isDryRun: isDryRun)
             if reason == nil {
@@ -123,7 +124,8 @@ extension EngineLoop {
             return .move(front: value == "front")
         default:
             guard let action = QueueAction(rawValue: request.action), action != .undo else {
-                throw .option("there is no action \(request.action). Use pause, resume, retry, cancel, abort, remove, priority, move or undo")
+                throw .option(
+                    "there is no action \(request.action). Use pause, resume, retry, cancel, abort, remove, priority, move or undo")
             }
             return .queue(action)
         }
@@ -144,7 +146,8 @@ extension EngineLoop {
         case .move: return (run.state, "runs already")
         case .queue(let action):
             let facts = QueueFacts(
-                state: QueueState(rawValue: run.state.rawValue) ?? .uploading, isRunning: true, hasUploadID: run.machine.checkpoint.uploadID != nil)
+                state: QueueState(rawValue: run.state.rawValue) ?? .uploading, isRunning: true,
+                hasUploadID: run.machine.checkpoint.uploadID != nil)
             switch queueMachine.decide(action, facts, at: clocks.steady()) {
             case .order(let event):
                 if !isDryRun { tell(run, event) }
@@ -239,7 +242,8 @@ extension EngineLoop {
         }
         guard let undone = found.withLock({ $0 }) else { return ActionResult(action: "undo", matched: 0, changed: 0, items: []) }
         guard undone.action != "abort" else {
-            throw OrderError(code: "CannotUndo", message: "an abort cannot be taken back: its parts are deleted. Use retry to begin again", exit: 1)
+            throw OrderError(
+                code: "CannotUndo", message: "an abort cannot be taken back: its parts are deleted. Use retry to begin again", exit: 1)
         }
         if undone.action == "pause" { queueMachine.isPaused = false }
         for id in undone.running { if let run = runs[id], !run.isLanding { tell(run, .paused) } }
@@ -259,7 +263,9 @@ extension EngineLoop {
             }
         }
         if let uploads = change.uploads {
-            guard (1...QueueMachine.mostSlots).contains(uploads) else { throw .option("uploads at once go from 1 to \(QueueMachine.mostSlots), not \(uploads)") }
+            guard (1...QueueMachine.mostSlots).contains(uploads) else {
+                throw .option("uploads at once go from 1 to \(QueueMachine.mostSlots), not \(uploads)")
+            }
             new.uploads = uploads
         }
         if let parts = change.parts {

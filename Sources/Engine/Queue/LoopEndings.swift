@@ -20,6 +20,8 @@ extension EngineLoop {
             run.row.stored = run.row.size
             run.row.partsStored = run.machine.plan.partCount
             (run.row.etag, run.row.crc64, run.row.isVerified, run.row.error) = (etag, crc64, isVerified, nil)
+            // The server has forgotten it too.
+            run.row.uploadID = nil
             if !isVerified { event = ("verify", "the server gave no checksum to compare with: unverified") }
         case .paused:
             run.row.state = .paused
@@ -33,9 +35,14 @@ extension EngineLoop {
             run.row.finished = now
             event = ("abort", "aborted, the server holds nothing of it")
         case .failed(let reason):
-            let isThere = reason.code == "FileAlreadyExists" && run.job.target.existing == "skip"
-            run.row.state = isThere ? .skipped : .failed
             run.row.finished = now
+            // Where the object cannot be looked at, the server's refusal is how one learns that it is there.
+            if reason.code == "FileAlreadyExists", run.job.target.existing == "skip" {
+                (run.row.state, run.row.error) = (.skipped, nil)
+                event = ("done", "skipped: the object is there")
+                break
+            }
+            run.row.state = .failed
             run.row.error = StoredError(
                 code: reason.code, http: reason.httpStatus, request: reason.requestID, at: now, part: reason.part, message: reason.message)
             event = ("failed", reason.message)
@@ -79,7 +86,9 @@ extension EngineLoop {
         let changes = run.isStarted ? run.machine.takeChanges() : CheckpointChanges(header: false, replacesParts: false, parts: [])
         let isOver = run.row.state == .done || (run.isAborting && run.machine.outcome == .aborted)
         let isAborted = run.isAborting && !isOver
-        if run.isAborting { (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0) }
+        if run.isAborting, run.row.state != .done {
+            (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0)
+        }
         let (row, target, before, at) = (run.row, run.job.target, run.uploadIDOnDisk, clocks.wall())
         write(urgent: isUrgent) { db in
             try row.update(db)

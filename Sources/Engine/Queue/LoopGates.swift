@@ -23,7 +23,12 @@ struct Gate {
 
     var reason: HeldReason { if case .scope = place { .credentials } else { .network } }
     var code: String { if case .scope = place { "NoCredentials" } else { "Network" } }
-    var name: String { switch place { case .scope(let scope): "s:" + scope; case .endpoint(let endpoint): "e:" + endpoint } }
+    var name: String {
+        switch place {
+        case .scope(let scope): "s:" + scope
+        case .endpoint(let endpoint): "e:" + endpoint
+        }
+    }
 }
 
 extension EngineLoop {

@@ -80,7 +80,9 @@ extension EngineLoop {
         case .transient, .throttled, .cancelled: break
         default:
             let text = FlightEnd(failure: failure).text ?? failure.message
-            return fail(run, code: run.row.error?.code ?? "LocalError", message: "the destination cannot be asked (\(text)). Use --existing overwrite, or allow reading")
+            return fail(
+                run, code: run.row.error?.code ?? "LocalError",
+                message: "the destination cannot be asked (\(text)). Use --existing overwrite, or allow reading")
         }
         guard run.lookTries < policy.tries else {
             run.row.held = .network
@@ -109,7 +111,7 @@ extension EngineLoop {
     }
 }
 
-/// One look, off the 
+/// One look, off the
 private struct Looking {
     private static let mostNames = 100
 
@@ -146,7 +148,9 @@ private struct Looking {
         }
         guard let head else { return .go(source, parts: []) }
         if job.target.existing == "newer" {
-            guard let there = head.lastModified, row.identity.modified / 1_000_000 <= there.milliseconds else { return .go(source, parts: []) }
+            guard let there = head.lastModified, row.identity.modified / 1_000_000 <= there.milliseconds else {
+                return .go(source, parts: [])
+            }
             return .skip("skipped: the object is not older than the file")
         }
         guard head.size == row.size, let there = head.crc64 else { return .go(source, parts: []) }
@@ -168,7 +172,8 @@ private struct Looking {
             }
         }
         return .failed(
-            RequestFailure(.answer(status: 409, code: "FileAlreadyExists", ec: nil), message: "a hundred names like it are taken"), generation: nil)
+            RequestFailure(.answer(status: 409, code: "FileAlreadyExists", ec: nil), message: "a hundred names like it are taken"),
+            generation: nil)
     }
 }
 

@@ -16,7 +16,8 @@ extension EngineLoop {
     public func add(_ order: JobOrder) async throws(OrderError) -> JobView {
         try Self.check(order)
         guard !isFinishing, !isDead else {
-            throw OrderError(code: "Stopping", message: "the engine is stopping and takes no orders. Start it again, then repeat the order", exit: 5)
+            throw OrderError(
+                code: "Stopping", message: "the engine is stopping and takes no orders. Start it again, then repeat the order", exit: 5)
         }
         let submission = order.submissionId
         if let known = try? await store.read({ db in try QueueStore.job(db, submission: submission) }),
@@ -55,7 +56,9 @@ extension EngineLoop {
     private static func check(_ order: JobOrder) throws(OrderError) {
         guard (1...200).contains(order.submissionId.utf8.count) else { throw .option("the order needs a submission id of 1 to 200 bytes") }
         guard !order.sources.isEmpty else { throw .option("the order names no source") }
-        guard order.sources.count <= mostSources else { throw .option("the order names more than \(mostSources) sources. Name folders instead") }
+        guard order.sources.count <= mostSources else {
+            throw .option("the order names more than \(mostSources) sources. Name folders instead")
+        }
         for source in order.sources where source.utf8.first != UInt8(ascii: "/") || source.utf8.contains(0) {
             throw .option("the source \(source) is no absolute path")
         }
@@ -68,7 +71,8 @@ extension EngineLoop {
             var information = stat()
             guard stat(sources[0], &information) == 0 else {
                 throw OrderError(
-                    code: "NoSuchSource", message: "\(sources[0]) cannot be read (\(FileError.text(of: errno))). Name a file or folder that is there",
+                    code: "NoSuchSource",
+                    message: "\(sources[0]) cannot be read (\(FileError.text(of: errno))). Name a file or folder that is there",
                     exit: 2)
             }
             isOneFile = information.st_mode & S_IFMT != S_IFDIR
@@ -121,7 +125,7 @@ extension EngineLoop {
             do {
                 try await writeNow(change)
                 return true
-            } catch where QueueStore.isPlaceTrouble(error) {
+            } catch  where QueueStore.isPlaceTrouble(error) {
                 try? await Task.sleep(for: .seconds(1))
             } catch {
                 if !isDead { log.error("a scan cannot be written", metadata: ["error": "\(error)"]) }
@@ -203,12 +207,7 @@ struct RowMaker: Sendable {
                 }
             }
         }
-        return (rows.filter { row in
-            // OSS takes an ACL with a put and with a completion; requests for the latter cannot carry it here.
-            guard plan.options.acl != nil, row.size > row.partSize else { return true }
-            refused.append(JobView.Refused(path: row.path, reason: "--acl is for files of one part in this version. Raise --part-size, or leave --acl out"))
-            return false
-        }, refused)
+        return (rows, refused)
     }
 
     private func row(_ path: String, _ key: String, _ identity: SourceIdentity, _ at: Timestamp) throws(PlanError) -> UploadRow {

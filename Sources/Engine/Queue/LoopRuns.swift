@@ -75,6 +75,11 @@ extension EngineLoop {
                 perform(action, run)
             }
         }
+        let state = run.state
+        if !run.isLanding, run.toldState != state {
+            run.toldState = state
+            changed(run.id)
+        }
     }
 
     private func perform(_ action: UploadAction, _ run: UploadRun) {
@@ -116,6 +121,8 @@ extension EngineLoop {
 
     private func goOn(_ id: Int64) {
         guard let run = runs[id], !run.isLanding else { return }
+        partSlotsUsed -= run.slotsAwaitingSave
+        run.slotsAwaitingSave = 0
         run.isSaving = false
         advance(run)
         schedule()

@@ -83,7 +83,9 @@ extension EngineLoop {
     }
 
     private func sendPart(of run: UploadRun, _ now: Timestamp) -> Bool {
-        guard let source = run.source, let uploadID = run.machine.checkpoint.uploadID, let range = run.machine.takePart(at: now) else { return false }
+        guard let source = run.source, let uploadID = run.machine.checkpoint.uploadID, let range = run.machine.takePart(at: now) else {
+            return false
+        }
         run.hasSent = true
         takeTurn(run.row.job, bytes: range.length, now)
         let (row, job) = (run.row, run.job)
@@ -115,7 +117,8 @@ extension EngineLoop {
 
     /// Rows of orders that hold themselves back must not keep everything behind them from being read ahead.
     private func makeRoom(_ now: Timestamp) {
-        guard !jobTurns.isEmpty, lastPurge.map({ now - $0 >= .seconds(1) }) ?? true, ready.contains(where: { !turnHasCome($0.job, now) }) else {
+        guard !jobTurns.isEmpty, lastPurge.map({ now - $0 >= .seconds(1) }) ?? true, ready.contains(where: { !turnHasCome($0.job, now) })
+        else {
             return
         }
         lastPurge = now

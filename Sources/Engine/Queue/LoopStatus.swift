@@ -83,24 +83,29 @@ extension EngineLoop {
         let work = counts.filter { $0.key != .cancelled && $0.key != .skipped }.values
         let totals = StatusView.Totals(
             bytes: work.reduce(0) { $0 + $1.bytes }, stored: work.reduce(0) { $0 + $1.stored },
-            resent: counts.values.reduce(0) { $0 + $1.resent } + resent, uploads: counts.values.reduce(0) { $0 + $1.uploads }, unknown: scans.count)
+            resent: counts.values.reduce(0) { $0 + $1.resent } + resent, uploads: counts.values.reduce(0) { $0 + $1.uploads },
+            unknown: scans.count)
         let open = counts.filter { !$0.key.isEnded && $0.key != .paused }.values
         let left = open.reduce(Int64(0)) { $0 + $1.bytes - $1.stored }
         let eta = rates.rate(at: now) > 0 ? estimate(left) : nil
         return StatusView(
             revision: revision, now: clocks.wall().iso8601,
             engine: StatusView.Engine(
-                version: settings.version, pid: Int(getpid()), uptime: Double((now - begun).inMilliseconds) / 1000, frontEnds: frontEndCount),
+                version: settings.version, pid: Int(getpid()), uptime: Double((now - begun).inMilliseconds) / 1000, frontEnds: frontEndCount
+            ),
             counts: shown, totals: totals, rate: rates.rate(at: now), rateHistory: rates.perSecond, limits: limits(),
-            slotsUsed: runs.values.count { !$0.isLanding }, partsSending: partSlotsUsed, etaLow: eta?.low, etaHigh: eta?.high, leases: leases,
-            clockOffset: clockOffset, outage: outage(hasHeld: (counts[.held]?.uploads ?? 0) > 0), queuePaused: queueMachine.isPaused, defaultRemote: settings.defaultRemote)
+            slotsUsed: runs.values.count { !$0.isLanding }, partsSending: partSlotsUsed, etaLow: eta?.low, etaHigh: eta?.high,
+            leases: leases,
+            clockOffset: clockOffset, outage: outage(hasHeld: (counts[.held]?.uploads ?? 0) > 0), queuePaused: queueMachine.isPaused,
+            defaultRemote: settings.defaultRemote)
     }
 
     /// The span that the better and the worse seconds of the last minute allow.
     private func estimate(_ left: Int64) -> (low: Int, high: Int)? {
         let seen = rates.perSecond.suffix(Self.etaWindow).filter { $0 > 0 }.sorted()
         guard left > 0, seen.count >= Self.etaLeast, !queueMachine.isPaused else { return nil }
-        let fast = seen[seen.count * 8 / 10], slow = seen[seen.count * 2 / 10]
+        let fast = seen[seen.count * 8 / 10]
+        let slow = seen[seen.count * 2 / 10]
         return (Int(left / max(fast, 1)), Int((left + slow - 1) / max(slow, 1)))
     }
 
@@ -115,10 +120,12 @@ extension EngineLoop {
             // Too few requests to call it an outage, yet nothing got through.
             guard hasHeld, let (endpoint, silence) = silences.min(by: { $0.value.since < $1.value.since }) else { return nil }
             return StatusView.Outage(
-                endpoint: endpoint, since: silence.since.iso8601, nextTry: silence.nextTry?.iso8601, reason: outageReasons[endpoint] ?? "no answer")
+                endpoint: endpoint, since: silence.since.iso8601, nextTry: silence.nextTry?.iso8601,
+                reason: outageReasons[endpoint] ?? "no answer")
         }
         return StatusView.Outage(
-            endpoint: endpoint, since: closed.since.iso8601, nextTry: closed.shownNextTry?.iso8601, reason: outageReasons[endpoint] ?? "no answer")
+            endpoint: endpoint, since: closed.since.iso8601, nextTry: closed.shownNextTry?.iso8601,
+            reason: outageReasons[endpoint] ?? "no answer")
     }
 
     public func frontEnds(_ change: Int) { frontEndCount = max(frontEndCount + change, 0) }

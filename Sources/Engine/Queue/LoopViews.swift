@@ -86,7 +86,8 @@ extension EngineLoop {
         for (number, answer) in run.lastAnswers where views[number] == nil && (1...run.machine.plan.partCount).contains(number) {
             guard case .waiting(let attempt, _) = run.machine.state(of: number) else { continue }
             views[number] = PartView(
-                number: number, state: .failed, sent: 0, size: run.machine.plan.range(of: number).length, rate: 0, tries: attempt, since: nil,
+                number: number, state: .failed, sent: 0, size: run.machine.plan.range(of: number).length, rate: 0, tries: attempt,
+                since: nil,
                 lastAnswer: answer)
         }
         return views.values.sorted { $0.number < $1.number }
@@ -100,7 +101,9 @@ extension EngineLoop {
         let state = live?.state ?? row.state
         var (stored, sending, rate, storedParts, resent) = (row.stored, Int64(0), Int64(0), row.partsStored, row.resent)
         if let live {
-            if live.isStarted { (stored, storedParts, resent) = (live.machine.storedBytes, live.machine.storedParts, live.machine.checkpoint.resentBytes) }
+            if live.isStarted {
+                (stored, storedParts, resent) = (live.machine.storedBytes, live.machine.storedParts, live.machine.checkpoint.resentBytes)
+            }
             sending = min(live.sendingBytes, row.size - stored)
             rate = live.rate.rate(at: clocks.steady())
         }
@@ -109,7 +112,9 @@ extension EngineLoop {
         var held = isHeld ? row.held?.rawValue : nil
         if let live, live.state == .retrying { next = live.isStarted ? live.machine.nextDeadline : live.lookAgain }
         var shown = state
-        if live != nil, let trouble = diskTrouble, live?.isSaving == true { (shown, held, next) = (.held, HeldReason.disk.rawValue, trouble.nextTry) }
+        if live != nil, let trouble = diskTrouble, live?.isSaving == true {
+            (shown, held, next) = (.held, HeldReason.disk.rawValue, trouble.nextTry)
+        }
         let error = live.flatMap(Self.lastError) ?? row.error
         let eta = rate > 0 && live != nil ? Double(row.size - stored) / Double(rate) : nil
         let isUTF8 = String(validating: Array(row.path.utf8), as: UTF8.self) != nil

@@ -29,12 +29,14 @@ extension EngineLoop {
             if plan.query?.matches(run.row.facts(run.job, run: run, now: clocks.steady())) ?? true { active.append(run) }
         }
         // In their own order what runs comes first; sorted by anything else it stands among the others, where its row puts it.
-        let leading = isByOrder || sort.contains { ["rate", "eta", "state"].contains($0.name) } || plan.query != nil ? Self.inOrder(active, sort) : []
+        let leading =
+            isByOrder || sort.contains { ["rate", "eta", "state"].contains($0.name) } || plan.query != nil ? Self.inOrder(active, sort) : []
         let hidesRunning = !leading.isEmpty || plan.query != nil
         let excluded = hidesRunning ? runs.values.filter { !$0.isLanding }.map(\.id) : []
 
         var question = WindowQuestion(
-            plan: plan, sort: sort, excluding: excluded, offset: max(request.offset - leading.count, 0), after: nil, limit: limit, jobs: jobs, now: now)
+            plan: plan, sort: sort, excluding: excluded, offset: max(request.offset - leading.count, 0), after: nil, limit: limit,
+            jobs: jobs, now: now)
         var shown = Array(leading.dropFirst(request.offset).prefix(limit))
         if let after = request.after {
             guard let id = UploadID.row(after) else { throw .option("\(after) is no upload's id") }
@@ -86,7 +88,8 @@ extension EngineLoop {
             }
             return answer
         } catch {
-            throw OrderError(code: "QueueNotReadable", message: "the queue \(store.path) cannot be read (\(error)). Check the disk", exit: 1)
+            throw OrderError(
+                code: "QueueNotReadable", message: "the queue \(store.path) cannot be read (\(error)). Check the disk", exit: 1)
         }
     }
 

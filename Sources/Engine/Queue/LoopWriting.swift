@@ -80,7 +80,7 @@ extension EngineLoop {
                 for item in batch { item.then?() }
             } catch is StoreIsGone {
                 die(batch)
-            } catch where QueueStore.isPlaceTrouble(error) {
+            } catch  where QueueStore.isPlaceTrouble(error) {
                 troubled(error, batch)
                 break
             } catch {
@@ -99,7 +99,7 @@ extension EngineLoop {
                 item.then?()
             } catch is StoreIsGone {
                 return die(Array(batch[index...]))
-            } catch where QueueStore.isPlaceTrouble(error) {
+            } catch  where QueueStore.isPlaceTrouble(error) {
                 return troubled(error, Array(batch[index...]))
             } catch {
                 log.error("a change of the queue was refused by the store", metadata: ["error": "\(error)"])
@@ -119,7 +119,7 @@ extension EngineLoop {
         changed()
     }
 
-    /// The store is gone, as by a kill: nothing more leaves this 
+    /// The store is gone, as by a kill: nothing more leaves this
     private func die(_ batch: [PendingChange]) {
         isDead = true
         ticker?.cancel()
@@ -137,7 +137,8 @@ extension EngineLoop {
         let reason = (error as? DatabaseError)?.message ?? "\(error)"
         return OrderError(
             code: "QueueNotWritable",
-            message: "the queue \(store.path) cannot be written (\(reason)). Nothing was changed: free some space or check the folder, then try again",
+            message:
+                "the queue \(store.path) cannot be written (\(reason)). Nothing was changed: free some space or check the folder, then try again",
             exit: 1)
     }
 }

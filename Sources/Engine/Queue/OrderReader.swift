@@ -27,9 +27,10 @@ struct OrderPlan: Sendable {
             target.existing = existing
         }
         if options.signedUrl != nil { throw .option("--signed-url is not in this version. Put to a destination, or use curl -T FILE URL") }
-        if options.callback != nil { throw .option("--callback is not in this version") }
         if let links = options.links, !["skip", "follow"].contains(links) { throw .option("--links takes skip or follow, not \(links)") }
-        if let limit = options.limit, limit <= 0 { throw .option("--limit must be above 0 bytes a second. Use --paused to queue without starting") }
+        if let limit = options.limit, limit <= 0 {
+            throw .option("--limit must be above 0 bytes a second. Use --paused to queue without starting")
+        }
         if let size = options.partSize, !(OSSLimits.smallestPart...OSSLimits.largestPart).contains(size) {
             throw .option("--part-size must be 100KiB to 5GiB, not \(size) bytes")
         }
@@ -67,6 +68,7 @@ struct OrderPlan: Sendable {
         headers.contentType = options.contentType
         headers.storageClass = options.storageClass ?? target.storageClass
         headers.acl = options.acl
+        headers.callback = options.callback
         headers.meta = options.meta ?? [:]
         headers.tagging = options.tags ?? [:]
         if let sse = options.sse {
@@ -80,7 +82,8 @@ struct OrderPlan: Sendable {
             }
         }
         // What may not replace must be refused by the server too: between a look and a put anybody may come.
-        headers.forbidOverwrite = target.existing == "fail" || target.existing == "rename" || (target.existing == "skip" && !target.mayRead)
+        // Without the right to look, skip and newer are no more than that.
+        headers.forbidOverwrite = ["fail", "rename"].contains(target.existing) || (!target.mayRead && target.existing != "overwrite")
         do throws(OSSLimitError) { try headers.validate() } catch { throw .option(error.description) }
         return headers
     }

@@ -19,7 +19,8 @@ struct QueryPlan: Sendable {
         do throws(QueryError) {
             query = try UploadQuery(text, now: now)
         } catch {
-            throw OrderError(code: "BadQuery", message: "the query is not understood at character \(error.position + 1) (\(error.message))", exit: 2)
+            throw OrderError(
+                code: "BadQuery", message: "the query is not understood at character \(error.position + 1) (\(error.message))", exit: 2)
         }
         isExact = true
         narrow(text)
@@ -37,7 +38,8 @@ struct QueryPlan: Sendable {
         }
         for word in words {
             let pair = word.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            guard pair.count == 2, let (sql, isExactTerm) = term(pair[0].lowercased(), pair[1].split(separator: ",").map(String.init)) else {
+            guard pair.count == 2, let (sql, isExactTerm) = term(pair[0].lowercased(), pair[1].split(separator: ",").map(String.init))
+            else {
                 if !word.hasPrefix("sort:") { isExact = false }
                 continue
             }
@@ -48,7 +50,8 @@ struct QueryPlan: Sendable {
 
     /// - Returns: `nil` for what SQLite is not asked about.
     private func term(_ field: String, _ values: [String]) -> (sql: String, isExact: Bool)? {
-        guard !values.isEmpty, values.allSatisfy({ value in !value.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") } }) else {
+        guard !values.isEmpty, values.allSatisfy({ value in !value.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") } })
+        else {
             return nil
         }
         switch field {

@@ -18,7 +18,9 @@ enum UploadID {
     /// `nil` for what is no id of ours. Small letters are read too, and the letters Crockford calls alike (I and L are 1, O is 0).
     static func row(_ text: String) -> Int64? {
         let bytes = Array(text.utf8)
-        guard bytes.count > 2, bytes.count <= mostDigits + 2, bytes[0] | 0x20 == UInt8(ascii: "u"), bytes[1] == UInt8(ascii: "-") else { return nil }
+        guard bytes.count > 2, bytes.count <= mostDigits + 2, bytes[0] | 0x20 == UInt8(ascii: "u"), bytes[1] == UInt8(ascii: "-") else {
+            return nil
+        }
         var number: Int64 = 0
         for byte in bytes.dropFirst(2) {
             guard let digit = value(byte) else { return nil }

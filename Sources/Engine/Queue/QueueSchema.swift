@@ -155,7 +155,8 @@ extension UploadState {
     }
 
     init?(code: Int) {
-        guard let state = [UploadState.queued, .held, .paused, .failed, .cancelled, .skipped, .done].first(where: { $0.code == code }) else {
+        guard let state = [UploadState.queued, .held, .paused, .failed, .cancelled, .skipped, .done].first(where: { $0.code == code })
+        else {
             return nil
         }
         self = state
@@ -166,6 +167,12 @@ extension UploadState {
 }
 
 extension Priority {
-    var code: Int { switch self { case .high: 0; case .normal: 1; case .low: 2 } }
+    var code: Int {
+        switch self {
+        case .high: 0
+        case .normal: 1
+        case .low: 2
+        }
+    }
     init(code: Int) { self = code <= 0 ? .high : code == 1 ? .normal : .low }
 }

@@ -102,7 +102,8 @@ public enum QueueStoreError: Error, Sendable, Equatable {
     /// What, why, what to do.
     public var message: String {
         switch self {
-        case .cannotOpen(let path, let reason): "the queue \(path) cannot be opened (\(reason)). Check the folder's owner, mode and free space"
+        case .cannotOpen(let path, let reason):
+            "the queue \(path) cannot be opened (\(reason)). Check the folder's owner, mode and free space"
         case .damaged(let path):
             "the queue \(path) is damaged (it is no SQLite database). Move it and its -wal file away to begin an empty queue, or restore them"
         case .newer(let path): "the queue \(path) was written by a newer davit. Use that version, or another DAVIT_HOME"

@@ -26,7 +26,6 @@ struct RowAction: Sendable {
     var machine: QueueMachine
     /// Runs that this action stops: id, state now, state it will have.
     var runs: [(id: Int64, before: UploadState, made: UploadState)] = []
-    var isWholeQueue = false
 
     struct Outcome: Sendable {
         var matched = 0
@@ -58,13 +57,16 @@ struct RowAction: Sendable {
     }
 
     private func select(_ db: Database) throws {
-        try db.execute(sql: "CREATE TEMP TABLE IF NOT EXISTS selected (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, hasUploadID INTEGER NOT NULL)")
+        try db.execute(
+            sql: "CREATE TEMP TABLE IF NOT EXISTS selected (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, hasUploadID INTEGER NOT NULL)")
         try db.execute(sql: "DELETE FROM temp.selected")
-        let insert = "INSERT OR IGNORE INTO temp.selected (id, state, hasUploadID) SELECT id, state, uploadID IS NOT NULL FROM uploads WHERE hidden = 0"
+        let insert =
+            "INSERT OR IGNORE INTO temp.selected (id, state, hasUploadID) SELECT id, state, uploadID IS NOT NULL FROM uploads WHERE hidden = 0"
         let others = "id NOT IN (\(QueueStore.list(running)))"
         if let ids {
             for start in stride(from: 0, to: ids.count, by: 1_000) {
-                try db.execute(sql: "\(insert) AND \(others) AND id IN (\(QueueStore.list(Array(ids[start..<min(start + 1_000, ids.count)]))))")
+                try db.execute(
+                    sql: "\(insert) AND \(others) AND id IN (\(QueueStore.list(Array(ids[start..<min(start + 1_000, ids.count)]))))")
             }
         } else if plan.isExact {
             try db.execute(sql: "\(insert) AND \(others) AND \(plan.condition)", arguments: StatementArguments(plan.arguments))
@@ -84,8 +86,9 @@ struct RowAction: Sendable {
 
     private func group(_ db: Database, _ state: UploadState, _ hasUploadID: Bool, _ outcome: inout Outcome) throws {
         let group = "id IN (SELECT id FROM temp.selected WHERE state = \(state.code) AND hasUploadID = \(hasUploadID ? 1 : 0))"
-        let count = try Int.fetchOne(
-            db, sql: "SELECT COUNT(*) FROM temp.selected WHERE state = \(state.code) AND hasUploadID = \(hasUploadID ? 1 : 0)") ?? 0
+        let count =
+            try Int.fetchOne(
+                db, sql: "SELECT COUNT(*) FROM temp.selected WHERE state = \(state.code) AND hasUploadID = \(hasUploadID ? 1 : 0)") ?? 0
         guard count > 0 else { return }
         outcome.matched += count
         let decision = decide(state, hasUploadID)
@@ -152,7 +155,8 @@ struct RowAction: Sendable {
             let edge = front ? "COALESCE(MIN(position), 0) - 1" : "COALESCE(MAX(position), 0) + 1"
             return .change(
                 RowChange(
-                    sql: "position = (SELECT \(edge) FROM uploads o WHERE o.hidden = 0 AND o.state = \(state.code) AND o.priority = uploads.priority)",
+                    sql:
+                        "position = (SELECT \(edge) FROM uploads o WHERE o.hidden = 0 AND o.state = \(state.code) AND o.priority = uploads.priority)",
                     arguments: [], made: state))
         case .queue(let action):
             // A row that does not run is what its state says; the queue machine knows what may become of it.

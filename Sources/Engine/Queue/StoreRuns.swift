@@ -26,7 +26,8 @@ extension QueueStore {
     }
 
     static func row(_ db: Database, id: Int64) throws -> UploadRow? {
-        try Row.fetchOne(db.cachedStatement(sql: "SELECT \(UploadRow.columns) FROM uploads WHERE id = ?"), arguments: [id]).map(UploadRow.init)
+        try Row.fetchOne(db.cachedStatement(sql: "SELECT \(UploadRow.columns) FROM uploads WHERE id = ?"), arguments: [id]).map(
+            UploadRow.init)
     }
 
     static func parts(_ db: Database, upload: Int64) throws -> [StoredPart] {
@@ -41,7 +42,8 @@ extension QueueStore {
             try db.cachedStatement(sql: "DELETE FROM parts WHERE upload = ?").execute(arguments: [upload])
         }
         guard !changes.parts.isEmpty else { return }
-        let statement = try db.cachedStatement(sql: "INSERT OR REPLACE INTO parts (upload, number, size, etag, crc64) VALUES (?, ?, ?, ?, ?)")
+        let statement = try db.cachedStatement(
+            sql: "INSERT OR REPLACE INTO parts (upload, number, size, etag, crc64) VALUES (?, ?, ?, ?, ?)")
         for part in changes.parts {
             try statement.execute(arguments: [upload, part.number, part.size, part.etag, part.crc64.map { Int64(bitPattern: $0) }])
         }
@@ -99,7 +101,8 @@ extension QueueStore {
     }
 
     static func ledger(_ db: Database, onlyAbandoned: Bool = false) throws -> [LedgerEntry] {
-        let sql = "SELECT bucket, key, uploadID, target, upload FROM ledger\(onlyAbandoned ? " WHERE upload IS NULL" : "") ORDER BY since LIMIT 100000"
+        let sql =
+            "SELECT bucket, key, uploadID, target, upload FROM ledger\(onlyAbandoned ? " WHERE upload IS NULL" : "") ORDER BY since LIMIT 100000"
         return try Row.fetchAll(db, sql: sql).compactMap { row in
             let text: String = row[3]
             guard let target = try? JSONDecoder().decode(Target.self, from: Data(text.utf8)) else { return nil }

@@ -40,8 +40,11 @@ extension QueueStore {
             let filter = "\(scope) AND \(question.plan.condition)"
             if question.plan.query == nil {
                 let all = try Int.fetchOne(db, sql: "SELECT COALESCE(SUM(n), 0) FROM counts WHERE job = 0") ?? 0
-                let left = question.excluding.isEmpty
-                    ? 0 : try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM uploads WHERE hidden = 0 AND id IN (\(list(question.excluding)))") ?? 0
+                let left =
+                    question.excluding.isEmpty
+                    ? 0
+                    : try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM uploads WHERE hidden = 0 AND id IN (\(list(question.excluding)))")
+                        ?? 0
                 answer.total = all - left
             } else {
                 answer.total = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM uploads WHERE \(filter)", arguments: arguments) ?? 0
@@ -74,7 +77,8 @@ extension QueueStore {
 
     /// Each row that SQLite cannot judge is looked at; only ids are kept.
     private static func scan(
-        _ db: Database, _ question: WindowQuestion, filter: String, order: String, _ arguments: StatementArguments, _ answer: inout WindowAnswer
+        _ db: Database, _ question: WindowQuestion, filter: String, order: String, _ arguments: StatementArguments,
+        _ answer: inout WindowAnswer
     ) throws {
         guard let query = question.plan.query else { return }
         var lookup = JobLookup(question.jobs)

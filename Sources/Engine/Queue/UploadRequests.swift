@@ -59,19 +59,26 @@ struct UploadRequests: Sendable {
         var end = await send(.putObject(job.headers), row, job, body: body, meter: meter) { response, reply throws(OSSError) in
             let result = try OSSReply.put(response)
             return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
-        } failed: { .putFailed($0, bytesSent: $1) }
+        } failed: {
+            .putFailed($0, bytesSent: $1)
+        }
         end.source = source
         return afterwards(end, source, row.identity)
     }
 
-    func part(_ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter) async -> FlightEnd {
+    func part(_ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter) async
+        -> FlightEnd
+    {
         if let end = changed(source, before: row.identity) { return end }
         let body = FileBody(source: source, offset: range.offset, length: range.length)
-        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter) { response, reply throws(OSSError) in
+        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter) {
+            response, reply throws(OSSError) in
             let result = try OSSReply.put(response)
             return .partSent(
                 number: range.number, BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
-        } failed: { .partFailed(number: range.number, $0, bytesSent: $1) }
+        } failed: {
+            .partFailed(number: range.number, $0, bytesSent: $1)
+        }
         return afterwards(end, source, row.identity)
     }
 
@@ -91,7 +98,9 @@ struct UploadRequests: Sendable {
     func initiate(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
         await send(.initiate(job.headers), row, job) { response, _ throws(OSSError) in
             .initiated(uploadID: try OSSReply.initiate(response))
-        } failed: { failure, _ in .initiateFailed(failure) }
+        } failed: { failure, _ in
+            .initiateFailed(failure)
+        }
     }
 
     /// Every page.
@@ -104,7 +113,9 @@ struct UploadRequests: Sendable {
                 let read = try OSSReply.listParts(response)
                 page.withLock { $0 = read }
                 return nil
-            } failed: { failure, _ in .listPartsFailed(failure) }
+            } failed: { failure, _ in
+                .listPartsFailed(failure)
+            }
             guard let read = page.withLock({ $0 }) else { return end }
             parts += read.parts.map { StoredPart(number: $0.number, size: $0.size, etag: $0.etag, crc64: $0.crc64) }
             guard let next = read.next else { return FlightEnd(event: .partsListed(parts), generation: end.generation) }
@@ -118,18 +129,22 @@ struct UploadRequests: Sendable {
     func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, job: JobFacts, source: SourceFile?) async -> FlightEnd {
         if let source, let end = changed(source, before: row.identity) { return end }
         let named = parts.map { CompletedPart(number: $0.number, etag: $0.etag) }
-        let operation = OSSOperation.complete(uploadID: uploadID, parts: named, forbidOverwrite: job.forbidOverwrite)
+        let operation = OSSOperation.complete(uploadID: uploadID, parts: named, headers: job.headers)
         return await send(operation, row, job) { response, _ throws(OSSError) in
             let result = try OSSReply.complete(response)
             return .completed(etag: result.etag, serverCRC64: result.crc64)
-        } failed: { failure, _ in .completeFailed(failure) }
+        } failed: { failure, _ in
+            .completeFailed(failure)
+        }
     }
 
     func abort(uploadID: String, _ row: UploadRow, job: JobFacts) async -> FlightEnd {
         await send(.abort(uploadID: uploadID), row, job) { response, _ throws(OSSError) in
             try OSSReply.empty(response)
             return .aborted
-        } failed: { failure, _ in .abortFailed(failure) }
+        } failed: { failure, _ in
+            .abortFailed(failure)
+        }
     }
 
     func head(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
@@ -141,14 +156,17 @@ struct UploadRequests: Sendable {
                 let head = try OSSReply.head(response)
                 return .objectHead(.found(size: head.size, crc64: head.crc64, etag: head.etag))
             }
-        } failed: { failure, _ in .objectHeadFailed(failure) }
+        } failed: { failure, _ in
+            .objectHeadFailed(failure)
+        }
     }
 
     // MARK: - One request
 
     private func send(
         _ operation: OSSOperation, _ row: UploadRow, _ job: JobFacts, body: FileBody? = nil, meter: FlightMeter? = nil,
-        read: @Sendable (HTTPResponse, TransportReply) throws(OSSError) -> UploadEvent?, failed: @Sendable (RequestFailure, Int64) -> UploadEvent
+        read: @Sendable (HTTPResponse, TransportReply) throws(OSSError) -> UploadEvent?,
+        failed: @Sendable (RequestFailure, Int64) -> UploadEvent
     ) async -> FlightEnd {
         let authorized: AuthorizedRequest
         do throws(AccessFailure) {
@@ -180,7 +198,8 @@ struct UploadRequests: Sendable {
         } catch {
             let failure = RequestFailure(error)
             return FlightEnd(
-                event: failed(failure, error.bodyBytesSent), generation: authorized.generation, failure: failure, bytesSent: error.bodyBytesSent)
+                event: failed(failure, error.bodyBytesSent), generation: authorized.generation, failure: failure,
+                bytesSent: error.bodyBytesSent)
         }
     }
 

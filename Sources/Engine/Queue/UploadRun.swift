@@ -19,7 +19,9 @@ final class UploadRun {
     }
 
     enum Kind: Equatable {
-        case look, put, part(Int), initiate, listParts, complete, abort, head, hash
+        case look, put
+        case part(Int)
+        case initiate, listParts, complete, abort, head, hash
 
         /// Its answer matters even to somebody who stops: a new upload id, a finished object.
         var mustLand: Bool { self == .initiate || self == .complete }
@@ -71,6 +73,8 @@ final class UploadRun {
     static let mostNotes = 100
     /// Why it left without its machine's word.
     var heldError: StoredError?
+    /// What readers were told last.
+    var toldState = UploadState.uploading
     /// What its row says while it runs.
     var stateOnDisk = UploadState.queued
     /// Stored bytes as the row on disk has them.

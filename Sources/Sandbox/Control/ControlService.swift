@@ -70,7 +70,9 @@ struct ControlService: Sendable {
         default:
             throw Failure(
                 status: 404,
-                message: "\(request.method) \(request.path) is not known; there are tokens/expire, tokens/life, faults, clock, objects, uploads, requests")
+                message:
+                    "\(request.method) \(request.path) is not known: tokens/expire, tokens/life, faults, clock, objects, uploads, requests are"
+            )
         }
     }
 
@@ -89,7 +91,7 @@ struct ControlService: Sendable {
     private struct Life: Codable {
         var seconds: Int?
 
-        init(seconds: Int?) { self.seconds = seconds }
+        /// Written even when it is null.
         func encode(to encoder: any Encoder) throws {
             var object = encoder.container(keyedBy: CodingKeys.self)
             try object.encode(seconds, forKey: .seconds)
@@ -99,14 +101,17 @@ struct ControlService: Sendable {
 
     private func expireTokens(_ body: [UInt8]) throws(Failure) -> Answer {
         let order = body.isEmpty ? ExpireOrder() : try read(ExpireOrder.self, body, #"{"access_key_id": "STS.…"}"#)
-        do throws(FileError) { try tokens.expire(accessKeyID: order.accessKeyID) } catch { throw Failure(status: 500, message: error.message) }
+        do throws(FileError) { try tokens.expire(accessKeyID: order.accessKeyID) } catch {
+            throw Failure(status: 500, message: error.message)
+        }
         return .json(["expired": order.accessKeyID ?? "all"])
     }
 
     private func setLife(_ body: [UInt8]) throws(Failure) -> Answer {
         let life = try read(Life.self, body, #"{"seconds": 5}"#)
-        // 12 hours: the longest that STS ever gives.
-        guard life.seconds.map({ (1...43_200).contains($0) }) ?? true else { throw Failure(status: 400, message: "seconds must be 1 to 43200 or null") }
+        guard life.seconds.map({ TokenStore.lives.contains($0) }) ?? true else {
+            throw Failure(status: 400, message: "seconds must be 1 to 43200 or null")
+        }
         do throws(FileError) { try tokens.setLife(life.seconds) } catch { throw Failure(status: 500, message: error.message) }
         return .json(life)
     }
@@ -124,8 +129,7 @@ struct ControlService: Sendable {
 
     private func setClock(_ body: [UInt8]) throws(Failure) -> Answer {
         let order = try read(ClockOrder.self, body, #"{"offset": 61}, in seconds"#)
-        // A thousand years either way keep every sum far from overflow.
-        guard abs(order.offset) <= 31_536_000_000 else { throw Failure(status: 400, message: "offset is too large") }
+        guard abs(order.offset) <= SandboxClock.largestOffset else { throw Failure(status: 400, message: "offset is too large") }
         clock.offset = .milliseconds(Int64(order.offset * 1000))
         return .json(ClockView(clock))
     }
@@ -183,7 +187,8 @@ struct ControlService: Sendable {
                     bucket: bucket, key: object.key.description, etag: object.etag, crc64: String(object.crc64), type: object.kind.rawValue,
                     modified: object.modified.iso8601Milliseconds, size: object.size, sha256: digest.map { Hex.encode($0) },
                     contentType: object.attributes.contentType, storageClass: object.attributes.storageClass, acl: object.attributes.acl,
-                    tags: Dictionary(object.attributes.tags.map { ($0.name, $0.value) }) { first, _ in first }, meta: object.attributes.meta))
+                    tags: Dictionary(object.attributes.tags.map { ($0.name, $0.value) }) { first, _ in first }, meta: object.attributes.meta
+                ))
         }
         return .json(["objects": views])
     }

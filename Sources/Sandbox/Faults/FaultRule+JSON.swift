@@ -32,7 +32,11 @@ extension FaultRule {
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
-            if let text = try? container.decode(String.self) { self = .text(text) } else { self = .object(try container.decode([String: Value].self)) }
+            if let text = try? container.decode(String.self) {
+                self = .text(text)
+            } else {
+                self = .object(try container.decode([String: Value].self))
+            }
         }
     }
 
@@ -50,7 +54,9 @@ extension FaultRule {
             }
             items = text.split(separator: "\n").filter { !$0.allSatisfy { $0 == " " } }.map { .text(String($0)) }
         }
-        guard !items.isEmpty else { throw FaultRuleError("the body is empty; give a rule such as \"status status=503 operation=UploadPart\"") }
+        guard !items.isEmpty else {
+            throw FaultRuleError("the body is empty; give a rule such as \"status status=503 operation=UploadPart\"")
+        }
         var rules: [FaultRule] = []
         for item in items {
             switch item {

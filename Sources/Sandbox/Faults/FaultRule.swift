@@ -104,7 +104,8 @@ struct FaultRule: Sendable, Equatable {
     private static func number(_ text: String, _ name: String, _ bounds: ClosedRange<Int>) throws(FaultRuleError) -> Int {
         guard let number = Int(digits: text), bounds.contains(number) else {
             throw FaultRuleError(
-                "\(name) must be a number from \(bounds.lowerBound)\(bounds.upperBound == .max ? "" : " to \(bounds.upperBound)"), not \(text)")
+                "\(name) must be \(bounds.lowerBound) \(bounds.upperBound == .max ? "or more" : "to \(bounds.upperBound)"), not \(text)"
+            )
         }
         return number
     }
@@ -119,7 +120,8 @@ struct FaultRule: Sendable, Equatable {
 
     /// `500ms`, `2s`, `1.5s`, a bare number of milliseconds; at most an hour.
     private static func duration(_ text: String) throws(FaultRuleError) -> Duration {
-        let (digits, unit) = text.hasSuffix("ms") ? (text.dropLast(2), 1.0) : text.hasSuffix("s") ? (text.dropLast(1), 1000.0) : (text[...], 1.0)
+        let (digits, unit) =
+            text.hasSuffix("ms") ? (text.dropLast(2), 1.0) : text.hasSuffix("s") ? (text.dropLast(1), 1000.0) : (text[...], 1.0)
         guard let number = Double(digits), number >= 0, number * unit <= 3_600_000 else {
             throw FaultRuleError("delay must be such as 500ms or 2s and at most an hour, not \(text)")
         }
@@ -145,7 +147,9 @@ struct FaultRule: Sendable, Equatable {
         if let key { words.append("key=\(key)") }
         if let part { words.append("part=\(part)") }
         if let attempts {
-            words.append("attempt=\(attempts.lowerBound)" + (attempts.count == 1 ? "" : attempts.upperBound == .max ? "-" : "-\(attempts.upperBound)"))
+            words.append(
+                "attempt=\(attempts.lowerBound)"
+                    + (attempts.count == 1 ? "" : attempts.upperBound == .max ? "-" : "-\(attempts.upperBound)"))
         }
         if let nth { words.append("nth=\(nth)") }
         if chance != 1 { words.append("chance=\(chance)") }

@@ -23,13 +23,15 @@ struct Authentication: Sendable {
             return try check(attempt, request, address, now)
         }
         if isSignedURL {
-            let attempt = request.has("x-oss-signature-version") || request.has("x-oss-signature") ? try version4(request) : try version1(request)
+            let attempt =
+                request.has("x-oss-signature-version") || request.has("x-oss-signature") ? try version4(request) : try version1(request)
             return try check(attempt, request, address, now)
         }
         throw OSSFailure(403, "AccessDenied", "You have no right to access this object because of bucket acl.", ec: "0003-00001201")
     }
 
-    private func check(_ attempt: SignatureAttempt, _ request: IncomingRequest, _ address: ServiceAddress, _ now: Timestamp) throws(OSSFailure)
+    private func check(_ attempt: SignatureAttempt, _ request: IncomingRequest, _ address: ServiceAddress, _ now: Timestamp)
+        throws(OSSFailure)
         -> Identity
     {
         let identity = try lookup(attempt.accessKeyID, attempt.token, now)
@@ -40,7 +42,8 @@ struct Authentication: Sendable {
             throw OSSFailure(
                 403, "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
-                ec: attempt.isVersion4 ? "0002-00000201" : "0002-00000040", elements: expected.elements + [
+                ec: attempt.isVersion4 ? "0002-00000201" : "0002-00000040",
+                elements: expected.elements + [
                     .init(name: "OSSAccessKeyId", text: attempt.accessKeyID), .init(name: "SignatureProvided", text: attempt.signature),
                 ])
         }
@@ -86,7 +89,8 @@ struct Authentication: Sendable {
     private func version4(_ request: IncomingRequest) throws(OSSFailure) -> SignatureAttempt {
         let version = request.parameter("x-oss-signature-version")
         guard version == V4.algorithm else {
-            throw .invalidArgument("The signature version is not known.", name: "x-oss-signature-version", value: version, ec: "0002-00000218")
+            throw .invalidArgument(
+                "The signature version is not known.", name: "x-oss-signature-version", value: version, ec: "0002-00000218")
         }
         guard let signature = request.parameter("x-oss-signature"), !signature.isEmpty else {
             throw .invalidArgument("x-oss-signature is missing.", name: "x-oss-signature", value: nil, ec: "0002-00000219")
@@ -151,7 +155,8 @@ struct Authentication: Sendable {
         403, "AccessDenied", "OSS authentication requires a valid Date or x-oss-date header.", ec: "0002-00000503")
 
     private static func dateUnreadable(_ date: String) -> OSSFailure {
-        OSSFailure(403, "AccessDenied", "OSS authentication requires a valid Date or x-oss-date header.", ec: "0002-00000505", ["Date": date])
+        OSSFailure(
+            403, "AccessDenied", "OSS authentication requires a valid Date or x-oss-date header.", ec: "0002-00000505", ["Date": date])
     }
 }
 

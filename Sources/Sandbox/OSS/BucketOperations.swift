@@ -144,7 +144,8 @@ extension OSSService {
     }
 
     private func write(
-        _ entry: KeyPage.Entry, _ objects: [ObjectKey: StoredObject], showsOwner: Bool, _ context: OperationContext, _ writer: inout XMLWriter
+        _ entry: KeyPage.Entry, _ objects: [ObjectKey: StoredObject], showsOwner: Bool, _ context: OperationContext,
+        _ writer: inout XMLWriter
     ) {
         switch entry {
         case .prefix(let prefix): writer.element("CommonPrefixes") { $0.element("Prefix", context.written(prefix.utf8)) }

@@ -32,7 +32,8 @@ struct CompleteRequest: Sendable, Equatable {
         if let parts {
             for (before, after) in zip(parts, parts.dropFirst()) where before.number >= after.number {
                 throw OSSFailure(
-                    400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts list must be specified in order by part number.",
+                    400, "InvalidPartOrder",
+                    "The list of parts was not in ascending order. Parts list must be specified in order by part number.",
                     ec: "0042-00000208", ["UploadId": upload.id])
             }
             var found: [StoredPart] = []
@@ -40,7 +41,7 @@ struct CompleteRequest: Sendable, Equatable {
                 guard let stored = upload.parts[part.number], CompleteRequest.bare(part.etag) == stored.etag else {
                     throw OSSFailure(
                         400, "InvalidPart",
-                        "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.",
+                        "One or more of the specified parts could not be found, or their entity tags did not match those of the parts.",
                         ec: "0042-00000209", ["ETag": part.etag, "PartNumber": String(part.number), "UploadId": upload.id])
                 }
                 found.append(stored)

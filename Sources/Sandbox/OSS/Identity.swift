@@ -30,7 +30,10 @@ struct Identity: Sendable {
             guard decision == .allow else {
                 throw OSSFailure(
                     403, "AccessDenied", "Access denied by authorizer's policy.", ec: "0003-00000001",
-                    ["AuthAction": need.action, "PolicyType": "SessionPolicy", "NoPermissionType": decision == .explicitDeny ? "ExplicitDeny" : "ImplicitDeny"])
+                    [
+                        "AuthAction": need.action, "PolicyType": "SessionPolicy",
+                        "NoPermissionType": decision == .explicitDeny ? "ExplicitDeny" : "ImplicitDeny",
+                    ])
             }
         }
     }

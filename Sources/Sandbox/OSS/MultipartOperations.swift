@@ -66,7 +66,8 @@ extension OSSService {
         var writer = XMLWriter()
         writer.element("CompleteMultipartUploadResult") { root in
             if context.encodesNames { root.element("EncodingType", "url") }
-            root.element("Location", "http://\(context.bucket).oss-\(settings.region).aliyuncs.com/\(PercentEncoding.encode(context.key.utf8))")
+            root.element(
+                "Location", "http://\(context.bucket).oss-\(settings.region).aliyuncs.com/\(PercentEncoding.encode(context.key.utf8))")
             root.element("Bucket", context.bucket)
             root.element("Key", context.written(context.key.utf8))
             root.element("ETag", "\"\(object.etag)\"")

@@ -53,7 +53,8 @@ struct OSSFailure: Error, Sendable, Equatable {
 
     static func noSuchUpload(_ uploadID: String) -> OSSFailure {
         OSSFailure(
-            404, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+            404, "NoSuchUpload",
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
             ec: "0017-00000244", ["UploadId": uploadID])
     }
 

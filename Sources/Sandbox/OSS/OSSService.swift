@@ -24,7 +24,8 @@ struct OSSService: Sendable {
         entry.describe(operation.rawValue, address, request)
         let fault = faults.meet(
             .init(
-                operation: operation.rawValue, bucket: address.bucket ?? "", key: address.key ?? ObjectKey(""), part: entry.partNumber ?? 0))
+                operation: operation.rawValue, bucket: address.bucket ?? "", key: address.key ?? ObjectKey(""), part: entry.partNumber ?? 0)
+        )
         entry.fault = fault?.id
         await pause(settings.latency + (fault?.rule.delay ?? .zero))
 
@@ -154,7 +155,8 @@ struct OSSService: Sendable {
     private static func check(key: ObjectKey?) throws(OSSFailure) {
         guard let key else { return }
         do throws(OSSLimitError) { try OSSLimits.check(key: key) } catch {
-            throw OSSFailure(400, "InvalidObjectName", "The specified object is not valid.", ec: "0016-00000001", ["ObjectName": key.description])
+            throw OSSFailure(
+                400, "InvalidObjectName", "The specified object is not valid.", ec: "0016-00000001", ["ObjectName": key.description])
         }
     }
 

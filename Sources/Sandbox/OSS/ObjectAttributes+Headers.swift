@@ -33,7 +33,8 @@ extension ObjectAttributes {
         guard let text = headers["x-oss-server-side-encryption"] else { return }
         guard ["AES256", "KMS", "SM4"].contains(text) else {
             throw OSSFailure(
-                400, "InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256, SM4 or KMS.",
+                400, "InvalidEncryptionAlgorithmError",
+                "The Encryption request you specified is not valid. Supported value: AES256, SM4 or KMS.",
                 ec: "0017-00000910")
         }
         encryption = text

@@ -13,7 +13,8 @@ extension OSSService {
         let writer = store.writer(in: context.bucket)
         let digest = try await receive(&context, into: writer, needsFile: false)
         let object = try store.put(
-            context.key, in: context.bucket, body: writer, digest: digest, attributes: attributes, now: clock.now, forbidsOverwrite: forbids)
+            context.key, in: context.bucket, body: writer, digest: digest, attributes: attributes, now: clock.now, forbidsOverwrite: forbids
+        )
         let written = OSSService.written(digest, object.attributes.encryptionHeaders)
         return try await called(callback, object, context) ?? Answer(status: 200, headers: written)
     }
@@ -38,7 +39,8 @@ extension OSSService {
         while let piece = try await context.body.next() {
             try writer.append(piece)
             guard writer.length <= OSSLimits.largestPart else {
-                throw OSSFailure(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.", ec: "0042-00000207")
+                throw OSSFailure(
+                    400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.", ec: "0042-00000207")
             }
         }
         let digest = try writer.finish(needsFile: needsFile, syncs: store.syncs)
@@ -177,13 +179,16 @@ extension OSSService {
 
     /// 304 as an answer, 412 as a failure.
     private static func precondition(_ request: IncomingRequest, _ object: StoredObject) throws(OSSFailure) -> Answer? {
-        let failed = OSSFailure(412, "PreconditionFailed", "At least one of the preconditions you specified did not hold.", ec: "0026-00000040")
+        let failed = OSSFailure(
+            412, "PreconditionFailed", "At least one of the preconditions you specified did not hold.", ec: "0026-00000040")
         let headers = request.headers
         func names(_ text: String) -> Bool {
             text.split(separator: ",").contains { CompleteRequest.bare(String($0)) == object.etag || $0.filter { $0 != " " } == "*" }
         }
         if let text = headers["If-Match"], !names(text) { throw failed }
-        if let time = headers["If-Unmodified-Since"].flatMap({ Timestamp(httpDate: $0) }), object.modified.seconds > time.seconds { throw failed }
+        if let time = headers["If-Unmodified-Since"].flatMap({ Timestamp(httpDate: $0) }), object.modified.seconds > time.seconds {
+            throw failed
+        }
         let unchanged = Answer(status: 304, headers: ["ETag": "\"\(object.etag)\"", "Last-Modified": object.modified.httpDate])
         if let text = headers["If-None-Match"] { return names(text) ? unchanged : nil }
         if let time = headers["If-Modified-Since"].flatMap({ Timestamp(httpDate: $0) }), object.modified.seconds <= time.seconds {

@@ -42,14 +42,15 @@ struct ServiceAddress: Sendable, Equatable {
             return parts.before
         }
         throw OSSFailure(
-            403, "NonStandardHostForbidden", "The host does not belong to this service. Use 127.0.0.1, localhost, BUCKET.localhost or a CNAME.",
+            403, "NonStandardHostForbidden",
+            "The host does not belong to this service. Use 127.0.0.1, localhost, BUCKET.localhost or a CNAME.",
             ec: "0048-00000603", ["HostId": name])
     }
 
     /// So that signatures made for the real hosts can be tried here, through a proxy or by hand.
     private static func isOfficial(_ name: String) -> Bool { name.hasSuffix(".aliyuncs.com") }
 
-    /// `oss-REGION.aliyuncs.com` and, dual stack, `REGION.oss.aliyuncs.com`: one label more is a bucket, which may itself begin with `oss-`.
+    /// `oss-REGION.aliyuncs.com` and, dual stack, `REGION.oss.aliyuncs.com`. One label more is a bucket, also if it begins with `oss-`.
     private static func isService(_ name: String) -> Bool {
         let labels = name.dropLast(".aliyuncs.com".count).split(separator: ".")
         return labels.count <= (labels.last == "oss" ? 2 : 1)

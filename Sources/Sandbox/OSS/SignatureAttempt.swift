@@ -41,7 +41,8 @@ struct SignatureAttempt: Sendable {
                 403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
                 ec: isVersion4 ? "0002-00000504" : "0002-00000501",
                 [
-                    "MaxAllowedSkewMilliseconds": String(Authentication.allowedSkew.inMilliseconds), "RequestTime": time.iso8601Milliseconds,
+                    "MaxAllowedSkewMilliseconds": String(Authentication.allowedSkew.inMilliseconds),
+                    "RequestTime": time.iso8601Milliseconds,
                     "ServerTime": now.iso8601Milliseconds, "Date": raw,
                 ])
         case .between(let start, let end):
@@ -79,7 +80,8 @@ struct SignatureAttempt: Sendable {
         switch form {
         case .version1(let date):
             // In a URL the parameters of the signature itself are none of the signed ones, so the query can stay as it is.
-            let text = V1.stringToSign(method: request.method, resource: resource, query: request.query, headers: request.headers, date: date)
+            let text = V1.stringToSign(
+                method: request.method, resource: resource, query: request.query, headers: request.headers, date: date)
             return Expected(signature: V1.signature(secret: secret, stringToSign: text), stringToSign: text)
         case .version4(let four):
             let canonical = V4.canonicalRequest(

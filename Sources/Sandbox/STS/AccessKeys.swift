@@ -19,7 +19,8 @@ struct AccessKeys: Sendable {
         if id == accessKeyID {
             guard token == nil else {
                 throw OSSFailure(
-                    403, "AccessKeyIdAndSecurityTokenNotMatch", "The security token does not belong to the access key.", ec: "0002-00000009")
+                    403, "AccessKeyIdAndSecurityTokenNotMatch", "The security token does not belong to the access key.", ec: "0002-00000009"
+                )
             }
             return Identity(accessKeyID: id, secret: secret)
         }
@@ -82,6 +83,8 @@ final class TokenStore: Sendable {
     private let key: [UInt8]
     private let state: Lock<State>
 
+    /// Seconds that tokens may be told to live; 12 hours is the longest that STS ever gives.
+    static let lives = 1...43_200
     /// More key ids than this are not remembered one by one: then all tokens of before are expired.
     private static let mostExpired = 10_000
 
@@ -117,7 +120,9 @@ final class TokenStore: Sendable {
     }
 
     /// Follows from the id, so it need not be kept.
-    func secret(of id: String) -> Secret { Secret(Base64.encode(Digests.hmacSHA256(key: key, message: Array("secret:\(id)".utf8))).filter { $0 != "=" }) }
+    func secret(of id: String) -> Secret {
+        Secret(Base64.encode(Digests.hmacSHA256(key: key, message: Array("secret:\(id)".utf8))).filter { $0 != "=" })
+    }
 
     private func seal(_ text: [UInt8]) -> [UInt8] { Digests.hmacSHA256(key: key, message: text) + text }
 

@@ -53,7 +53,8 @@ struct STSCall: Sendable {
         return identity
     }
 
-    private func identifyACS3(_ header: String, _ lookup: KeyLookup, _ nonces: NonceMemory, _ now: Timestamp) throws(STSFailure) -> Identity {
+    private func identifyACS3(_ header: String, _ lookup: KeyLookup, _ nonces: NonceMemory, _ now: Timestamp) throws(STSFailure) -> Identity
+    {
         guard let attempt = ACS3Signature.parseAuthorization(header) else {
             throw STSFailure(400, "IncompleteSignature", "The Authorization header is malformed.")
         }
@@ -90,7 +91,9 @@ struct STSCall: Sendable {
             case "AccessKeyIdAndSecurityTokenNotMatch":
                 throw STSFailure(403, "InvalidSecurityToken.MismatchWithAccessKey", "The security token is another key's.")
             default:
-                if token == nil, id.hasPrefix("STS.") { throw STSFailure(400, "MissingSecurityToken", "SecurityToken is mandatory for this key.") }
+                if token == nil, id.hasPrefix("STS.") {
+                    throw STSFailure(400, "MissingSecurityToken", "SecurityToken is mandatory for this key.")
+                }
                 throw STSFailure(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
             }
         }
@@ -101,7 +104,8 @@ struct STSCall: Sendable {
             throw STSFailure(400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.")
         }
         guard abs(moment.milliseconds - now.milliseconds) <= allowedSkew.inMilliseconds else {
-            throw STSFailure(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired. Server time is \(now.iso8601).")
+            throw STSFailure(
+                400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired. Server time is \(now.iso8601).")
         }
     }
 

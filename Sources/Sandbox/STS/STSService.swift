@@ -122,7 +122,9 @@ struct STSService: Sendable {
         ]
         let user = [("Arn", "acs:ram::\(SandboxSettings.account):role/\(role)/\(name)"), ("AssumedRoleId", "300000000000000001:\(name)")]
         return answer(
-            STSService.document("AssumeRole", requestID, [("AssumedRoleUser", user), ("Credentials", fields)], source.map { [("SourceIdentity", $0)] } ?? [], call),
+            STSService.document(
+                "AssumeRole", requestID, [("AssumedRoleUser", user), ("Credentials", fields)],
+                source.map { [("SourceIdentity", $0)] } ?? [], call),
             status: 200, call, requestID)
     }
 

@@ -61,7 +61,8 @@ extension ObjectStore {
     ///
     /// The new object's file is the one thing that decides: before its rename there is an open upload, after it an object.
     func complete(
-        _ upload: OpenUpload, in name: String, parts: [StoredPart], etag: String, crc64: UInt64, attributes: ObjectAttributes, now: Timestamp,
+        _ upload: OpenUpload, in name: String, parts: [StoredPart], etag: String, crc64: UInt64, attributes: ObjectAttributes,
+        now: Timestamp,
         forbidsOverwrite: Bool
     ) throws(Refusal) -> StoredObject {
         let folder = "\(folder(name))/uploads/\(upload.id)"

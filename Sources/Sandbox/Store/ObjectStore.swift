@@ -87,7 +87,9 @@ final class ObjectStore: Sendable {
         }
         state.withLock { $0[name] = nil }
         for part in ["objects", "content", "uploads"] {
-            for inner in (try? StoreFiles.list("\(folder(name))/\(part)")) ?? [] { StoreFiles.removeFolder("\(folder(name))/\(part)/\(inner)") }
+            for inner in (try? StoreFiles.list("\(folder(name))/\(part)")) ?? [] {
+                StoreFiles.removeFolder("\(folder(name))/\(part)/\(inner)")
+            }
         }
         for part in ["objects", "content", "uploads", ""] { StoreFiles.removeFolder("\(folder(name))/\(part)") }
     }

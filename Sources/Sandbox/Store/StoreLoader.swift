@@ -21,7 +21,9 @@ struct StoreLoader {
                 bucket.objects[object.key] = object
             }
         }
-        for file in try StoreFiles.list("\(folder)/content") where !contents.contains(file) { StoreFiles.remove("\(folder)/content/\(file)") }
+        for file in try StoreFiles.list("\(folder)/content") where !contents.contains(file) {
+            StoreFiles.remove("\(folder)/content/\(file)")
+        }
         for id in try StoreFiles.list("\(folder)/uploads") {
             if completed.contains(id) {
                 StoreFiles.remove("\(folder)/uploads/\(id)/upload.json")
@@ -44,7 +46,9 @@ struct StoreLoader {
         let content: StoredContent
         if let uploadID = record.uploadID {
             content = StoredContent(
-                (record.parts ?? []).map { StoredContent.Piece(path: "\(folder)/uploads/\(uploadID)/\($0.file)", offset: 0, length: $0.size) })
+                (record.parts ?? []).map {
+                    StoredContent.Piece(path: "\(folder)/uploads/\(uploadID)/\($0.file)", offset: 0, length: $0.size)
+                })
         } else if let file = record.content {
             content = StoredContent([StoredContent.Piece(path: "\(folder)/content/\(file)", offset: 0, length: record.size)])
         } else {

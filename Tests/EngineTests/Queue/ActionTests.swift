@@ -155,7 +155,7 @@ import TransferCore
     @Test func removedRowsComeBackByUndo() async throws {
         let bench = QueueBench()
         let loop = try await bench.loop()
-        _ = try await loop.add(bench.order([bench.file("f", 10)]))
+        _ = try await loop.add(bench.order([bench.file("f", 3 << 20)]))
         try await bench.untilAllEnded(loop)
 
         _ = try await loop.act(ActionRequest(action: "remove", query: "state:done"))
@@ -163,6 +163,7 @@ import TransferCore
         _ = try await loop.act(ActionRequest(action: "undo"))
 
         #expect(try await bench.states(loop) == ["f": .done])
+        #expect(try await loop.uploads(UploadsRequest()).items.first?.stored == 3 << 20)
         await loop.stop(finishRunning: false)
     }
 
@@ -170,7 +171,8 @@ import TransferCore
         let bench = QueueBench()
         let loop = try await bench.loop()
         for (index, priority) in [Priority.low, .normal].enumerated() {
-            _ = try await loop.add(bench.order([bench.file("f\(index)", 10)], id: "s\(index)") { ($0.paused, $0.priority) = (true, priority) })
+            _ = try await loop.add(
+                bench.order([bench.file("f\(index)", 10)], id: "s\(index)") { ($0.paused, $0.priority) = (true, priority) })
         }
 
         _ = try await loop.act(ActionRequest(action: "priority", all: true, value: "high"))

@@ -96,7 +96,9 @@ final class ModelOSS: Transport {
         if case .corrupted? = fault, !stored.isEmpty { stored[0] ^= 1 }
         var response = perform(call, request, stored)
         if case .noChecksum? = fault { response.headers["x-oss-hash-crc64ecma"] = nil }
-        if case .lostAnswer? = fault { throw TransportError(kind: .curl(56), message: "connection reset", bodyBytesSent: Int64(bytes.count)) }
+        if case .lostAnswer? = fault {
+            throw TransportError(kind: .curl(56), message: "connection reset", bodyBytesSent: Int64(bytes.count))
+        }
         if response.status < 300 { state.withLock { $0.finished.append(call) } }
         return TransportReply(response: response, bodyCRC64: ModelOSS.crc(bytes), bodyBytesSent: Int64(bytes.count))
     }
@@ -189,7 +191,8 @@ final class ModelOSS: Transport {
                     let object = Object(bytes: whole, crc64: ModelOSS.crc(whole))
                     state.objects[call.key] = object
                     state.uploads[id] = nil
-                    var response = ModelOSS.xml("<CompleteMultipartUploadResult><ETag>\(ModelOSS.etag(object))</ETag></CompleteMultipartUploadResult>")
+                    var response = ModelOSS.xml(
+                        "<CompleteMultipartUploadResult><ETag>\(ModelOSS.etag(object))</ETag></CompleteMultipartUploadResult>")
                     response.headers["x-oss-hash-crc64ecma"] = String(object.crc64)
                     return response
                 }
@@ -203,7 +206,8 @@ final class ModelOSS: Transport {
     }
     private static func xml(_ text: String) -> HTTPResponse { HTTPResponse(status: 200, body: Array(text.utf8)) }
     static func error(_ status: Int, _ code: String) -> HTTPResponse {
-        HTTPResponse(status: status, body: Array("<Error><Code>\(code)</Code><Message>as asked</Message><RequestId>R1</RequestId></Error>".utf8))
+        HTTPResponse(
+            status: status, body: Array("<Error><Code>\(code)</Code><Message>as asked</Message><RequestId>R1</RequestId></Error>".utf8))
     }
 }
 
@@ -216,7 +220,9 @@ final class FakeAuthorizer: RequestAuthorizer {
     func refuse(_ failure: AccessFailure?) { self.failure.withLock { $0 = failure } }
     var retired: [UInt64] { retirements.withLock { $0 } }
 
-    func authorize(_ operation: OSSOperation, key: ObjectKey, target: Target, minimumLife: Duration) async throws(AccessFailure) -> AuthorizedRequest {
+    func authorize(_ operation: OSSOperation, key: ObjectKey, target: Target, minimumLife: Duration) async throws(AccessFailure)
+        -> AuthorizedRequest
+    {
         if let failure = failure.withLock({ $0 }) { throw failure }
         guard let endpoint = try? Endpoint(target.endpoint) else { throw .refused("endpoint") }
         let address = BucketAddress(endpoint: endpoint, addressing: .path, region: target.region, bucket: target.bucket)
@@ -240,7 +246,8 @@ struct FakeResolver: TargetResolver {
         let rest = bytes.dropFirst(6)
         let name = String(decoding: rest.drop { $0 != UInt8(ascii: "/") }.dropFirst(), as: UTF8.self)
         return Target(
-            scope: "test", remote: nil, bucket: "bucket", region: "cn-test", endpoint: "http://127.0.0.1:9", addressing: "path", prefix: name,
+            scope: "test", remote: nil, bucket: "bucket", region: "cn-test", endpoint: "http://127.0.0.1:9", addressing: "path",
+            prefix: name,
             isKey: !name.isEmpty && name.utf8.last != UInt8(ascii: "/"), existing: existing, mayRead: mayRead)
     }
 }

@@ -45,7 +45,8 @@ import TransferCore
         bench.file("photos/a/b.jpg", 1)
         let loop = try await bench.loop()
 
-        _ = try await loop.add(bench.order([bench.folder + "/" + sample.source], sample.dest) { ($0.paused, $0.flat) = (true, sample.flat) })
+        _ = try await loop.add(
+            bench.order([bench.folder + "/" + sample.source], sample.dest) { ($0.paused, $0.flat) = (true, sample.flat) })
 
         try await bench.until(loop, "scanned") { await loop.status().counts["scanning"] == 0 }
         #expect(try await bench.states(loop).keys.sorted() == sample.keys)
@@ -87,19 +88,22 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
-    @Test(arguments: [
-        ("limit", { @Sendable (options: inout OrderOptions) in options.limit = 0 }),
-        ("existing", { @Sendable (options: inout OrderOptions) in options.existing = "perhaps" }),
-        ("part size", { @Sendable (options: inout OrderOptions) in options.partSize = 1 }),
-        ("at", { @Sendable (options: inout OrderOptions) in options.at = "tomorrow" }),
-        ("sse", { @Sendable (options: inout OrderOptions) in options.sse = "rot13" }),
-        ("storage class", { @Sendable (options: inout OrderOptions) in options.storageClass = "Attic" }),
-    ] as [(String, @Sendable (inout OrderOptions) -> Void)])
+    @Test(
+        arguments: [
+            ("limit", { @Sendable (options: inout OrderOptions) in options.limit = 0 }),
+            ("existing", { @Sendable (options: inout OrderOptions) in options.existing = "perhaps" }),
+            ("part size", { @Sendable (options: inout OrderOptions) in options.partSize = 1 }),
+            ("at", { @Sendable (options: inout OrderOptions) in options.at = "tomorrow" }),
+            ("sse", { @Sendable (options: inout OrderOptions) in options.sse = "rot13" }),
+            ("storage class", { @Sendable (options: inout OrderOptions) in options.storageClass = "Attic" }),
+        ] as [(String, @Sendable (inout OrderOptions) -> Void)])
     func anOptionThatCannotWorkIsRefusedBeforeAnythingIsQueued(name: String, change: @Sendable (inout OrderOptions) -> Void) async throws {
         let bench = QueueBench()
         let loop = try await bench.loop()
 
-        await #expect { try await loop.add(bench.order([bench.file("f", 1)], "oss://b/", id: "s1", change)) } throws: { ($0 as? OrderError)?.exit == 2 }
+        await #expect { try await loop.add(bench.order([bench.file("f", 1)], "oss://b/", id: "s1", change)) } throws: {
+            ($0 as? OrderError)?.exit == 2
+        }
         #expect(try await loop.uploads(UploadsRequest()).total == 0)
         await loop.stop(finishRunning: false)
     }

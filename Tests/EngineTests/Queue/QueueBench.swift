@@ -29,10 +29,11 @@ final class QueueBench: Sendable {
         // In memory where there is such a place: what is flushed here a thousand times need not wear out a disk.
         let place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         var template = Array("\(place)/davit-queue-XXXXXX".utf8CString)
-        folder = String(decoding: template.withUnsafeMutableBufferPointer { buffer -> [UInt8] in
-            guard let base = buffer.baseAddress, let made = mkdtemp(base) else { return [] }
-            return Array(UnsafeBufferPointer(start: made, count: strlen(made))).map { UInt8(bitPattern: $0) }
-        }, as: UTF8.self)
+        folder = String(
+            decoding: template.withUnsafeMutableBufferPointer { buffer -> [UInt8] in
+                guard let base = buffer.baseAddress, let made = mkdtemp(base) else { return [] }
+                return Array(UnsafeBufferPointer(start: made, count: strlen(made))).map { UInt8(bitPattern: $0) }
+            }, as: UTF8.self)
     }
 
     deinit { Files.removeTree(folder) }
@@ -62,7 +63,9 @@ final class QueueBench: Sendable {
         return path
     }
 
-    func order(_ sources: [String], _ dest: String = "oss://b/", id: String = "s1", _ change: (inout OrderOptions) -> Void = { _ in }) -> JobOrder {
+    func order(_ sources: [String], _ dest: String = "oss://b/", id: String = "s1", _ change: (inout OrderOptions) -> Void = { _ in })
+        -> JobOrder
+    {
         var options = OrderOptions()
         change(&options)
         return JobOrder(submissionId: id, sources: sources, dest: dest, options: options)
@@ -95,8 +98,11 @@ final class QueueBench: Sendable {
     func untilAllEnded(_ loop: EngineLoop, location: SourceLocation = #_sourceLocation) async throws {
         try await until(loop, "every upload has ended", location: location) {
             let status = await loop.status()
-            return status.counts["scanning"] == 0 && UploadState.allCases.filter { !$0.isEnded }.allSatisfy { status.counts[$0.rawValue] == 0 }
+            return status.counts["scanning"] == 0
+                && UploadState.allCases.filter { !$0.isEnded }.allSatisfy { status.counts[$0.rawValue] == 0 }
         }
+        // Whatever happened, every slot came back.
+        #expect(await loop.partSlotsUsed == 0, sourceLocation: location)
     }
 }
 

@@ -5,7 +5,9 @@ import Testing
 @testable import Engine
 
 @Suite struct ScannerTests {
-    private func scan(_ source: String, links: Scanner.Links = .skip, wants: @escaping @Sendable ([UInt8], Bool) -> Bool = { _, _ in true }) async -> [ScanItem] {
+    private func scan(_ source: String, links: Scanner.Links = .skip, wants: @escaping @Sendable ([UInt8], Bool) -> Bool = { _, _ in true })
+        async -> [ScanItem]
+    {
         let scanner = Scanner(source: source, links: links, wants: wants)
         var all: [ScanItem] = []
         while true {
@@ -31,7 +33,9 @@ import Testing
 
         let items = await scan(bench.folder + "/d")
 
-        #expect(Set(names(items).map { Array($0.utf8) }) == Set(["1", ".hidden", "a/2", "a/b/3", "ü", "e\u{301}", "new\nline"].map { Array($0.utf8) }))
+        #expect(
+            Set(names(items).map { Array($0.utf8) })
+                == Set(["1", ".hidden", "a/2", "a/b/3", "ü", "e\u{301}", "new\nline"].map { Array($0.utf8) }))
         #expect(refusals(items).isEmpty)
     }
 

@@ -54,7 +54,9 @@ import TransferCore
         #expect(UploadID.row(text) == nil)
     }
 
-    @Test(arguments: [("m2", "m10"), ("a", "B"), ("a1b2", "a1b10"), ("x", "x1"), ("file007", "file8")]) func namesSortAsPeopleCount(first: String, second: String) {
+    @Test(arguments: [("m2", "m10"), ("a", "B"), ("a1b2", "a1b10"), ("x", "x1"), ("file007", "file8")]) func namesSortAsPeopleCount(
+        first: String, second: String
+    ) {
         #expect(NaturalOrder.compare(Array(first.utf8), Array(second.utf8)) < 0)
         #expect(NaturalOrder.compare(Array(second.utf8), Array(first.utf8)) > 0)
     }
@@ -84,7 +86,8 @@ import TransferCore
 enum QueueFiller {
     static func fill(_ store: QueueStore, _ count: Int, state: UploadState = .queued) async throws {
         let target = Target(
-            scope: "test", remote: nil, bucket: "bucket", region: "r", endpoint: "http://127.0.0.1:9", addressing: "path", prefix: "", isKey: false)
+            scope: "test", remote: nil, bucket: "bucket", region: "r", endpoint: "http://127.0.0.1:9", addressing: "path", prefix: "",
+            isKey: false)
         let plan = try OrderPlan(OrderOptions(), target: target, partSize: 8 << 20, now: Timestamp(milliseconds: 0))
         let order = JobOrder(submissionId: "fill", sources: ["/x"], dest: "oss://bucket/")
         try await store.commit([
@@ -94,7 +97,8 @@ enum QueueFiller {
                 for start in stride(from: 0, to: count, by: 1_000) {
                     let rows = (start..<min(start + 1_000, count)).map { number in
                         var row = UploadRow(
-                            job: job, path: "/data/folder \(number % 100)/file-\(number).bin", key: "folder \(number % 100)/file-\(number).bin",
+                            job: job, path: "/data/folder \(number % 100)/file-\(number).bin",
+                            key: "folder \(number % 100)/file-\(number).bin",
                             identity: SourceIdentity(device: 1, inode: UInt64(number), size: Int64(number + 1), modified: 0),
                             added: Timestamp(milliseconds: Int64(number)), partSize: 8 << 20)
                         row.state = state

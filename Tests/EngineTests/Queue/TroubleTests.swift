@@ -101,6 +101,7 @@ import TransferCore
 
         #expect(try await loop.uploads(UploadsRequest()).items.first?.nextTry != nil)
         bench.authorizer.refuse(nil)
+        bench.clock.advance(.seconds(60))
         try await bench.untilAllEnded(loop)
         #expect(bench.oss.objects.count == 1)
         await loop.stop(finishRunning: false)
@@ -144,7 +145,9 @@ import TransferCore
         }
 
         let job = try await loop.add(bench.order([path]))
-        try await bench.until(loop, "the trouble is told", step: .milliseconds(10)) { await loop.status().outage?.reason.contains("full") == true }
+        try await bench.until(loop, "the trouble is told", step: .milliseconds(10)) {
+            await loop.status().outage?.reason.contains("full") == true
+        }
         await #expect { try await loop.add(bench.order([path], id: "s2")) } throws: { ($0 as? OrderError)?.code == "QueueNotWritable" }
         #expect(bench.oss.objects.isEmpty)
         bench.oss.setFaults { _ in nil }
@@ -157,12 +160,12 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
-    @Test func SQLitesOwnFullDiskIsRecognised() async throws {
+    @Test func aFullDiskIsRecognisedByWhatSQLiteSays() async throws {
         let bench = QueueBench()
         let store = try bench.store()
         try await store.pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA max_page_count = 40") }
 
-        await #expect { 
+        await #expect {
             for number in 0..<200 {
                 try await store.commit([{ db in try QueueStore.set(db, "n\(number)", String(repeating: "x", count: 4000)) }])
             }

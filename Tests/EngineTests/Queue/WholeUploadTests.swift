@@ -98,7 +98,9 @@ import TransferCore
     @Test func aStaleLeaseIsRetiredAndTheUploadGoesOn() async throws {
         let bench = QueueBench()
         let path = bench.file("f", 3 << 20)
-        bench.oss.setFaults { $0.kind == "part" && $0.part == 2 && $0.number == 1 ? .answer(status: 403, code: "SecurityTokenExpired") : nil }
+        bench.oss.setFaults {
+            $0.kind == "part" && $0.part == 2 && $0.number == 1 ? .answer(status: 403, code: "SecurityTokenExpired") : nil
+        }
         let loop = try await bench.loop()
 
         try await _ = loop.add(bench.order([path]))
@@ -106,6 +108,33 @@ import TransferCore
 
         #expect(bench.authorizer.retired == [1])
         #expect(bench.oss.objects["f"]?.bytes.count == 3 << 20)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func aClockThatIsWrongIsCorrectedAndNoSlotIsLost() async throws {
+        let bench = QueueBench()
+        let paths = [bench.file("large", 3 << 20), bench.file("small", 10)]
+        bench.oss.setFaults {
+            ["part", "put"].contains($0.kind) && $0.number == 1 ? .answer(status: 403, code: "RequestTimeTooSkewed") : nil
+        }
+        let loop = try await bench.loop(settings: QueueSettings(uploads: 1, parts: 1, partSize: 1 << 20))
+
+        try await _ = loop.add(bench.order(paths))
+        try await bench.untilAllEnded(loop)
+
+        #expect(bench.oss.objects.count == 2)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func triesAgainNeverTakeMoreSlotsThanThereAre() async throws {
+        let bench = QueueBench()
+        bench.oss.setFaults { $0.number == 1 ? .answer(status: 503, code: "SlowDown") : nil }
+        let loop = try await bench.loop(settings: QueueSettings(uploads: 2, parts: 2, partSize: 1 << 20))
+
+        try await _ = loop.add(bench.order((0..<40).map { bench.file("f\($0)", 10) }))
+        try await bench.untilAllEnded(loop)
+
+        #expect(bench.oss.objects.count == 40 && bench.oss.mostInFlight <= 2)
         await loop.stop(finishRunning: false)
     }
 

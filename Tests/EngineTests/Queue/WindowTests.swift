@@ -26,7 +26,10 @@ import Testing
         #expect(try await ids(UploadsRequest(after: UploadID.text(77_777), limit: 2)) == [77_778, 77_779])
         #expect(try await ids(UploadsRequest(sort: "size-", limit: 2)) == [100_000, 99_999])
         #expect(try await ids(UploadsRequest(sort: "added-", offset: 10, limit: 1)) == [99_990])
-        #expect(try await loop.uploads(UploadsRequest(sort: "name", limit: 3)).items.map(\.key) == ["folder 0/file-0.bin", "folder 0/file-100.bin", "folder 0/file-200.bin"])
+        #expect(
+            try await loop.uploads(UploadsRequest(sort: "name", limit: 3)).items.map(\.key) == [
+                "folder 0/file-0.bin", "folder 0/file-100.bin", "folder 0/file-200.bin",
+            ])
         #expect(try await loop.uploads(UploadsRequest(query: "state:paused", limit: 1)).total == Self.rows)
         #expect(try await loop.uploads(UploadsRequest(query: "state:failed", limit: 1)).total == 0)
         #expect(try await loop.uploads(UploadsRequest(query: "job:j-1 state:paused", limit: 1)).total == Self.rows)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <stdlib.h>
@@ -167,7 +168,12 @@ void dnc_suspend(void) {
     memset(&standard, 0, sizeof standard);
     standard.sa_handler = SIG_DFL;
     sigaction(SIGTSTP, &standard, &mine);
-    // To this thread: sent to the process, another thread might take it after the handler is back.
+    // To this thread: sent to the process, another thread might take it after the handler is back. Threads of a pool block signals.
+    sigset_t stop, before_stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    pthread_sigmask(SIG_UNBLOCK, &stop, &before_stop);
     raise(SIGTSTP);
+    pthread_sigmask(SIG_SETMASK, &before_stop, NULL);
     sigaction(SIGTSTP, &mine, NULL);
 }

@@ -18,8 +18,10 @@ public struct LeaseMachine: Sendable {
 
         func lasts(_ minimumLife: Duration, from now: Timestamp) -> Bool {
             guard let expires, let life else { return true }
-            // Half of its own life at most: a source that gives five seconds must be usable too.
-            return expires - now >= min(max(minimumLife, LeaseMachine.floor), life / 2)
+            // Half of its own life at most. A source that gives five seconds must be usable too, and half of so short a life would be asked for
+            // twice a life: there the last fifth is kept back, which is where the refresh begins anyway.
+            let most = life < LeaseMachine.floor * 2 ? life / 5 : life / 2
+            return expires - now >= min(max(minimumLife, LeaseMachine.floor), most)
         }
     }
 

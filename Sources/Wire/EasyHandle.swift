@@ -63,6 +63,7 @@ final class EasyHandle {
         _ = dcurl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         _ = dcurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
         _ = dcurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
+        _ = dcurl_set_long(easy, CURLOPT_FRESH_CONNECT, options.mayRepeat ? 0 : 1)
         _ = dcurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
         _ = dcurl_set_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         _ = dcurl_set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https")

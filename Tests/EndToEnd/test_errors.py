@@ -127,7 +127,7 @@ def test_a_source_that_changes_is_a_failure_and_stores_nothing_torn(davit, sandb
     davit.run("wait", upload, check=1, seconds=60)
 
     view = davit.json("show", upload)
-    assert view["state"] == "failed" and "source changed" in view["last_error"]["message"].lower()
+    assert (view["state"], view["last_error"]["code"]) == ("failed", "SourceChanged")
     assert sandbox.objects() == {}
 
 

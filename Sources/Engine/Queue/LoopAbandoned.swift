@@ -142,7 +142,7 @@ extension EngineLoop {
                 var plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
             else { continue }
             jobs[id] = job
-            // The kind of a single source decides about the key, as it did when the order came; a source that is gone is reported by the scan.
+            // The kind of a single source decides about the key, as it did when the order came. One that is gone is reported by the scan.
             try? plan.settleKey(isOneFile: read.1.count == 1 && !SourceReader.isFolder(read.1[0]), count: read.1.count)
             startScan(id, plan, read.1)
         }

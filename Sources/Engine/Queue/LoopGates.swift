@@ -92,9 +92,11 @@ extension EngineLoop {
         var budget = budgets[endpoint] ?? RetryBudget()
         let now = clocks.steady()
         if let failure = end.failure {
-            switch classify(failure) {
+            let judged = classify(failure)
+            switch judged {
             case .transient, .throttled:
-                budget.failed(at: now)
+                let isThrottled = if case .throttled = judged { true } else { false }
+                budget.failed(at: now, throttled: isThrottled)
                 outageReasons[endpoint] = FlightEnd(failure: failure).text ?? failure.message
             case .cancelled: return
             default: budget.succeeded()

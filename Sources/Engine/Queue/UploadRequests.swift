@@ -181,6 +181,9 @@ struct UploadRequests: Sendable {
         }
         var options = SendOptions()
         if body == nil { options.total = .seconds(120) }
+        // A repeated Initiate leaves a second upload id, a repeated Complete or guarded put refuses its own success.
+        let isGuarded = authorized.request.headers["x-oss-forbid-overwrite"] != nil
+        options.mayRepeat = authorized.request.method != "POST" && !isGuarded
         let progress: (@Sendable (Int64) -> Void)? =
             if let meter, let body, body.length >= UploadRequests.visibleBody { { meter.report($0) } } else { nil }
         do throws(TransportError) {

@@ -28,6 +28,9 @@ public struct SendOptions: Sendable {
     public var stallTimeout: Duration = .seconds(30)
     /// The whole request; `nil` for as long as bytes move. Time held back by our own rate limit does not count.
     public var total: Duration?
+    /// Whether it may be sent twice. libcurl repeats a request by itself when a kept connection died before its answer; what must not happen
+    /// twice unseen goes on a new connection, where it never does that.
+    public var mayRepeat = true
     /// A longer answer is `.answerTooLarge`.
     public var maxAnswerBytes: Int = 4 << 20
     public init() {}

@@ -132,6 +132,25 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func anEndpointThatRefusesMostRequestsStillGetsEveryFile() async throws {
+        let bench = QueueBench()
+        bench.oss.setFaults { call in
+            // 60 of 100, decided by the call alone.
+            var random = SeededRandom(UInt64(call.number) &* 7919 &+ UInt64(call.key.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
+            return random.below(100) < 60 ? .answer(status: 503, code: "SlowDown") : nil
+        }
+        let loop = try await bench.loop(settings: QueueSettings(uploads: 5, parts: 16, partSize: 1 << 20))
+        let start = bench.clock.value
+
+        _ = try await loop.add(bench.order((0..<300).map { bench.file("f\($0)", 10) }))
+        try await bench.untilAllEnded(loop)
+
+        #expect(bench.oss.objects.count == 300)
+        // Half of a thousand in 300 s is the least that is asked for.
+        #expect(bench.clock.value - start < .seconds(180))
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func aFullDiskHoldsTheEngineAndLosesNothing() async throws {
         let bench = QueueBench()
         let isFull = Lock(false)

@@ -45,10 +45,15 @@ let package = Package(
             name: "Wire",
             dependencies: ["OSSProtocol", "Platform", "CCurl", "CPosix"],
             swiftSettings: strict),
+        // Where credentials come from; the engine and the authorization server read the same kinds.
+        .target(
+            name: "Credentials",
+            dependencies: ["OSSProtocol", "Contracts", "TOML", "Platform"],
+            swiftSettings: strict),
         .target(
             name: "Engine",
             dependencies: [
-                "OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire",
+                "OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire", "Credentials",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -58,7 +63,7 @@ let package = Package(
         .target(
             name: "Authorization",
             dependencies: [
-                "OSSProtocol", "Contracts", "TOML", "Platform", "Wire",
+                "OSSProtocol", "Contracts", "TOML", "Platform", "Wire", "Credentials",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -94,6 +99,10 @@ let package = Package(
             dependencies: ["Sandbox", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
 
+        // Prints what a signature costs: Benchmarks/README.md.
+        .executableTarget(
+            name: "signing-benchmark", dependencies: ["OSSProtocol"], path: "Benchmarks/Signing", swiftSettings: strict),
+
         // Tests.
         .testTarget(name: "OSSProtocolTests", dependencies: ["OSSProtocol"], resources: [.copy("Vectors")]),
         .testTarget(name: "TransferCoreTests", dependencies: ["TransferCore"]),
@@ -101,6 +110,7 @@ let package = Package(
         .testTarget(name: "TOMLTests", dependencies: ["TOML"]),
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], resources: [.copy("Goldens")]),
         .testTarget(name: "PlatformTests", dependencies: ["Platform", "Wire"]),
+        .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),
         .testTarget(
             name: "AuthorizationTests",

@@ -1,3 +1,4 @@
+import Credentials
 import Glibc
 import OSSProtocol
 import Platform
@@ -33,9 +34,14 @@ public enum AuthorizationProgram {
             return fail("the HTTP client does not start (\(error))", 1)
         }
         defer { transport.close() }
+        let own = OwnCredentials(
+            maker: ProviderMaker(
+                environment: environment, transport: { _ throws(ProviderFailure) in transport }, now: { clock.now() },
+                learnClock: { clock.learn($0) }),
+            now: { clock.now() })
         let source = STSClient(
             transport: transport, clock: clock, counters: counters,
-            ownCredentials: { source throws(SettingError) in try OwnCredentials.read(source, environment: environment) },
+            ownCredentials: { sts throws(ProviderFailure) in try await own.credentials(for: sts) },
             nonce: { Randomness.token() })
         let service = AuthorizationService(
             settings: settings, source: source, audit: audit, clock: clock, counters: counters, wall: SystemClock.wall)

@@ -15,8 +15,10 @@ public struct Target: Sendable, Hashable, Codable {
     public var region: String
     /// With scheme.
     public var endpoint: String
-    /// `virtual`, `path`.
+    /// `virtual`, `path`, `cname`.
     public var addressing: String
+    /// `v1` or `v4`; `nil`, as in targets stored before there was a choice, is `v4`.
+    public var signature: String?
     /// Full key, or key prefix ending in `/` (or empty), in front of each name: granted prefix, remote prefix, destination.
     public var prefix: String
     /// The destination named a key, not a prefix: a single file gets exactly `prefix` as its key.
@@ -29,7 +31,7 @@ public struct Target: Sendable, Hashable, Codable {
 
     public init(
         scope: String, remote: String?, bucket: String, region: String, endpoint: String, addressing: String, prefix: String, isKey: Bool,
-        existing: String = "overwrite", storageClass: String? = nil, mayRead: Bool = true
+        existing: String = "overwrite", storageClass: String? = nil, mayRead: Bool = true, signature: String? = nil
     ) {
         self.scope = scope
         self.remote = remote
@@ -42,6 +44,7 @@ public struct Target: Sendable, Hashable, Codable {
         self.existing = existing
         self.storageClass = storageClass
         self.mayRead = mayRead
+        self.signature = signature
     }
 }
 
@@ -49,7 +52,21 @@ public struct Target: Sendable, Hashable, Codable {
 public struct AuthorizedRequest: Sendable {
     public var request: HTTPRequest
     public var generation: UInt64
-    public init(request: HTTPRequest, generation: UInt64) { (self.request, self.generation) = (request, generation) }
+    /// Signed with a long-lived key: another lease would be the same.
+    public var isLasting: Bool
+    /// When what signed it ends, on the server's clock.
+    public var end: Timestamp?
+
+    public init(request: HTTPRequest, generation: UInt64, isLasting: Bool = false, end: Timestamp? = nil) {
+        (self.request, self.generation, self.isLasting, self.end) = (request, generation, isLasting, end)
+    }
+
+    /// What an answer of that time says about the signature.
+    func authority(at serverTime: Timestamp?) -> RequestFailure.Authority {
+        if isLasting { return .lasting }
+        guard let end, let serverTime else { return .temporary }
+        return serverTime >= end ? .ended : .temporary
+    }
 }
 
 public enum AccessFailure: Error, Sendable, Equatable {
@@ -118,6 +135,8 @@ public protocol QueueService: Sendable {
     func ledger() async -> [LedgerEntry]
     /// The upload id no longer exists on the server.
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async
+    /// Other credentials may be had now: what is held for want of them tries again at once.
+    func accessChanged() async
     /// Bytes a second etc. for `/metrics` come from `status()`.
     func frontEnds(_ change: Int) async
 }

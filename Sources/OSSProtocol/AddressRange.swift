@@ -20,13 +20,10 @@ struct AddressRange {
         }
     }
 
+    static func isIPv6(_ text: String) -> Bool { text.utf8.contains(UInt8(ascii: ":")) && parse(text) != nil }
+
     private static func parse(_ text: String) -> [UInt8]? {
-        if !text.utf8.contains(UInt8(ascii: ":")) {
-            let fields = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Int.digits($0) }
-            guard fields.count == 4 else { return nil }
-            let bytes = fields.compactMap { $0.flatMap { UInt8(exactly: $0) } }
-            return bytes.count == 4 ? bytes : nil
-        }
+        if !text.utf8.contains(UInt8(ascii: ":")) { return dotted(text.utf8[...]) }
         guard let (head, tail) = text.splitOnce("::") else {
             let bytes = groups(text)
             return bytes?.count == 16 ? bytes : nil
@@ -35,10 +32,21 @@ struct AddressRange {
         return front + [UInt8](repeating: 0, count: 16 - front.count - back.count) + back
     }
 
+    private static func dotted(_ text: Substring.UTF8View) -> [UInt8]? {
+        let fields = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Int.digits($0) }
+        let bytes = fields.compactMap { $0.flatMap { UInt8(exactly: $0) } }
+        return fields.count == 4 && bytes.count == 4 ? bytes : nil
+    }
+
+    /// The last group may be an IPv4 address (`::ffff:192.0.2.1`).
     private static func groups(_ text: String) -> [UInt8]? {
         if text.isEmpty { return [] }
         var bytes: [UInt8] = []
-        for group in text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
+        for group in Substring(text).utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
+            if group.endIndex == text.utf8.endIndex, let address = dotted(group) {
+                bytes += address
+                continue
+            }
             guard (1...4).contains(group.count), let value = UInt16(String(decoding: group, as: UTF8.self), radix: 16) else { return nil }
             bytes += [UInt8(value >> 8), UInt8(value & 255)]
         }

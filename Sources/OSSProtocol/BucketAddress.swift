@@ -1,4 +1,4 @@
-/// A bucket on an endpoint. An endpoint that is an IP address is always asked in path style.
+/// A bucket on an endpoint. An endpoint that cannot have names in front of it is always asked in path style.
 public struct BucketAddress: Sendable, Hashable {
     public var endpoint: Endpoint
     public var addressing: Addressing
@@ -14,6 +14,9 @@ public struct BucketAddress: Sendable, Hashable {
         self.bucket = bucket
     }
 
+    /// `addressing`, unless the endpoint leaves no choice.
+    public var effectiveAddressing: Addressing { endpoint.needsPathStyle ? .path : addressing }
+
     /// An unsigned request for a key of the bucket, or for the bucket itself.
     public func request(
         method: String, key: ObjectKey?, query: [QueryItem] = [], headers: HTTPHeaders = [:], body: [UInt8] = []
@@ -21,7 +24,7 @@ public struct BucketAddress: Sendable, Hashable {
         var path: [UInt8] = [UInt8(ascii: "/")]
         var host = endpoint.host
         if !bucket.isEmpty {
-            switch endpoint.isAddress ? .path : addressing {
+            switch effectiveAddressing {
             case .virtual:
                 host = "\(bucket).\(host)"
             case .path:

@@ -24,15 +24,16 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
         isAddress = name.utf8.first == UInt8(ascii: "[") || Endpoint.isIPv4(name)
     }
 
-    private init(scheme: String, host: String) { (self.scheme, self.host, isAddress) = (scheme, host, false) }
-
-    /// The public endpoint of a region, `https://oss-REGION.aliyuncs.com`.
-    public static func forRegion(_ region: String) -> Endpoint { Endpoint(scheme: "https", host: "oss-\(region).aliyuncs.com") }
-
-    /// The public STS endpoint of a region, `https://sts.REGION.aliyuncs.com`.
-    public static func stsForRegion(_ region: String) -> Endpoint { Endpoint(scheme: "https", host: "sts.\(region).aliyuncs.com") }
+    /// One of the service's own names, by https.
+    init(ownHost: String) { (scheme, host, isAddress) = ("https", ownHost, false) }
 
     public var description: String { "\(scheme)://\(host)" }
+
+    /// The host without its port.
+    var name: String {
+        guard let colon = host.utf8.lastIndex(of: UInt8(ascii: ":")), host.utf8.last != UInt8(ascii: "]") else { return host }
+        return String(host[..<colon])
+    }
 
     private static func parts(_ rest: Substring, of text: String) throws(EndpointError) -> (name: String, port: Int?) {
         let bytes = Array(rest.utf8)
@@ -53,8 +54,7 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
         // 253: the longest name DNS can hold.
         guard let first = name.first, name.count <= 253 else { return false }
         if first == UInt8(ascii: "[") {
-            return name.count > 3
-                && name.dropFirst().dropLast().allSatisfy { Hex.value($0) != nil || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
+            return AddressRange.isIPv6(String(decoding: name.dropFirst().dropLast(), as: UTF8.self))
         }
         return first != UInt8(ascii: ".") && first != UInt8(ascii: "-")
             && name.allSatisfy {
@@ -76,12 +76,16 @@ public enum EndpointError: Error, Sendable, Equatable, CustomStringConvertible {
     case scheme(String)
     case host(String)
     case port(String)
+    case region(String)
 
     public var description: String {
         switch self {
         case .scheme(let scheme): "the endpoint's scheme is \"\(scheme)\"; use http or https"
         case .host(let text): "\"\(text)\" is not an endpoint; write https://HOST or https://HOST:PORT, without a path"
         case .port(let text): "\"\(text)\" has no valid port; write a number from 1 to 65535 after the colon, and no path"
+        case .region(let text) where text.hasPrefix("oss-"):
+            "\"\(text)\" is a location; the region is what stands behind oss-, such as cn-hangzhou"
+        case .region(let text): "\"\(text)\" is not a region; write it as in cn-hangzhou: a-z, 0-9 and -"
         }
     }
 }

@@ -36,7 +36,7 @@ extension SessionPolicy {
         var statements: [String] = []
         if !actions.isEmpty { statements.append(statement(actions, "acs:oss:*:*:\(bucket)/\(folder)*", condition: "")) }
         if wanted.contains(.list) {
-            let condition = folder.isEmpty ? "" : ",\"Condition\":{\"StringLike\":{\"oss:Prefix\":[\(quoted("\(folder)*"))]}}"
+            let condition = folder.isEmpty ? "" : ",\"Condition\":{\"StringLike\":{\"oss:Prefix\":[\("\(folder)*".quotedAsJSON)]}}"
             statements.append(statement(["oss:ListObjects"], "acs:oss:*:*:\(bucket)", condition: condition))
         }
         let text = "{\"Version\":\"1\",\"Statement\":[\(statements.joined(separator: ","))]}"
@@ -46,20 +46,7 @@ extension SessionPolicy {
     }
 
     private static func statement(_ actions: [String], _ resource: String, condition: String) -> String {
-        let list = actions.map { quoted($0) }.joined(separator: ",")
-        return "{\"Effect\":\"Allow\",\"Action\":[\(list)],\"Resource\":[\(quoted(resource))]\(condition)}"
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var bytes: [UInt8] = [UInt8(ascii: "\"")]
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case 0..<32: bytes += Array("\\u00\(Hex.encode([byte]))".utf8)
-            default: bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
-        return String(decoding: bytes, as: UTF8.self)
+        let list = actions.map(\.quotedAsJSON).joined(separator: ",")
+        return "{\"Effect\":\"Allow\",\"Action\":[\(list)],\"Resource\":[\(resource.quotedAsJSON)]\(condition)}"
     }
 }

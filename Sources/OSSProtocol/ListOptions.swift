@@ -9,16 +9,19 @@ public struct ListOptions: Sendable, Hashable {
     public var continuation: String?
     /// 1 to 1000.
     public var limit: Int
+    /// Ask for `ObjectEntry.owner` too.
+    public var fetchOwner: Bool
 
     public init(
         prefix: ObjectKey = ObjectKey(""), delimiter: String = "", startAfter: ObjectKey? = nil, continuation: String? = nil,
-        limit: Int = 1000
+        limit: Int = 1000, fetchOwner: Bool = false
     ) {
         self.prefix = prefix
         self.delimiter = delimiter
         self.startAfter = startAfter
         self.continuation = continuation
         self.limit = limit
+        self.fetchOwner = fetchOwner
     }
 
     var query: [QueryItem] {
@@ -27,6 +30,7 @@ public struct ListOptions: Sendable, Hashable {
         if !delimiter.isEmpty { items.append(QueryItem("delimiter", delimiter)) }
         if let startAfter { items.append(QueryItem("start-after", startAfter.description)) }
         if let continuation { items.append(QueryItem("continuation-token", continuation)) }
+        if fetchOwner { items.append(QueryItem("fetch-owner", "true")) }
         return items
     }
 

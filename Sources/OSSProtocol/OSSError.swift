@@ -35,35 +35,67 @@ public struct OSSError: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String { "\(code) (HTTP \(status)\(requestID.map { ", request \($0)" } ?? "")): \(message)" }
 
-    /// Never fails: what cannot be read becomes `BadErrorResponse`.
+    /// Never fails: what cannot be read becomes `BadErrorResponse`. Whatever the answer's size, all that is kept of it is bounded.
     public init(response: HTTPResponse) {
-        let root = OSSError.document(response)
         var fields: [String: String] = [:]
-        for child in root?.children ?? [] where fields[child.name] == nil { fields[child.name] = child.trimmed }
+        for child in OSSError.document(response)?.children ?? [] where fields[child.name] == nil {
+            fields[child.name] = OSSError.cut(child.trimmed, to: OSSError.longestField)
+        }
         let date = response.headers["Date"].flatMap { Timestamp(httpDate: $0) }
         self.init(
-            status: response.status, code: fields["Code"]?.nonEmpty ?? OSSError.badErrorResponse,
+            status: response.status, code: OSSError.word(fields["Code"]) ?? OSSError.badErrorResponse,
             message: fields["Message"] ?? "the answer with HTTP status \(response.status) says no reason",
-            requestID: fields["RequestId"]?.nonEmpty ?? response.headers["x-oss-request-id"]?.nonEmpty,
-            ec: fields["EC"]?.nonEmpty ?? response.headers["x-oss-ec"]?.nonEmpty, fields: fields,
+            requestID: OSSError.word(fields["RequestId"]) ?? OSSError.word(response.headers["x-oss-request-id"]),
+            ec: OSSError.word(fields["EC"]) ?? OSSError.word(response.headers["x-oss-ec"]), fields: fields,
             serverTime: fields["ServerTime"].flatMap { Timestamp(iso8601: $0) } ?? date,
             retryAfter: OSSError.delay(response.headers, now: date))
+    }
+
+    /// The host where the bucket can be reached, as the answer names it in its element Endpoint; `nil` unless it is a host name.
+    public var endpoint: String? {
+        guard let text = fields["Endpoint"], let endpoint = try? Endpoint(text) else { return nil }
+        return endpoint.host
     }
 
     /// A success that lacks what it must have.
     init(unusable response: HTTPResponse, _ what: String) {
         self.init(
             status: response.status, code: OSSError.unusableAnswer, message: what,
-            requestID: response.headers["x-oss-request-id"]?.nonEmpty,
+            requestID: OSSError.word(response.headers["x-oss-request-id"]),
             serverTime: response.headers["Date"].flatMap { Timestamp(httpDate: $0) })
     }
 
     /// HEAD has no body: the XML then comes as base64 in a header.
+    ///
+    /// A message in another encoding than it says must not hide the code beside it: such bytes become U+FFFD.
     private static func document(_ response: HTTPResponse) -> XMLElement? {
         var body = response.body
         if body.isEmpty, let text = response.headers["x-oss-err"] { body = Base64.decode(text) ?? [] }
-        guard !body.isEmpty, let root = try? XMLReader.parse(body), root.name == "Error" else { return nil }
+        guard !body.isEmpty, body.count <= limits.bytes else { return nil }
+        if String(validating: body, as: UTF8.self) == nil { body = Array(String(decoding: body, as: UTF8.self).utf8) }
+        guard let root = try? XMLReader.parse(body, limits: limits), root.name == "Error" else { return nil }
         return root
+    }
+
+    /// The longest real answers are refused signatures, which repeat the canonical request in several forms.
+    private static let limits: XMLReader.Limits = {
+        var limits = XMLReader.Limits()
+        (limits.bytes, limits.depth, limits.elements) = (1 << 20, 8, 256)
+        return limits
+    }()
+    private static let longestField = 32 << 10
+    private static let longestWord = 128
+
+    /// A code or an id: printable ASCII without blanks. Anything else would get into messages and logs as if it were ours.
+    static func word(_ text: String?) -> String? {
+        guard let text, (1...longestWord).contains(text.utf8.count), text.utf8.allSatisfy({ (33...126).contains($0) }) else { return nil }
+        return text
+    }
+
+    static func cut(_ text: String, to bytes: Int) -> String {
+        guard text.utf8.count > bytes else { return text }
+        // A character that is cut in two becomes U+FFFD.
+        return String(decoding: text.utf8.prefix(bytes), as: UTF8.self)
     }
 
     private static func delay(_ headers: HTTPHeaders, now: Timestamp?) -> Duration? {

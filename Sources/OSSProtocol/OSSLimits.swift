@@ -8,6 +8,7 @@ public enum OSSLimitError: Error, Sendable, Equatable, CustomStringConvertible {
     case keyMissing
     case partNumber(Int)
     case uploadIDMissing
+    case versionIDMissing
     case noParts
     case partsNotAscending(number: Int)
     case tooManyTags(Int)
@@ -20,7 +21,14 @@ public enum OSSLimitError: Error, Sendable, Equatable, CustomStringConvertible {
     case encryption(String)
     case headerValue(name: String)
     case callbackTooLarge(bytes: Int)
+    /// What is wrong with it.
+    case callback(String)
+    case contentMD5(String)
+    case encryptionKeyWithoutKMS
     case pageSize(Int)
+    case range(String)
+    case bodyTooLarge(bytes: Int64)
+    case bucketsAtCustomDomain
 
     public var description: String {
         switch self {
@@ -32,6 +40,7 @@ public enum OSSLimitError: Error, Sendable, Equatable, CustomStringConvertible {
         case .keyMissing: "this operation needs an object key"
         case .partNumber(let number): "\(number) is not a part number; they go from 1 to \(OSSLimits.partNumbers.upperBound)"
         case .uploadIDMissing: "the upload id is empty"
+        case .versionIDMissing: "the version id is empty; delete without one to hide the object only"
         case .noParts: "an upload cannot be completed without parts"
         case .partsNotAscending(let number): "part \(number) is listed twice or out of order; parts must ascend"
         case .tooManyTags(let count): "\(count) tags; OSS takes at most \(OSSLimits.tags) an object"
@@ -45,6 +54,13 @@ public enum OSSLimitError: Error, Sendable, Equatable, CustomStringConvertible {
         case .encryption(let name): "\"\(name)\" is not an encryption; use AES256, KMS or SM4"
         case .headerValue(let name): "the value of \(name) has a line break or another control character"
         case .callbackTooLarge(let bytes): "the callback has \(bytes) bytes; OSS takes at most \(OSSLimits.callbackBytes)"
+        case .callback(let what): "the callback is refused: \(what)"
+        case .contentMD5(let text): "\"\(text)\" is not a Content-MD5; give the base64 of the 16 bytes"
+        case .encryptionKeyWithoutKMS: "a key id and data encryption go with KMS only; set the encryption to KMS or leave them out"
+        case .range(let text): "\"\(text)\" is not a range; offsets begin at 0, and the last bytes are at least 1"
+        case .bodyTooLarge(let bytes):
+            "\(bytes) bytes are too many for one request; OSS takes at most \(OSSLimits.largestPart), so use parts"
+        case .bucketsAtCustomDomain: "a custom domain stands for one bucket; list buckets at the endpoint of the region"
         case .pageSize(let count): "a page of \(count) is out of range: 1 to 1000"
         }
     }
@@ -78,6 +94,11 @@ public enum OSSLimits {
         guard key.utf8.count <= keyBytes else { throw .keyTooLong(bytes: key.utf8.count) }
         guard first != UInt8(ascii: "/"), first != UInt8(ascii: "\\") else { throw .keyBeginsWithSlash(key) }
         guard key.isUTF8 else { throw .keyNotUTF8(key) }
+    }
+
+    /// The body of one PutObject or UploadPart.
+    public static func check(bodyBytes: Int64) throws(OSSLimitError) {
+        guard bodyBytes <= largestPart else { throw .bodyTooLarge(bytes: bodyBytes) }
     }
 
     static func check(partNumber: Int) throws(OSSLimitError) {

@@ -4,9 +4,13 @@
 public enum OSSOperation: Sendable, Hashable {
     case putObject(ObjectHeaders)
     case headObject
-    /// Bytes from and to, both included; `nil` for the whole object.
-    case getObject(range: ClosedRange<Int64>?)
+    /// Size, ETag and times only: cheaper than HEAD, and the only one that tells the last access.
+    case objectMeta
+    /// `nil` for the whole object.
+    case getObject(ByteRange?)
     case deleteObject
+    /// One version for good, by its id; a delete without an id only hides the object where versions are kept.
+    case deleteVersion(String)
     case initiate(ObjectHeaders)
     case uploadPart(number: Int, uploadID: String)
     /// Parts in ascending order. `headers` are those of `initiate`: the ACL, the callback and the ban on overwriting belong here too.
@@ -20,6 +24,9 @@ public enum OSSOperation: Sendable, Hashable {
     /// Asks the endpoint itself, whatever the bucket of the address.
     case listBuckets(BucketListOptions = BucketListOptions())
 
+    /// Bytes from and to, both included; `nil` for the whole object.
+    public static func getObject(range: ClosedRange<Int64>?) -> OSSOperation { .getObject(range.map { ByteRange.closed($0) }) }
+
     /// Complete with nothing but the ban on overwriting.
     public static func complete(uploadID: String, parts: [CompletedPart], forbidOverwrite: Bool) -> OSSOperation {
         var headers = ObjectHeaders()
@@ -30,9 +37,9 @@ public enum OSSOperation: Sendable, Hashable {
     public var method: String {
         switch self {
         case .putObject, .uploadPart: "PUT"
-        case .headObject: "HEAD"
+        case .headObject, .objectMeta: "HEAD"
         case .getObject, .listParts, .listObjects, .listMultipartUploads, .bucketInfo, .listBuckets: "GET"
-        case .deleteObject, .abort: "DELETE"
+        case .deleteObject, .deleteVersion, .abort: "DELETE"
         case .initiate, .complete: "POST"
         }
     }
@@ -41,8 +48,9 @@ public enum OSSOperation: Sendable, Hashable {
     public var permission: String {
         switch self {
         case .putObject, .initiate, .uploadPart, .complete: "oss:PutObject"
-        case .headObject, .getObject: "oss:GetObject"
+        case .headObject, .objectMeta, .getObject: "oss:GetObject"
         case .deleteObject: "oss:DeleteObject"
+        case .deleteVersion: "oss:DeleteObjectVersion"
         case .abort: "oss:AbortMultipartUpload"
         case .listParts: "oss:ListParts"
         case .listObjects: "oss:ListObjects"
@@ -64,6 +72,8 @@ public enum OSSOperation: Sendable, Hashable {
     public var query: [QueryItem] {
         switch self {
         case .putObject, .headObject, .getObject, .deleteObject: []
+        case .objectMeta: [QueryItem("objectMeta")]
+        case .deleteVersion(let id): [QueryItem("versionId", id)]
         case .initiate: [QueryItem("uploads"), OSSOperation.urlEncoded]
         case .uploadPart(let number, let uploadID): [QueryItem("partNumber", String(number)), QueryItem("uploadId", uploadID)]
         case .complete(let uploadID, _, _): [QueryItem("uploadId", uploadID), OSSOperation.urlEncoded]
@@ -81,19 +91,31 @@ public enum OSSOperation: Sendable, Hashable {
     private static let urlEncoded = QueryItem("encoding-type", "url")
 
     /// The request, unsigned, without Content-Length; the bytes of a file are added by whoever sends it.
-    public func request(at address: BucketAddress, key: ObjectKey?) -> HTTPRequest {
+    ///
+    /// - Parameters:
+    ///   - part: Content-MD5 and traffic limit of an UploadPart; the other operations bring theirs.
+    ///   - presigned: traffic limit and callback go into the query, so that a signed URL says them itself.
+    public func request(
+        at address: BucketAddress, key: ObjectKey?, part: ObjectHeaders? = nil, presigned: Bool = false
+    ) -> HTTPRequest {
         var headers = HTTPHeaders()
+        var query = query
         var body: [UInt8] = []
-        switch self {
-        case .putObject(let wishes): headers = wishes.headers(for: .put)
-        case .initiate(let wishes): headers = wishes.headers(for: .initiate)
-        case .getObject(let range?):
-            headers = ["Range": "bytes=\(range.lowerBound)-\(range.upperBound)", "x-oss-range-behavior": "standard"]
-        case .complete(_, let parts, let wishes):
-            body = CompletedPart.document(parts)
-            headers = wishes.headers(for: .complete)
-        default: break
+        let wishes: (ObjectHeaders, ObjectHeaders.Step)? =
+            switch self {
+            case .putObject(let wishes): (wishes, .put)
+            case .initiate(let wishes): (wishes, .initiate)
+            case .uploadPart: part.map { ($0, .part) }
+            case .complete(_, _, let wishes): (wishes, .complete)
+            default: nil
+            }
+        if let (wishes, step) = wishes {
+            headers = wishes.headers(for: step, presigned: presigned)
+            if presigned { query += wishes.query(for: step) }
         }
+        if case .complete(_, let parts, _) = self { body = CompletedPart.document(parts) }
+        // Without the second one a range that is out of bounds is answered with the whole object.
+        if case .getObject(let range?) = self { headers = ["Range": range.header, "x-oss-range-behavior": "standard"] }
         var place = address
         if case .listBuckets = self { place.bucket = "" }
         return place.request(method: method, key: needsKey ? key : nil, query: query, headers: headers, body: body)
@@ -103,6 +125,12 @@ public enum OSSOperation: Sendable, Hashable {
     public func resource(at address: BucketAddress, key: ObjectKey?) -> SignedResource {
         if case .listBuckets = self { return SignedResource(bucket: nil, key: nil) }
         return address.resource(needsKey ? key : nil)
+    }
+
+    /// As `validate(bucket:key:)`, and what the address makes impossible.
+    public func validate(at address: BucketAddress, key: ObjectKey?) throws(OSSLimitError) {
+        if case .listBuckets = self, address.effectiveAddressing == .cname { throw .bucketsAtCustomDomain }
+        try validate(bucket: address.bucket, key: key)
     }
 
     /// - Throws: what OSS would refuse whatever its state, so that it need not be asked.
@@ -115,6 +143,8 @@ public enum OSSOperation: Sendable, Hashable {
         }
         switch self {
         case .putObject(let wishes), .initiate(let wishes): try wishes.validate()
+        case .getObject(let range?): try range.validate()
+        case .deleteVersion(let id): guard !id.isEmpty else { throw .versionIDMissing }
         case .uploadPart(let number, let uploadID):
             try OSSLimits.check(partNumber: number)
             guard !uploadID.isEmpty else { throw .uploadIDMissing }

@@ -9,33 +9,77 @@ public enum OSSReply {
             requestID: requestID(response))
     }
 
+    /// HeadObject and GetObjectMeta, which says less.
     public static func head(_ response: HTTPResponse) throws(OSSError) -> ObjectHead {
         try check(response)
         guard let size = response.headers["Content-Length"].flatMap({ Int.digits($0.utf8) }) else {
             throw OSSError(unusable: response, "the answer has no Content-Length")
         }
+        // Every object has one; an answer without it came from something in between.
+        guard let etag = response.headers["ETag"]?.nonEmpty else { throw OSSError(unusable: response, "the answer has no ETag") }
         var meta: [String: String] = [:]
         for field in response.headers.fields {
             let name = V4.lower(field.name)
             if name.utf8.starts(with: "x-oss-meta-".utf8) { meta[String(name.dropFirst(11))] = field.value }
         }
         return ObjectHead(
-            size: Int64(size), etag: response.headers["ETag"] ?? "", crc64: try crc64(response),
+            size: Int64(size), etag: etag, crc64: try crc64(response),
             lastModified: response.headers["Last-Modified"].flatMap { Timestamp(httpDate: $0) },
             contentType: response.headers["Content-Type"],
             storageClass: response.headers["x-oss-storage-class"], objectType: response.headers["x-oss-object-type"],
-            versionID: response.headers["x-oss-version-id"]?.nonEmpty, meta: meta)
+            versionID: response.headers["x-oss-version-id"]?.nonEmpty,
+            encryption: response.headers["x-oss-server-side-encryption"]?.nonEmpty,
+            lastAccess: response.headers["x-oss-last-access-time"].flatMap { Timestamp(httpDate: $0) }, meta: meta)
     }
 
-    /// Success of DeleteObject and AbortMultipartUpload: nothing but the status.
-    public static func empty(_ response: HTTPResponse) throws(OSSError) { try check(response) }
+    /// The head of a GET.
+    ///
+    /// - Parameter asked: the range of the request. A server that sends other bytes than these, or all of them, is refused: they
+    ///   would land in the wrong place.
+    public static func get(_ response: HTTPResponse, asked: ByteRange? = nil) throws(OSSError) -> ObjectRead {
+        var head = try OSSReply.head(response)
+        guard response.status == 206 || asked != nil else { return ObjectRead(head: head, bytes: 0..<head.size) }
+        guard response.status == 206, let asked else {
+            throw OSSError(
+                unusable: response, asked == nil ? "a part was sent instead of the whole" : "the whole was sent instead of a part")
+        }
+        guard let (bytes, total) = contentRange(response), asked.of(size: total) == bytes, bytes.upperBound - bytes.lowerBound == head.size
+        else {
+            throw OSSError(unusable: response, "the answer holds other bytes than were asked for")
+        }
+        head.size = total
+        return ObjectRead(head: head, bytes: bytes)
+    }
+
+    /// `bytes 5-9/44`
+    private static func contentRange(_ response: HTTPResponse) -> (bytes: Range<Int64>, total: Int64)? {
+        guard let text = response.headers["Content-Range"], let (unit, rest) = text.splitOnce(" "), unit == "bytes",
+            let (range, size) = rest.splitOnce("/"), let (first, last) = range.splitOnce("-"), let start = Int.digits(first.utf8),
+            let end = Int.digits(last.utf8), let total = Int.digits(size.utf8), start <= end, end < total
+        else { return nil }
+        return (Int64(start)..<Int64(end) + 1, Int64(total))
+    }
+
+    /// Success of DeleteObject and AbortMultipartUpload: nothing but the status. They are answered with 204; another success counts only
+    /// with a request id, since a login page of the network also says 200.
+    public static func empty(_ response: HTTPResponse) throws(OSSError) {
+        try check(response)
+        guard response.status == 204 || requestID(response) != nil else {
+            throw OSSError(unusable: response, "the answer is not one of OSS")
+        }
+    }
 
     /// - Returns: the upload id.
     public static func initiate(_ response: HTTPResponse) throws(OSSError) -> String {
         let root = try document(response, "InitiateMultipartUploadResult")
-        guard let uploadID = root["UploadId"]?.nonEmpty else { throw OSSError(unusable: response, "the answer has no UploadId") }
+        // It is kept in the database and sent again with every part.
+        guard let uploadID = root["UploadId"], (1...longestUploadID).contains(uploadID.utf8.count),
+            uploadID.utf8.allSatisfy({ $0 > 32 && $0 != 127 })
+        else { throw OSSError(unusable: response, "the answer has no usable UploadId") }
         return uploadID
     }
+
+    private static let longestUploadID = 1024
 
     /// With a callback the body is the callback's answer, not XML; the headers then say all there is.
     public static func complete(_ response: HTTPResponse) throws(OSSError) -> CompleteResult {
@@ -65,9 +109,7 @@ public enum OSSReply {
         if isTruncated(root) {
             next = root["NextPartNumberMarker"].flatMap { Int.digits($0.utf8) }
             // A page that does not lead on would be asked for ever.
-            guard let next, next > (root["PartNumberMarker"].flatMap { Int.digits($0.utf8) } ?? 0) else {
-                throw OSSError(unusable: response, "the list of parts is cut and does not say where it goes on")
-            }
+            guard let next, next > (root["PartNumberMarker"].flatMap { Int.digits($0.utf8) } ?? 0) else { throw doesNotLeadOn(response) }
         }
         return ListPartsPage(uploadID: root["UploadId"] ?? "", parts: parts, next: next)
     }
@@ -84,12 +126,12 @@ public enum OSSReply {
                 ObjectEntry(
                     key: key, size: Int64(size), etag: element["ETag"] ?? "",
                     lastModified: element["LastModified"].flatMap { Timestamp(iso8601: $0) },
-                    storageClass: element["StorageClass"] ?? "", type: element["Type"] ?? ""))
+                    storageClass: element["StorageClass"] ?? "", type: element["Type"] ?? "", owner: element.child("Owner")?["ID"]?.nonEmpty
+                ))
         }
         let continuation = isTruncated(root) ? root["NextContinuationToken"]?.nonEmpty : nil
-        if isTruncated(root), continuation == nil {
-            throw OSSError(unusable: response, "the list is cut and does not say where it goes on")
-        }
+        // A page that leads back to itself would be asked for ever.
+        if isTruncated(root), continuation == nil || continuation == root["ContinuationToken"] { throw doesNotLeadOn(response) }
         return ObjectPage(entries: entries, prefixes: prefixes(root, encoded), continuation: continuation)
     }
 
@@ -108,10 +150,13 @@ public enum OSSReply {
         }
         var next: MultipartPage.Marker?
         if isTruncated(root) {
-            guard let marker = key(root.child("NextKeyMarker"), encoded), !marker.utf8.isEmpty else {
-                throw OSSError(unusable: response, "the list of uploads is cut and does not say where it goes on")
+            guard let marker = key(root.child("NextKeyMarker"), encoded), !marker.utf8.isEmpty else { throw doesNotLeadOn(response) }
+            let found = MultipartPage.Marker(key: marker, uploadID: root["NextUploadIdMarker"]?.nonEmpty)
+            let before = key(root.child("KeyMarker"), encoded).map {
+                MultipartPage.Marker(key: $0, uploadID: root["UploadIdMarker"]?.nonEmpty)
             }
-            next = MultipartPage.Marker(key: marker, uploadID: root["NextUploadIdMarker"]?.nonEmpty)
+            guard found != before else { throw doesNotLeadOn(response) }
+            next = found
         }
         return MultipartPage(uploads: uploads, prefixes: prefixes(root, encoded), next: next)
     }
@@ -141,7 +186,7 @@ public enum OSSReply {
                 ))
         }
         let next = isTruncated(root) ? root["NextMarker"]?.nonEmpty : nil
-        if isTruncated(root), next == nil { throw OSSError(unusable: response, "the list is cut and does not say where it goes on") }
+        if isTruncated(root), next == nil || next == root["Marker"] { throw doesNotLeadOn(response) }
         return BucketPage(buckets: buckets, next: next)
     }
 
@@ -167,7 +212,11 @@ public enum OSSReply {
         return value
     }
 
-    private static func requestID(_ response: HTTPResponse) -> String? { response.headers["x-oss-request-id"]?.nonEmpty }
+    private static func requestID(_ response: HTTPResponse) -> String? { OSSError.word(response.headers["x-oss-request-id"]) }
+
+    private static func doesNotLeadOn(_ response: HTTPResponse) -> OSSError {
+        OSSError(unusable: response, "the list is cut and does not say where it goes on")
+    }
 
     private static func isTruncated(_ root: XMLElement) -> Bool { root["IsTruncated"] == "true" }
 

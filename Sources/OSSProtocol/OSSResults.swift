@@ -27,8 +27,20 @@ public struct ObjectHead: Sendable, Equatable {
     /// `Normal`, `Multipart`, `Appendable`, `Symlink`.
     public var objectType: String?
     public var versionID: String?
+    /// `AES256`, `KMS` or `SM4`; `nil` when it is stored in the clear.
+    public var encryption: String?
+    /// GetObjectMeta only, and only with access tracking on.
+    public var lastAccess: Timestamp?
     /// Names without `x-oss-meta-`, lower case.
     public var meta: [String: String]
+}
+
+/// The head of a GET; the bytes themselves are the transport's matter.
+public struct ObjectRead: Sendable, Equatable {
+    /// `head.size` is that of the whole object, `head.crc64` its CRC.
+    public var head: ObjectHead
+    /// What this answer holds of it: all of it, unless a range was asked for.
+    public var bytes: Range<Int64>
 }
 
 public struct ListPartsPage: Sendable, Equatable {
@@ -62,6 +74,8 @@ public struct ObjectEntry: Sendable, Equatable {
     public var lastModified: Timestamp?
     public var storageClass: String
     public var type: String
+    /// The owner's id, where it was asked for.
+    public var owner: String?
 }
 
 public struct MultipartPage: Sendable, Equatable {

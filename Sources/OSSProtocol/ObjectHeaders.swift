@@ -3,7 +3,7 @@
 /// Source: PutObject and InitiateMultipartUpload request headers.
 public struct ObjectHeaders: Sendable, Hashable, Codable {
     public var contentType: String?
-    /// Base64 of the 16 bytes; goes with PutObject only.
+    /// Base64 of the 16 bytes; goes with PutObject and UploadPart only.
     public var contentMD5: String?
     public var cacheControl: String?
     public var contentDisposition: String?
@@ -14,12 +14,15 @@ public struct ObjectHeaders: Sendable, Hashable, Codable {
     public var acl: String?
     /// `AES256`, `KMS` or `SM4`.
     public var sse: String?
+    /// Of KMS; without one OSS uses its own.
     public var sseKeyID: String?
+    /// `SM4`, with KMS only: the cipher of the data itself.
+    public var sseDataEncryption: String?
     public var tagging: [String: String]
     /// Names without `x-oss-meta-`; OSS stores them in lower case.
     public var meta: [String: String]
     public var forbidOverwrite: Bool
-    /// Bits a second, 819200 to 838860800; goes with PutObject only.
+    /// Bits a second, 819200 to 838860800; goes with PutObject and UploadPart only.
     public var trafficLimit: Int?
     /// The callback as JSON text; it is sent as base64.
     public var callback: String?
@@ -31,34 +34,47 @@ public struct ObjectHeaders: Sendable, Hashable, Codable {
     }
 
     /// The request of an upload that headers are for: not every one takes them all.
-    public enum Step: Sendable { case put, initiate, complete }
+    public enum Step: Sendable { case put, initiate, part, complete }
 
     /// In a fixed order, so that the same wish always gives the same request.
-    public func headers(for step: Step) -> HTTPHeaders {
+    ///
+    /// - Parameter presigned: without what `query(for:)` puts into a signed URL instead.
+    public func headers(for step: Step, presigned: Bool = false) -> HTTPHeaders {
         var headers = HTTPHeaders()
-        if step != .complete {
-            headers.add("Content-Type", contentType)
-            headers.add("Content-MD5", step == .put ? contentMD5 : nil)
+        headers.add("Content-Type", step.isBirth ? contentType : nil)
+        headers.add("Content-MD5", step.hasBody ? contentMD5 : nil)
+        if step.isBirth {
             headers.add("Cache-Control", cacheControl)
             headers.add("Content-Disposition", contentDisposition)
             headers.add("Content-Encoding", contentEncoding)
             headers.add("Expires", expires)
             headers.add("x-oss-storage-class", storageClass)
             headers.add("x-oss-server-side-encryption", sse)
+            headers.add("x-oss-server-side-data-encryption", sseDataEncryption)
             headers.add("x-oss-server-side-encryption-key-id", sseKeyID)
             let tags = ObjectHeaders.sorted(tagging).map { QueryItem($0.key, $0.value) }
             headers.add("x-oss-tagging", QueryItem.join(tags))
             for (name, value) in ObjectHeaders.sorted(meta) { headers.add("x-oss-meta-" + name.lowercased(), value) }
         }
-        // The ACL belongs to the object's birth: PutObject, or Complete (Initiate does not know it).
-        if step != .initiate {
-            headers.add("x-oss-object-acl", acl)
-            headers.add("x-oss-callback", callback.map { Base64.encode(Array($0.utf8)) })
-            headers.add("x-oss-callback-var", callbackVar.map { Base64.encode(Array($0.utf8)) })
+        // The ACL goes with what makes the object visible: PutObject, or Complete (Initiate does not know it).
+        headers.add("x-oss-object-acl", step.isEnd ? acl : nil)
+        if !presigned {
+            for item in query(for: step) { headers.add(item.name.hasPrefix("x-oss-") ? item.name : "x-oss-\(item.name)", item.value) }
         }
-        headers.add("x-oss-traffic-limit", step == .put ? trafficLimit.map(String.init) : nil)
-        headers.add("x-oss-forbid-overwrite", forbidOverwrite ? "true" : nil)
+        headers.add("x-oss-forbid-overwrite", forbidOverwrite && step != .part ? "true" : nil)
         return headers
+    }
+
+    /// What a signed URL carries itself, so that whoever uses it need not know: traffic limit and callback. OSS takes each as a header or
+    /// as a parameter, not as both.
+    public func query(for step: Step) -> [QueryItem] {
+        var items: [QueryItem] = []
+        if step.isEnd {
+            if let callback { items.append(QueryItem("callback", Base64.encode(Array(callback.utf8)))) }
+            if let callbackVar { items.append(QueryItem("callback-var", Base64.encode(Array(callbackVar.utf8)))) }
+        }
+        if step.hasBody, let trafficLimit { items.append(QueryItem("x-oss-traffic-limit", String(trafficLimit))) }
+        return items
     }
 
     /// - Throws: what OSS would answer with 400, before anything is sent.
@@ -80,9 +96,10 @@ public struct ObjectHeaders: Sendable, Hashable, Codable {
         if let storageClass, !ObjectHeaders.storageClasses.contains(storageClass) { throw .storageClass(storageClass) }
         if let acl, !ObjectHeaders.accessControls.contains(acl) { throw .accessControl(acl) }
         if let sse, !["AES256", "KMS", "SM4"].contains(sse) { throw .encryption(sse) }
-        for text in [callback, callbackVar] {
-            if let bytes = text?.utf8.count, bytes > OSSLimits.callbackBytes { throw .callbackTooLarge(bytes: bytes) }
-        }
+        if let sseDataEncryption, sseDataEncryption != "SM4" { throw .encryption(sseDataEncryption) }
+        if sseKeyID != nil || sseDataEncryption != nil, sse != "KMS" { throw .encryptionKeyWithoutKMS }
+        if let contentMD5, Base64.decode(contentMD5)?.count != 16 { throw .contentMD5(contentMD5) }
+        try Callback.check(callback, variables: callbackVar)
         for field in headers(for: .put).fields where field.value.utf8.contains(where: { $0 < 32 && $0 != 9 || $0 == 127 }) {
             throw .headerValue(name: field.name)
         }
@@ -94,6 +111,14 @@ public struct ObjectHeaders: Sendable, Hashable, Codable {
     private static func sorted(_ pairs: [String: String]) -> [(key: String, value: String)] {
         pairs.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     }
+}
+
+extension ObjectHeaders.Step {
+    /// The object's own description goes with it.
+    fileprivate var isBirth: Bool { self == .put || self == .initiate }
+    fileprivate var hasBody: Bool { self == .put || self == .part }
+    /// The object is there when it is answered.
+    fileprivate var isEnd: Bool { self == .put || self == .complete }
 }
 
 extension HTTPHeaders {

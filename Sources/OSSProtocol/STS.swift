@@ -1,54 +1,50 @@
 import FoundationEssentials
 
-/// What AssumeRole is asked. Source: STS API document of AssumeRole, 2015-04-01.
-public struct AssumeRoleRequest: Sendable, Equatable {
-    /// `acs:ram::ACCOUNT:role/NAME`
-    public var roleARN: String
-    /// 2 to 64 of `A-Za-z0-9.@-_`.
-    public var roleSessionName: String
-    /// 900 to the role's longest session; STS takes 3600 when absent.
-    public var durationSeconds: Int?
-    /// A session policy, at most 2,048 characters.
-    public var policy: String?
-    public var externalID: String?
-
-    public init(roleARN: String, roleSessionName: String, durationSeconds: Int? = nil, policy: String? = nil, externalID: String? = nil) {
-        self.roleARN = roleARN
-        self.roleSessionName = roleSessionName
-        self.durationSeconds = durationSeconds
-        self.policy = policy
-        self.externalID = externalID
-    }
-
-    fileprivate var parameters: [QueryItem] {
-        var items = [QueryItem("RoleArn", roleARN), QueryItem("RoleSessionName", roleSessionName)]
-        if let durationSeconds { items.append(QueryItem("DurationSeconds", String(durationSeconds))) }
-        if let policy { items.append(QueryItem("Policy", policy)) }
-        if let externalID { items.append(QueryItem("ExternalId", externalID)) }
-        return items
-    }
-}
-
-/// The Security Token Service: requests signed the RPC way (version 1.0), answers in JSON or XML.
+/// The Security Token Service: requests signed in either of its two ways, answers in JSON or XML.
+///
+/// Source: STS API documents, 2015-04-01.
 public enum STS {
     public static let version = "2015-04-01"
 
-    /// A POST with everything in the form body, so that a long policy never meets a limit of URLs and no log of URLs holds a token.
+    /// How a request is signed. STS takes both; proxies and older gateways may know the first only.
+    public enum Style: String, Sendable, Hashable, Codable, CaseIterable {
+        /// Version 1.0: HMAC-SHA1, everything in the form.
+        case rpc
+        /// ACS3-HMAC-SHA256: the key id, the token and the signature in headers.
+        case acs3
+    }
+
+    /// - Parameters:
+    ///   - region: `nil` for the central endpoint, `sts.aliyuncs.com`.
+    ///   - insideVPC: the name that only a VPC of that region can reach; without a region there is none.
+    public static func endpoint(region: String? = nil, insideVPC: Bool = false) -> Endpoint {
+        Endpoint(ownHost: region.map { "sts\(insideVPC ? "-vpc" : "").\($0).aliyuncs.com" } ?? "sts.aliyuncs.com")
+    }
+
+    /// A POST with all parameters in the form body, so that a long policy never meets a limit of URLs and no log of URLs holds a token.
     ///
     /// - Parameters:
     ///   - now: STS refuses clocks that are 15 minutes off.
     ///   - nonce: never used before.
     public static func assumeRole(
-        endpoint: Endpoint, _ request: AssumeRoleRequest, credentials: Credentials, now: Timestamp, nonce: String
+        endpoint: Endpoint, _ request: AssumeRoleRequest, credentials: Credentials, now: Timestamp, nonce: String, style: Style = .rpc
     ) -> HTTPRequest {
-        var items = common("AssumeRole", now: now, nonce: nonce) + request.parameters
-        items += [
-            QueryItem("AccessKeyId", credentials.accessKeyID), QueryItem("SignatureMethod", "HMAC-SHA1"),
-            QueryItem("SignatureVersion", "1.0"),
-        ]
-        if let token = credentials.securityToken { items.append(QueryItem("SecurityToken", token.reveal())) }
-        items.append(QueryItem("Signature", RPCSignature.signature(method: "POST", parameters: items, secret: credentials.accessKeySecret)))
-        return post(endpoint, items)
+        switch style {
+        case .rpc:
+            var items = common("AssumeRole", now: now, nonce: nonce) + request.parameters
+            items += [
+                QueryItem("AccessKeyId", credentials.accessKeyID), QueryItem("SignatureMethod", "HMAC-SHA1"),
+                QueryItem("SignatureVersion", "1.0"),
+            ]
+            if let token = credentials.securityToken { items.append(QueryItem("SecurityToken", token.reveal())) }
+            let signature = RPCSignature.signature(method: "POST", parameters: items, secret: credentials.accessKeySecret)
+            items.append(QueryItem("Signature", signature))
+            return post(endpoint, items)
+        case .acs3:
+            return ACS3Signature.sign(
+                post(endpoint, request.parameters), action: "AssumeRole", version: version, credentials: credentials, now: now, nonce: nonce
+            )
+        }
     }
 
     /// Not signed: the identity provider's token speaks for the caller. The request's external id does not exist here.
@@ -80,7 +76,9 @@ public enum STS {
     public static func parseAssumeRole(_ response: HTTPResponse) throws(STSError) -> Credentials {
         guard (200...299).contains(response.status) else { throw STSError(response: response) }
         let found: Answer.Found?
-        if isXML(response.body) {
+        if response.body.count > STSError.longestBody {
+            found = nil
+        } else if isXML(response.body) {
             let element = (try? XMLReader.parse(response.body))?.child("Credentials")
             found = element.map {
                 Answer.Found(
@@ -90,10 +88,16 @@ public enum STS {
         } else {
             found = (try? JSONDecoder().decode(Answer.self, from: Data(response.body)))?.credentials
         }
-        guard let found, let id = found.accessKeyID?.nonEmpty, let secret = found.accessKeySecret?.nonEmpty,
-            let token = found.securityToken?.nonEmpty, let expiration = found.expiration.flatMap({ Timestamp(iso8601: $0) })
+        // All three end up in headers, where a line break would begin another one.
+        guard let found, let id = OSSError.word(found.accessKeyID), let secret = plain(found.accessKeySecret),
+            let token = plain(found.securityToken), let expiration = found.expiration.flatMap({ Timestamp(iso8601: $0) })
         else { throw STSError(unusable: response) }
         return Credentials(accessKeyID: id, accessKeySecret: Secret(secret), securityToken: Secret(token), expiration: expiration)
+    }
+
+    private static func plain(_ text: String?) -> String? {
+        guard let text, !text.isEmpty, text.utf8.allSatisfy({ $0 >= 32 && $0 != 127 }) else { return nil }
+        return text
     }
 
     static func isXML(_ body: [UInt8]) -> Bool { body.first { $0 > 32 } == UInt8(ascii: "<") }

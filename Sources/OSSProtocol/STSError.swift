@@ -27,7 +27,9 @@ public struct STSError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Never fails: what cannot be read becomes `BadErrorResponse`.
     public init(response: HTTPResponse) {
         var answer = Answer()
-        if STS.isXML(response.body) {
+        if response.body.count > STSError.longestBody {
+            // No answer of STS: a page, or somebody's joke.
+        } else if STS.isXML(response.body) {
             if let root = try? XMLReader.parse(response.body), root.name == "Error" {
                 answer = Answer(code: root["Code"], message: root["Message"], requestID: root["RequestId"])
             }
@@ -37,10 +39,15 @@ public struct STSError: Error, Sendable, Equatable, CustomStringConvertible {
         // Status, clock and delay are read as OSS's are: the headers are the same.
         let plain = OSSError(response: HTTPResponse(status: response.status, headers: response.headers))
         self.init(
-            status: response.status, code: answer.code?.nonEmpty ?? OSSError.badErrorResponse, message: answer.message ?? plain.message,
-            requestID: answer.requestID?.nonEmpty ?? response.headers["x-acs-request-id"]?.nonEmpty ?? plain.requestID,
+            status: response.status, code: OSSError.word(answer.code) ?? OSSError.badErrorResponse,
+            message: answer.message.map { OSSError.cut($0, to: STSError.longestMessage) } ?? plain.message,
+            requestID: OSSError.word(answer.requestID) ?? OSSError.word(response.headers["x-acs-request-id"]) ?? plain.requestID,
             serverTime: plain.serverTime, retryAfter: plain.retryAfter)
     }
+
+    /// Real answers have a few kilobytes, most of it the token.
+    static let longestBody = 256 << 10
+    private static let longestMessage = 4 << 10
 
     init(unusable response: HTTPResponse) {
         self.init(response: response)

@@ -98,7 +98,7 @@ public enum V4 {
     /// The names that count as additional headers: lower case, sorted, present in the request, not signed anyway.
     public static func additionalNames(_ wished: [String], in headers: HTTPHeaders, host: String? = nil) -> [String] {
         if wished.isEmpty { return [] }
-        let names = Set(wished.map { lower($0) }).filter { name in
+        let names = Set(wished.map { lower(trimmed($0)) }).filter { name in
             !isSignedAnyway(name.utf8) && (headers[name] != nil || (name == "host" && host != nil))
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -119,40 +119,42 @@ public enum V4 {
         if let key = resource.key { PercentEncoding.append(key.utf8, keepSlash: true, to: &text) }
     }
 
-    /// Each name and value decoded once and encoded again, sorted, without `=` where there is no value.
+    /// Each name and value decoded once and encoded again, sorted by name, then by value, without `=` where there is no value.
     private static func appendQuery(_ query: String?, to text: inout [UInt8]) {
         guard let query, !query.isEmpty else { return }
-        var pairs: [(name: [UInt8], value: [UInt8])] = []
-        for pair in Substring(query).utf8.split(separator: UInt8(ascii: "&")) {
-            let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
-            let name = recoded(pair[..<equals])
-            if name.elementsEqual(signatureName) { continue }
-            pairs.append((name, equals == pair.endIndex ? [] : recoded(pair[pair.index(after: equals)...])))
+        let raw = Array(query.utf8)
+        // Recoded names and values, one behind the other; pairs are places in it. A token makes a query of several kilobytes, so
+        // an array a name would cost more than the hashes.
+        var recoded: [UInt8] = []
+        recoded.reserveCapacity(raw.count + 64)
+        var pairs: [(name: Range<Int>, value: Range<Int>)] = []
+        var start = 0
+        while start < raw.count {
+            let end = raw[start...].firstIndex(of: UInt8(ascii: "&")) ?? raw.count
+            defer { start = end + 1 }
+            guard start < end else { continue }
+            let equals = raw[start..<end].firstIndex(of: UInt8(ascii: "=")) ?? end
+            let place = recoded.count
+            PercentEncoding.recode(raw, start..<equals, to: &recoded)
+            let name = place..<recoded.count
+            if recoded[name].elementsEqual(signatureName) { continue }
+            if equals < end { PercentEncoding.recode(raw, equals + 1..<end, to: &recoded) }
+            pairs.append((name, name.upperBound..<recoded.count))
         }
         pairs.sort { a, b in
-            a.name == b.name ? a.value.lexicographicallyPrecedes(b.value) : a.name.lexicographicallyPrecedes(b.name)
+            if recoded[a.name].elementsEqual(recoded[b.name]) { return recoded[a.value].lexicographicallyPrecedes(recoded[b.value]) }
+            return recoded[a.name].lexicographicallyPrecedes(recoded[b.name])
         }
         for (place, pair) in pairs.enumerated() {
             if place > 0 { text.append(UInt8(ascii: "&")) }
-            text.append(contentsOf: pair.name)
+            text.append(contentsOf: recoded[pair.name])
             if pair.value.isEmpty { continue }
             text.append(UInt8(ascii: "="))
-            text.append(contentsOf: pair.value)
+            text.append(contentsOf: recoded[pair.value])
         }
     }
 
     private static let signatureName = Array("x-oss-signature".utf8)
-
-    private static func recoded(_ raw: Substring.UTF8View) -> [UInt8] {
-        let source = Array(raw)
-        if PercentEncoding.isEncoded(source) { return source }
-        var damaged = false
-        let bytes = PercentEncoding.decode(source, plusIsSpace: true, damaged: &damaged)
-        var text: [UInt8] = []
-        text.reserveCapacity(bytes.count + 16)
-        PercentEncoding.append(bytes, to: &text)
-        return text
-    }
 
     /// `name:value` lines of content-type, content-md5, `x-oss-*` and the additional headers; two of one name are joined by a comma.
     private static func appendHeaders(_ headers: HTTPHeaders, host: String?, additional: [String], to text: inout [UInt8]) {
@@ -174,6 +176,12 @@ public enum V4 {
             appendTrimmed(value, to: &text)
             text.append(lineFeed)
         }
+    }
+
+    static func trimmed(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        appendTrimmed(text, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     static func appendTrimmed(_ value: String, to text: inout [UInt8]) {

@@ -37,9 +37,7 @@ extension V4 {
         guard let (name, rest) = value.splitOnce(" "), name == algorithm else { throw .otherAlgorithm }
         var pairs: [String: String] = [:]
         for piece in rest.utf8.split(separator: UInt8(ascii: ",")) {
-            var trimmed: [UInt8] = []
-            appendTrimmed(String(decoding: piece, as: UTF8.self), to: &trimmed)
-            let text = String(decoding: trimmed, as: UTF8.self)
+            let text = trimmed(String(decoding: piece, as: UTF8.self))
             guard let (name, value) = text.splitOnce("=") else { throw .malformedPair(text) }
             guard ["Credential", "AdditionalHeaders", "Signature"].contains(name) else { throw .unknownName(name) }
             guard pairs.updateValue(value, forKey: name) == nil else { throw .repeatedName(name) }

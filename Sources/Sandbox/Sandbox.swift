@@ -25,8 +25,9 @@ public final class Sandbox: Sendable {
         let ports = PortWaiter()
         let oss = HTTPServer(port: settings.ossPort) { request, body in await parts.oss.respond(to: request, body: body) }
         let sts = HTTPServer(port: settings.stsPort) { request, body in
-            request.path.hasPrefix(ControlService.prefix)
-                ? await parts.control.respond(to: request, body: body) : await parts.sts.respond(to: request, body: body)
+            if request.path.hasPrefix(ControlService.prefix) { return await parts.control.respond(to: request, body: body) }
+            if request.path.hasPrefix(MetadataService.prefix) { return await parts.metadata.respond(to: request, body: body) }
+            return await parts.sts.respond(to: request, body: body)
         }
         let services: [any Service]
         do {
@@ -75,11 +76,15 @@ struct SandboxParts: Sendable {
     let store: ObjectStore
     let oss: OSSService
     let sts: STSService
+    let metadata: MetadataService
     let control: ControlService
 
     init(_ settings: SandboxSettings, wall: @escaping @Sendable () -> Timestamp = { SystemClock.wall() }) throws(SandboxError) {
-        do throws(OSSLimitError) { try OSSLimits.check(bucket: settings.bucket) } catch {
-            throw SandboxError("the bucket cannot be made", why: error.description, remedy: "Choose another name with --bucket")
+        let buckets = [(name: settings.bucket, region: nil)] + settings.otherBuckets
+        for bucket in buckets {
+            do throws(OSSLimitError) { try OSSLimits.check(bucket: bucket.name) } catch {
+                throw SandboxError("the bucket cannot be made", why: error.description, remedy: "Choose another name with --bucket")
+            }
         }
         let clock = SandboxClock(offset: settings.clockOffset, wall: wall)
         let (log, faults) = (RequestLog(), FaultScript(seed: settings.seed))
@@ -101,7 +106,13 @@ struct SandboxParts: Sendable {
             self.lock = lock
             tokens = try TokenStore(folder: data, life: settings.tokenLife)
             store = try ObjectStore(root: data, syncs: settings.syncs, usesMD5: !settings.quickETags)
-            if store.bucket(settings.bucket) == nil { try store.makeBucket(settings.bucket, BucketRecord(created: clock.now)) }
+            for bucket in buckets {
+                let region = bucket.region == settings.region ? nil : bucket.region
+                var record = store.bucket(bucket.name) ?? BucketRecord(created: clock.now, region: region)
+                if record.region == region, store.hasBucket(bucket.name) { continue }
+                record.region = region
+                try store.makeBucket(bucket.name, record)
+            }
         } catch let error as SandboxError {
             throw error
         } catch {
@@ -110,13 +121,15 @@ struct SandboxParts: Sendable {
                 "the data folder \(path) cannot be used", why: why, remedy: "Choose a folder that you may write, with --data DIR")
         }
         let keys = AccessKeys(
-            accessKeyID: settings.accessKeyID, secret: settings.accessKeySecret, tokens: tokens, rolePolicy: settings.rolePolicy)
+            accessKeyID: settings.accessKeyID, secret: settings.accessKeySecret, tokens: tokens, roles: Roles(settings))
+        let switches = Lock(SandboxSwitches(isStrict: settings.isStrict, onlyVersion4: settings.onlyVersion4))
         oss = OSSService(
-            settings: settings, store: store, authentication: Authentication(region: settings.region, lookup: keys.lookup), clock: clock,
-            faults: faults,
-            log: log, callbacks: CallbackCaller())
-        sts = STSService(settings: settings, keys: keys, clock: clock, faults: faults, log: log)
-        control = ControlService(store: store, tokens: tokens, faults: faults, clock: clock, log: log)
+            settings: settings, store: store, authentication: Authentication(lookup: keys.lookup), clock: clock, faults: faults, log: log,
+            callbacks: CallbackCaller(), switches: switches, regions: Set(settings.otherBuckets.compactMap(\.region) + [settings.region]))
+        let server = CallServer(latency: settings.latency, clock: clock, faults: faults, log: log)
+        sts = STSService(settings: settings, keys: keys, server: server)
+        metadata = MetadataService(settings: settings, keys: keys, server: server, switches: switches)
+        control = ControlService(store: store, keys: keys, switches: switches, faults: faults, clock: clock, log: log)
     }
 
     private static func temporaryFolder() -> String {

@@ -7,7 +7,8 @@ public struct SandboxArguments: Sendable {
     public var data: String?
     public var ossPort = 9000
     public var stsPort = 9002
-    public var bucket = "sandbox-bucket"
+    /// `NAME` or `NAME:REGION`
+    public var buckets: [String] = []
     public var region = "cn-hangzhou"
     public var faults: [String] = []
     public var seed: UInt64 = 1
@@ -21,8 +22,13 @@ public struct SandboxArguments: Sendable {
     public var roleTime = 3600
     /// A file.
     public var rolePolicy: String?
+    /// `NAME` or `NAME=FILE`
+    public var roles: [String] = []
+    public var externalID: String?
     /// `HOST=BUCKET`
     public var hosts: [String] = []
+    public var isStrict = false
+    public var onlyVersion4 = false
     public var accessKeyID: String?
     public var accessKeySecret: String?
     public var syncs = false
@@ -36,7 +42,11 @@ public struct SandboxArguments: Sendable {
             throw .usage("\(name) \(port) is no port", "0 to 65535")
         }
         (settings.data, settings.ossPort, settings.stsPort) = (data.map(SandboxArguments.absolute), ossPort, stsPort)
-        (settings.bucket, settings.region, settings.faults, settings.seed) = (bucket, region, faults, seed)
+        (settings.region, settings.faults, settings.seed) = (region, faults, seed)
+        guard SandboxArguments.isRegion(region) else {
+            throw .usage("--region \(region) is no region", "such as cn-hangzhou, without oss-")
+        }
+        try readBuckets(into: &settings)
         guard (0...3_600_000).contains(latency) else { throw .usage("--latency \(latency) is out of range", "0 to 3600000 ms") }
         settings.latency = .milliseconds(latency)
         guard abs(clockOffset) <= SandboxClock.largestOffset else {
@@ -47,7 +57,8 @@ public struct SandboxArguments: Sendable {
         settings.tokenLife = tokenLife
         guard (900...43_200).contains(roleTime) else { throw .usage("--role-time is out of range", "900 to 43200 s") }
         settings.longestRoleTime = roleTime
-        if let rolePolicy { settings.rolePolicy = try SandboxArguments.policy(rolePolicy) }
+        if let rolePolicy { settings.rolePolicy = try SandboxArguments.policy(rolePolicy, "--role-policy") }
+        try readRoles(into: &settings)
         for text in hosts {
             guard let (host, bucket) = text.cut(at: "=") else { throw .usage("--cname \(text) is not HOST=BUCKET", "one host name each") }
             settings.hosts[host.asciiLower] = bucket
@@ -55,16 +66,56 @@ public struct SandboxArguments: Sendable {
         if let accessKeyID { settings.accessKeyID = accessKeyID }
         if let accessKeySecret { settings.accessKeySecret = Secret(accessKeySecret) }
         (settings.syncs, settings.quickETags) = (syncs, quickETags)
+        (settings.isStrict, settings.onlyVersion4) = (isStrict, onlyVersion4)
         return settings
     }
 
-    private static func policy(_ path: String) throws(SandboxError) -> SessionPolicy {
+    /// The first name without a region takes the place of the usual bucket; all others come besides it.
+    private func readBuckets(into settings: inout SandboxSettings) throws(SandboxError) {
+        var isNamed = false
+        for text in buckets {
+            let (name, place) = text.cut(at: ":").map { ($0.before, Optional($0.after)) } ?? (text, nil)
+            guard place.map(SandboxArguments.isRegion) ?? true else {
+                throw .usage("--bucket \(text) has no region", "NAME or NAME:REGION, such as photos:cn-beijing")
+            }
+            if place == nil, !isNamed {
+                (settings.bucket, isNamed) = (name, true)
+            } else {
+                settings.otherBuckets.append((name, place))
+            }
+        }
+    }
+
+    private func readRoles(into settings: inout SandboxSettings) throws(SandboxError) {
+        for text in roles {
+            let (name, file) = text.cut(at: "=").map { ($0.before, Optional($0.after)) } ?? (text, nil)
+            // RAM's own rule for the names of roles.
+            guard (1...64).contains(name.utf8.count), STSService.consists(name, of: ".-_") else {
+                throw .usage("--role \(text) is no role's name", "1 to 64 of A-Z a-z 0-9 . - _, then =FILE for its policy")
+            }
+            settings.otherRoles.append((name, try file.map { path throws(SandboxError) in try SandboxArguments.policy(path, "--role") }))
+        }
+        if let externalID {
+            guard STSService.isExternalID(externalID) else {
+                throw .usage("--role-external-id cannot be used", "2 to 1224 of A-Z a-z 0-9 _ + = , . @ : / -")
+            }
+            settings.externalID = externalID
+        }
+    }
+
+    /// `cn-hangzhou`: the pattern that the official SDKs hold regions to; the list of them is open.
+    private static func isRegion(_ text: String) -> Bool {
+        !text.isEmpty && !text.hasPrefix("oss-")
+            && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
+    }
+
+    private static func policy(_ path: String, _ option: String) throws(SandboxError) -> SessionPolicy {
         do {
             // RAM's own limit for a policy is 6,144 characters.
             let text = try SecureFile.read(path, limit: 65_536, mustBePrivate: false)
             return try SessionPolicy(json: String(decoding: text, as: UTF8.self), longest: 6144)
         } catch {
-            throw .usage("--role-policy \(path) cannot be used", (error as? FileError)?.message ?? "\(error)")
+            throw .usage("\(option) \(path) cannot be used", (error as? FileError)?.message ?? "\(error)")
         }
     }
 

@@ -11,15 +11,21 @@ public struct SandboxSettings: Sendable {
     public var data: String?
     public var ossPort: Int
     public var stsPort: Int
-    /// The signing region of every bucket.
+    /// Of the endpoint on loopback, and of every bucket that is not told another.
     public var region: String
     /// Made at the start where it is missing.
     public var bucket: String
+    /// Made at the start besides it, each in its region; `nil` means `region`.
+    public var otherBuckets: [(name: String, region: String?)]
     public var accessKeyID: String
     public var accessKeySecret: Secret
     public var roleARN: String
     /// What the role itself may do; `nil` lets it do everything, so that only session policies decide.
     public var rolePolicy: SessionPolicy?
+    /// Names of further roles of the account, with what each may do; `nil` lets it do everything.
+    public var otherRoles: [(name: String, policy: SessionPolicy?)]
+    /// Who assumes the role must give this id (by AssumeRole); `nil` asks for none.
+    public var externalID: String?
     /// Seconds that a session of the role may last, 900 to 43200.
     public var longestRoleTime: Int
     /// Seconds that issued tokens live, whatever is asked for; `nil` keeps to the API.
@@ -34,12 +40,17 @@ public struct SandboxSettings: Sendable {
     public var seed: UInt64
     /// Host names that stand for a bucket (CNAME), lower case.
     public var hosts: [String: String]
+    /// See `SandboxSwitches`, which a control call can turn while it runs.
+    public var isStrict: Bool
+    public var onlyVersion4: Bool
     /// Write through to the disk before answering: survives a power cut, not only a kill.
     public var syncs: Bool
     /// ETags that are no MD5, made from CRC-64 and size: saves most of the server's time in measurements.
     public var quickETags: Bool
 
     public static let account = "1234567890123456"
+    /// What AssumeRoleWithOIDC must name.
+    public static let oidcProviderARN = "acs:ram::\(account):oidc-provider/sandbox"
 
     public init() {
         (ossPort, stsPort) = (9000, 9002)
@@ -49,7 +60,8 @@ public struct SandboxSettings: Sendable {
         roleARN = "acs:ram::\(SandboxSettings.account):role/sandbox-uploader"
         longestRoleTime = 3600
         (clockOffset, latency) = (.zero, .zero)
-        (faults, hosts) = ([], [:])
+        (faults, hosts, otherBuckets, otherRoles) = ([], [:], [], [])
+        (isStrict, onlyVersion4) = (false, false)
         seed = 1
         (syncs, quickETags) = (false, false)
     }

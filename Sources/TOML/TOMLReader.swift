@@ -16,14 +16,13 @@ public struct TOMLProblem: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// The problems of one document, collected by all readers of its tables: a file is fixed in one go, not error by error.
 public final class TOMLProblems {
-    private var found: [TOMLProblem] = []
+    private var found: Set<TOMLProblem> = []
 
     public init() {}
 
     public func report(at position: TOMLPosition, _ message: String) {
-        let problem = TOMLProblem(position: position, message: message)
         // Two readings of a key, one problem.
-        if !found.contains(problem) { found.append(problem) }
+        found.insert(TOMLProblem(position: position, message: message))
     }
     public var isEmpty: Bool { found.isEmpty }
     /// In the order of the file.
@@ -47,6 +46,7 @@ public final class TOMLReader {
     public let path: String
     public let problems: TOMLProblems
     private var asked: [String] = []
+    private var askedBytes: Set<[UInt8]> = []
 
     public init(_ table: TOMLTable, path: String = "", _ problems: TOMLProblems) {
         (self.table, self.path, self.problems) = (table, path, problems)
@@ -58,7 +58,7 @@ public final class TOMLReader {
 
     /// Whatever stands there; the key counts as known from now on.
     public func value(_ key: String, required: Bool = false) -> TOMLValue? {
-        if !asked.contains(where: { sameBytes($0, key) }) { asked.append(key) }
+        if askedBytes.insert(Array(key.utf8)).inserted { asked.append(key) }
         if let value = table[key] { return value }
         if required { problems.report(at: table.position, "\(place)needs the key \"\(key)\", which is missing") }
         return nil
@@ -180,7 +180,7 @@ public final class TOMLReader {
 
     /// Reports every key that no accessor asked for, with the nearest one that is accepted. Call it last.
     public func finish() {
-        for entry in table.entries where !asked.contains(where: { sameBytes($0, entry.key) }) {
+        for entry in table.entries where !askedBytes.contains(Array(entry.key.utf8)) {
             let header = path.isEmpty ? "" : " in [\(path)]"
             let accepted = asked.isEmpty ? "no keys" : asked.joined(separator: ", ")
             problems.report(
@@ -190,7 +190,8 @@ public final class TOMLReader {
     }
 
     private var place: String { path.isEmpty ? "the file " : "[\(path)] " }
-    private func full(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    /// Names of tables come from the file, and stand in messages.
+    private func full(_ key: String) -> String { path.isEmpty ? cleaned(key) : "\(path).\(cleaned(key))" }
 
     @discardableResult
     private func wrong<T>(_ key: String, _ value: TOMLValue, accepted: String) -> T? {

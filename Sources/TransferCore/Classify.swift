@@ -1,33 +1,36 @@
-/// The one judgement over a failed request: HTTP status + OSS error code + curl code, never message text.
-///
-/// - Parameter keyIsTemporary: with a long-lived key, an unknown access key id is not cured by a new lease.
-public func classify(_ failure: RequestFailure, keyIsTemporary: Bool = true) -> FailureClass {
-    switch failure.cause {
-    case .answer(let status, let code, let ec):
-        switch FailureTable.meaning(status: status, code: code, ec: ec) {
-        case .transient: .transient
-        case .throttled: .throttled(retryAfter: failure.retryAfter)
-        case .staleLease: keyIsTemporary || code != "InvalidAccessKeyId" ? .staleLease : .denied
-        case .clockSkew: .clockSkew(serverTime: failure.serverTime)
-        case .uploadGone: .uploadGone
-        case .partsDiffer: .partsDiffer
-        case .checksumMismatch: .checksumMismatch
-        case .conflict: .conflict
-        case .denied: .denied
-        case .permanent: .permanent
-        case .storedCallbackFailed: .storedCallbackFailed
-        }
-    case .curl(let code): FailureTable.permanentCurl.contains(code) ? .permanent : .transient
-    case .unusableAnswer: .transient
+/// The one judgement over a failed request: HTTP status + OSS error code + curl code, never message text; and, where these leave it
+/// open, what the request was signed with.
+public func classify(_ failure: RequestFailure) -> FailureClass {
+    switch failure.row.meaning {
+    case .transient: .transient
+    case .throttled: .throttled(retryAfter: failure.retryAfter)
+    // Another lease of a long-lived key has the same id.
+    case .staleLease: failure.authority == .lasting && failure.code == "InvalidAccessKeyId" ? .denied : .staleLease
+    case .clockSkew: .clockSkew(serverTime: failure.serverTime)
+    case .uploadGone: .uploadGone
+    case .partsDiffer: .partsDiffer
+    case .checksumMismatch: .checksumMismatch
+    case .sourceChanged: .sourceChanged
+    case .conflict: .conflict
+    // Which EC the service gives for a signed URL after its end is not documented for version 4; its clock says it as well.
+    case .denied: failure.authority == .ended && failure.httpStatus == 403 ? .staleLease : .denied
+    case .permanent: .permanent
+    case .storedCallbackFailed: .storedCallbackFailed
     case .cancelled: .cancelled
-    // `errno` 0: it shrank or changed while it was read. Anything else is the disk's or the rights' matter and needs a person.
-    case .source(let errno): errno == 0 ? .sourceChanged : .permanent
-    // Nothing was sent because nothing could be signed: the lease's matter.
-    case .unsigned: .staleLease
     }
 }
 
 extension RequestFailure {
+    var row: FailureTable.Row {
+        switch cause {
+        case .answer(let status, let code, let ec): FailureTable.row(status: status, code: code, ec: ec)
+        case .curl(let code): FailureTable.row(curl: code)
+        // `errno` 0: it shrank or changed while it was read. Anything else is the disk's or the rights' matter and needs a person.
+        // `unsigned`: nothing was sent because nothing could be signed, which is the lease's matter.
+        case .unusableAnswer, .cancelled, .source, .unsigned: FailureTable.row(own: code)
+        }
+    }
+
     /// The endpoint did not answer, or only a machine in front of it did, or it is too busy: nobody's fault here, so the upload waits
     /// instead of failing.
     var isUnreachable: Bool {
@@ -52,5 +55,28 @@ extension RequestFailure {
 
     public var httpStatus: Int? {
         if case .answer(let status, _, _) = cause { status } else { nil }
+    }
+}
+
+extension FailureClass {
+    /// What davit does about it: one sentence.
+    public var reaction: String {
+        let meaning: FailureTable.Meaning =
+            switch self {
+            case .transient: .transient
+            case .throttled: .throttled
+            case .staleLease: .staleLease
+            case .clockSkew: .clockSkew
+            case .uploadGone: .uploadGone
+            case .partsDiffer: .partsDiffer
+            case .checksumMismatch: .checksumMismatch
+            case .sourceChanged: .sourceChanged
+            case .conflict: .conflict
+            case .denied: .denied
+            case .permanent: .permanent
+            case .storedCallbackFailed: .storedCallbackFailed
+            case .cancelled: .cancelled
+            }
+        return FailureTable.reaction(to: meaning)
     }
 }

@@ -14,6 +14,8 @@ public struct Filters: Sendable, Equatable {
     /// Rules and bytes a rule that are taken.
     public static let mostRules = 1_000
     public static let longestRule = 4_096
+    /// Steps of all patterns together, some 8 MB: `{a,b}` again and again is cheap to write and dear to keep.
+    private static let mostSteps = 200_000
 
     private var rules: [Rule] = []
     private let takesUnmatched: Bool
@@ -23,7 +25,15 @@ public struct Filters: Sendable, Equatable {
         guard rules.count <= Filters.mostRules else {
             throw FilterError(rule: "", message: "\(rules.count) filters are more than the \(Filters.mostRules) that are taken")
         }
-        for text in rules { self.rules.append(try Filters.rule(text)) }
+        var steps = 0
+        for text in rules {
+            let rule = try Filters.rule(text)
+            steps += rule.pattern.size + (rule.folders?.size ?? 0)
+            guard steps <= Filters.mostSteps else {
+                throw FilterError(rule: String(text.prefix(80)), message: "the filters are too large together")
+            }
+            self.rules.append(rule)
+        }
         takesUnmatched = !self.rules.contains(where: \.includes)
     }
 
@@ -58,7 +68,8 @@ public struct Filters: Sendable, Equatable {
         if glob.last == UInt8(ascii: "/") { glob += Array("**".utf8) }
         let includes = sign == UInt8(ascii: "+")
         let ending = Array("/**".utf8)
-        let ofFolder = glob == Array("**".utf8) ? [] : glob.suffix(3).elementsEqual(ending) ? Array(glob.dropLast(3)) : nil
+        // `/**` alone (written `//`) is about names that begin with a slash, not about every folder.
+        let ofFolder = glob == Array("**".utf8) ? [] : glob.count > 3 && glob.suffix(3).elementsEqual(ending) ? Array(glob.dropLast(3)) : nil
         return Rule(
             includes: includes, pattern: try pattern(glob, isRooted, text),
             folders: try includes ? nil : ofFolder.map { folder throws(FilterError) in try Filters.folders(folder, isRooted, text) })

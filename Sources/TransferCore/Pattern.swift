@@ -28,22 +28,28 @@ struct Pattern: Sendable, Equatable {
 
     /// `nil` when the pattern is too large.
     init?(_ node: Node) {
-        guard emit(node) else { return nil }
+        var visits = 0
+        guard emit(node, &visits) else { return nil }
         steps.append(.matched)
     }
 
-    private mutating func emit(_ node: Node) -> Bool {
-        guard steps.count < Pattern.mostSteps else { return false }
+    /// What matching costs for each byte of the text, at worst.
+    var size: Int { steps.count }
+
+    /// - Parameter visits: bounded too, because `(){100}{100}{100}` repeats without a single step.
+    private mutating func emit(_ node: Node, _ visits: inout Int) -> Bool {
+        visits += 1
+        guard steps.count < Pattern.mostSteps, visits < 4 * Pattern.mostSteps else { return false }
         switch node {
         case .empty: return true
         case .byte(let set): steps.append(.byte(set))
         case .start: steps.append(.start)
         case .end: steps.append(.end)
-        case .sequence(let nodes): return nodes.allSatisfy { emit($0) }
+        case .sequence(let nodes): return nodes.allSatisfy { emit($0, &visits) }
         case .star(let node):
             let split = steps.count
             steps.append(.split([]))
-            guard emit(node) else { return false }
+            guard emit(node, &visits) else { return false }
             steps.append(.jump(split))
             steps[split] = .split([split + 1, steps.count])
         case .either(let nodes):
@@ -52,7 +58,7 @@ struct Pattern: Sendable, Equatable {
             var (starts, jumps): ([Int], [Int]) = ([], [])
             for node in nodes {
                 starts.append(steps.count)
-                guard emit(node) else { return false }
+                guard emit(node, &visits) else { return false }
                 jumps.append(steps.count)
                 steps.append(.jump(0))
             }

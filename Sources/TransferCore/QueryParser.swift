@@ -26,6 +26,7 @@ struct QueryParser {
     private var tokens: [Placed] = []
     private var next = 0
     private var terms = 0
+    private var size = 0
 
     init(_ text: String, now: Timestamp) throws(QueryError) {
         characters = Array(text)
@@ -98,15 +99,24 @@ struct QueryParser {
             return .term(.word(TextMatch(literal: word)))
         case .regex(let text):
             try count(placed)
-            do throws(Glob.Failure) { return .term(.word(try TextMatch(regex: text))) } catch { throw self.error(placed, error.message) }
+            let match: TextMatch
+            do throws(Glob.Failure) { match = try TextMatch(regex: text) } catch { throw self.error(placed, error.message) }
+            return try bounded(.word(match), placed)
         case .field("sort", let op, let value, let valueAt):
             guard op == ":" else { throw error(placed, "sort takes a : before its keys") }
             sort += try values.sortKeys(value, at: valueAt)
             return .everything
         case .field(let name, let op, let value, let valueAt):
             try count(placed)
-            return .term(try values.term(name, op, value, at: valueAt, whole: (placed.position, placed.length)))
+            return try bounded(try values.term(name, op, value, at: valueAt, whole: (placed.position, placed.length)), placed)
         }
+    }
+
+    /// The patterns of a query together may be as large as one: each is walked for every upload.
+    private mutating func bounded(_ term: QueryTerm, _ placed: Placed) throws(QueryError) -> UploadQuery.Node {
+        size += term.size
+        guard size <= Pattern.mostSteps else { throw error(placed, "the patterns of the query are too large together") }
+        return .term(term)
     }
 
     private mutating func count(_ placed: Placed) throws(QueryError) {

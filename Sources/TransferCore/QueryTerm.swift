@@ -32,6 +32,15 @@ enum QueryTerm: Sendable {
         }
     }
 
+    /// Steps of all its patterns together.
+    var size: Int {
+        switch self {
+        case .word(let match): match.size
+        case .text(_, let matches, _): matches.reduce(0) { $0 + $1.size }
+        case .number, .share, .added, .marked: 0
+        }
+    }
+
     private static func value(_ field: Text, _ facts: UploadFacts) -> String {
         switch field {
         case .state: facts.state
@@ -119,6 +128,9 @@ struct TextMatch: Sendable {
         }
         kind = .pattern(pattern)
     }
+
+    /// Steps of its pattern, 0 for a plain text.
+    var size: Int { if case .pattern(let pattern) = kind { pattern.size } else { 0 } }
 
     func isFound(in text: String) -> Bool {
         let bytes = prepared(text)

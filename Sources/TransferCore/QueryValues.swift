@@ -44,7 +44,7 @@ struct QueryValues {
         for item in value.split(separator: ",", omittingEmptySubsequences: false) {
             // Words of our own have no case.
             let item = field == .state || field == .prio ? item.lowercased() : String(item)
-            guard !item.isEmpty else { throw expected("a text", op, value, at: place) }
+            guard !item.isEmpty else { throw expected("a text", op, item, at: place) }
             try check(field, item, at: place)
             guard let match = op == ":" ? TextMatch(glob: item) : TextMatch(literal: item) else {
                 throw QueryError(position: place, length: item.count, message: "the pattern is too large")

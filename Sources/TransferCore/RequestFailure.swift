@@ -24,15 +24,31 @@ public struct RequestFailure: Sendable, Equatable {
     public var serverTime: Timestamp?
     /// For people only; never decides anything.
     public var message: String
+    /// What the request was signed with.
+    public var authority: Authority
+    /// What the operator should do, where the driver knows more than the table (`FailureAdvice`).
+    public var advice: String?
 
     public init(
-        _ cause: Cause, requestID: String? = nil, retryAfter: Duration? = nil, serverTime: Timestamp? = nil, message: String = ""
+        _ cause: Cause, requestID: String? = nil, retryAfter: Duration? = nil, serverTime: Timestamp? = nil, message: String = "",
+        authority: Authority = .temporary, advice: String? = nil
     ) {
         self.cause = cause
         self.requestID = requestID
         self.retryAfter = retryAfter
         self.serverTime = serverTime
         self.message = message
+        self.authority = authority
+        self.advice = advice
+    }
+
+    public enum Authority: Sendable, Hashable {
+        /// A long-lived key.
+        case lasting
+        /// A lease or a signed URL.
+        case temporary
+        /// The same, and by the clock of the server that refused it, it was past its end.
+        case ended
     }
 }
 

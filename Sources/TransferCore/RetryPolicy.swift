@@ -85,6 +85,12 @@ public struct RetryBudget: Sendable, Equatable {
         return .probe
     }
 
+    /// The probe ended before anything was sent, or told nothing about the endpoint: another may go at once.
+    public mutating func probeLost(at now: Timestamp) {
+        guard closedUntil != nil, isProbing else { return }
+        (isProbing, closedUntil) = (false, now)
+    }
+
     /// A request was answered, whatever the answer, other than throttling or a server's failure.
     public mutating func succeeded() {
         if closedUntil != nil {

@@ -60,7 +60,7 @@ extension UploadMachine {
         part.failures += 1
         defer { if step == .sending { tries[number] = tries[number].map { _ in part } } }
 
-        switch classify(failure, keyIsTemporary: settings.keyIsTemporary) {
+        switch classify(failure) {
         case .transient, .throttled, .cancelled, .partsDiffer, .storedCallbackFailed, .clockSkew(nil):
             // While other parts of this upload get through, an overloaded endpoint is no reason to give up on one of them.
             let isMoving = failure.isUnreachable && (lastSuccess.map { now - $0 < settings.policy.hold } ?? false)

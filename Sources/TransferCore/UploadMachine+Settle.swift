@@ -37,7 +37,7 @@ extension UploadMachine {
     mutating func putFailed(_ failure: RequestFailure, _ bytesSent: Int64, at now: Timestamp) -> [UploadAction] {
         guard step == .asking(.put) else { return ignore() }
         checkpoint.resentBytes += max(bytesSent, 0)
-        switch classify(failure, keyIsTemporary: settings.keyIsTemporary) {
+        switch classify(failure) {
         case .transient, .cancelled, .throttled:
             guard settings.forbidOverwrite else { return again(.put, after: failure, at: now) }
             isPutInDoubt = true
@@ -76,7 +76,7 @@ extension UploadMachine {
 
     mutating func listFailed(_ failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
         guard case .asking(.list(let purpose)) = step else { return ignore() }
-        switch (classify(failure, keyIsTemporary: settings.keyIsTemporary), purpose) {
+        switch (classify(failure), purpose) {
         case (.uploadGone, .confirm(_, let head)):
             lastFailure = (failure, nil, now)
             // What HEAD saw may have been the same bytes from earlier, and Complete may have ended since: the last look is what counts.
@@ -161,7 +161,7 @@ extension UploadMachine {
         guard step == .asking(.complete) else { return ignore() }
         lastFailure = (failure, nil, now)
         let wasInDoubt = isCompleteInDoubt
-        let meaning = classify(failure, keyIsTemporary: settings.keyIsTemporary)
+        let meaning = classify(failure)
         switch meaning {
         case .transient, .throttled, .cancelled, .checksumMismatch: isCompleteInDoubt = true
         case .partsDiffer:
@@ -222,7 +222,7 @@ extension UploadMachine {
 
     mutating func headFailed(_ failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
         guard case .asking(.head(let doubt)) = step else { return ignore() }
-        switch classify(failure, keyIsTemporary: settings.keyIsTemporary) {
+        switch classify(failure) {
         case .denied: return headAnswered(.denied, at: now)
         // HEAD has no body, so "no such object" may come as a bare 404.
         case .permanent where failure.httpStatus == 404: return headAnswered(.absent, at: now)

@@ -80,7 +80,7 @@ extension UploadMachine {
 
     mutating func abortFailed(_ failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
         guard case .asking(.abort(let purpose)) = step else { return ignore() }
-        switch (classify(failure, keyIsTemporary: settings.keyIsTemporary), purpose) {
+        switch (classify(failure), purpose) {
         // Gone before any abort was answered, after a Complete went out: perhaps it is stored after all.
         case (.uploadGone, _) where abortsAnswered == 0 && checkpoint.completeSent: return settle(.abortGone(purpose), at: now)
         case (.uploadGone, _): return finishAbort(purpose)

@@ -16,13 +16,9 @@ public struct UploadMachine: Sendable {
         public var mayRead: Bool
         /// The object may not exist yet (`x-oss-forbid-overwrite`).
         public var forbidOverwrite: Bool
-        /// With a long-lived key a new lease cures no InvalidAccessKeyId.
-        public var keyIsTemporary: Bool
 
-        public init(
-            policy: RetryPolicy = RetryPolicy(), mayRead: Bool = true, forbidOverwrite: Bool = false, keyIsTemporary: Bool = true
-        ) {
-            (self.policy, self.mayRead, self.forbidOverwrite, self.keyIsTemporary) = (policy, mayRead, forbidOverwrite, keyIsTemporary)
+        public init(policy: RetryPolicy = RetryPolicy(), mayRead: Bool = true, forbidOverwrite: Bool = false) {
+            (self.policy, self.mayRead, self.forbidOverwrite) = (policy, mayRead, forbidOverwrite)
         }
     }
 
@@ -285,7 +281,7 @@ public struct UploadMachine: Sendable {
         lastFailure = (failure, nil, now)
         if let order { return obey(order, at: now) }
         requestFailures += 1
-        switch classify(failure, keyIsTemporary: settings.keyIsTemporary) {
+        switch classify(failure) {
         case .staleLease:
             requestLeases += 1
             guard requestLeases <= settings.policy.cures else { return leasesUsedUp(failure, part: nil, at: now) }
@@ -312,12 +308,9 @@ public struct UploadMachine: Sendable {
     }
 
     mutating func leasesUsedUp(_ failure: RequestFailure, part: Int?, at now: Timestamp) -> [UploadAction] {
-        switch failure.cause {
-        // Time is short or the source is away: neither is a reason to give up.
-        case .unsigned, .answer(_, "SecurityTokenExpired", _), .answer(403, "AccessDenied", _):
-            hold(.credentials, until: now + settings.policy.hold)
-        default: fail(failure, part: part)
-        }
+        // A long-lived key is what a person gave: another will not come by itself. A source of temporary ones may give better ones later,
+        // and all uploads would hear the same: that is a reason to wait, not to give up.
+        failure.authority == .lasting ? fail(failure, part: part) : hold(.credentials, until: now + settings.policy.hold)
     }
 
     mutating func awaitLease() -> [UploadAction] {

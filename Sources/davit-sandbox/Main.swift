@@ -20,6 +20,9 @@ struct SandboxCommand: ParsableCommand {
                   tokens that live 5 s
               davit-sandbox --fault "503 operation=UploadPart chance=0.3"
                   three parts in ten meet a 503
+              davit-sandbox --bucket photos --bucket far:cn-beijing
+                  two buckets; the second is in a region that 127.0.0.1 does not
+                  serve: http://oss-cn-beijing.localhost:9000 does
 
             Fault rules: EFFECT [NAME=VALUE]...
               status       answers so: status=503 code=ServiceUnavailable; a bare 503
@@ -36,13 +39,21 @@ struct SandboxCommand: ParsableCommand {
             chance=0.3 are hit, at most count=10. A key may name its fault itself:
             fault/503-twice/x, fault/reset-once/x, fault/delay-2s/x.
 
+            For STS and metadata: operation=AssumeRole, AssumeRoleWithOIDC,
+            GetCallerIdentity, MetadataToken, MetadataRole, MetadataCredentials.
+
             On the STS port, JSON: POST /_sandbox/tokens/expire,
-            GET|POST /_sandbox/tokens/life, GET|POST|DELETE /_sandbox/faults,
-            GET|POST /_sandbox/clock, GET /_sandbox/objects, GET /_sandbox/uploads,
-            GET|DELETE /_sandbox/requests.
+            GET|POST /_sandbox/tokens/life, POST /_sandbox/oidc/tokens,
+            POST /_sandbox/keys, GET|POST /_sandbox/settings,
+            GET|POST|DELETE /_sandbox/faults, GET|POST /_sandbox/clock,
+            GET /_sandbox/objects, GET /_sandbox/uploads,
+            GET|DELETE /_sandbox/requests. There too the metadata service of an ECS
+            instance with the role: PUT /latest/api/token,
+            GET /latest/meta-data/ram/security-credentials/.
 
             Buckets are http://127.0.0.1:PORT/BUCKET/KEY and
-            http://BUCKET.localhost:PORT/KEY. Nothing is encrypted and the keys are
+            http://BUCKET.localhost:PORT/KEY. Without a signature only what an ACL
+            makes public can be reached. Nothing is encrypted and the keys are
             known to everyone: it listens on loopback only.
 
             Exit status: 0 ended by a signal, 2 usage, port in use or data folder not
@@ -62,10 +73,14 @@ struct SandboxCommand: ParsableCommand {
     @Flag(help: "Print the settings as one JSON object.")
     var json = false
 
-    @Option(help: "The bucket made at the start.")
-    var bucket = "sandbox-bucket"
+    @Option(
+        name: .customLong("bucket"),
+        help: ArgumentHelp(
+            "A bucket made at the start; may be given many times. The first without a region stands in for sandbox-bucket.",
+            valueName: "name[:region]"))
+    var buckets: [String] = []
 
-    @Option(help: "The region that signatures must name.")
+    @Option(help: "The region that the endpoint serves and signatures must name.")
     var region = "cn-hangzhou"
 
     @Option(help: ArgumentHelp("Wait before every answer.", valueName: "ms"))
@@ -89,8 +104,22 @@ struct SandboxCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A RAM policy of the role; without one it may do everything.", valueName: "file"))
     var rolePolicy: String?
 
-    @Option(help: ArgumentHelp("A host name that stands for a bucket.", valueName: "host=bucket"))
+    @Option(
+        name: .customLong("role"),
+        help: ArgumentHelp("A further role that may be assumed, with its RAM policy; may be given many times.", valueName: "name[=file]"))
+    var roles: [String] = []
+
+    @Option(help: ArgumentHelp("AssumeRole of the role must give this external id.", valueName: "text"))
+    var roleExternalID: String?
+
+    @Option(help: ArgumentHelp("A host name that stands for a bucket; may be given many times.", valueName: "host=bucket"))
     var cname: [String] = []
+
+    @Flag(help: "Refuse path style by a name, as the public service does; 127.0.0.1 keeps it.")
+    var strictAddressing = false
+
+    @Flag(name: .customLong("v4-only"), help: "Refuse signatures of version 1.")
+    var onlyVersion4 = false
 
     @Option(help: ArgumentHelp("The long-lived key.", valueName: "id"))
     var accessKeyID: String?
@@ -107,9 +136,10 @@ struct SandboxCommand: ParsableCommand {
     var arguments: SandboxArguments {
         var arguments = SandboxArguments()
         (arguments.data, arguments.ossPort, arguments.stsPort) = (data, ossPort, stsPort)
-        (arguments.bucket, arguments.region, arguments.faults, arguments.seed) = (bucket, region, faults, seed)
+        (arguments.buckets, arguments.region, arguments.faults, arguments.seed) = (buckets, region, faults, seed)
         (arguments.latency, arguments.clockOffset, arguments.tokenLife, arguments.roleTime) = (latency, clockOffset, tokenLife, roleTime)
-        (arguments.rolePolicy, arguments.hosts) = (rolePolicy, cname)
+        (arguments.rolePolicy, arguments.roles, arguments.externalID) = (rolePolicy, roles, roleExternalID)
+        (arguments.hosts, arguments.isStrict, arguments.onlyVersion4) = (cname, strictAddressing, onlyVersion4)
         (arguments.accessKeyID, arguments.accessKeySecret) = (accessKeyID, accessKeySecret)
         (arguments.syncs, arguments.quickETags) = (sync, quickEtags)
         return arguments

@@ -1,3 +1,4 @@
+import Credentials
 import OSSProtocol
 import Platform
 import Testing

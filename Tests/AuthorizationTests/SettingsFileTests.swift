@@ -82,7 +82,7 @@ import Testing
         ),
         (
             "kind = \"static\"", "kind = \"statik\"",
-            "7:8: error: \"sts.credentials.kind\" cannot be \"statik\". Did you mean \"static\"? Accepted: \"static\", \"env\""
+            "7:8: error: \"sts.credentials.kind\" cannot be \"statik\". Did you mean \"static\"? Accepted: \"broker\", \"static\", \"env\""
         ),
         ("kind = \"static\"", "kind = \"env\"", "8:1: error: unknown key \"access-key-id\" in [sts.credentials]."),
         (

@@ -8,6 +8,7 @@ import Testing
 
     static let all: [(OSSOperation, String)] = [
         (.putObject(ObjectHeaders()), "PUT /a/b%20c"), (.headObject, "HEAD /a/b%20c"), (.getObject(range: nil), "GET /a/b%20c"),
+        (.objectMeta, "HEAD /a/b%20c?objectMeta"), (.deleteVersion("V+1"), "DELETE /a/b%20c?versionId=V%2B1"),
         (.deleteObject, "DELETE /a/b%20c"), (.initiate(ObjectHeaders()), "POST /a/b%20c?uploads&encoding-type=url"),
         (.uploadPart(number: 7, uploadID: "U+1"), "PUT /a/b%20c?partNumber=7&uploadId=U%2B1"),
         (.complete(uploadID: "U", parts: parts, forbidOverwrite: false), "POST /a/b%20c?uploadId=U&encoding-type=url"),
@@ -20,6 +21,18 @@ import Testing
             "GET /?uploads&encoding-type=url&max-uploads=1000&key-marker=a%2Fb%20c"
         ),
         (.bucketInfo, "GET /?bucketInfo"), (.listBuckets(), "GET /?max-keys=1000"),
+        (
+            .listObjects(
+                ListOptions(
+                    prefix: key, delimiter: "/", startAfter: ObjectKey("a/é"), continuation: "C+/=", limit: 1, fetchOwner: true)),
+            "GET /?list-type=2&encoding-type=url&max-keys=1&prefix=a%2Fb%20c&delimiter=%2F&start-after=a%2F%C3%A9&continuation-token=C%2B%2F%3D&fetch-owner=true"
+        ),
+        (.listBuckets(BucketListOptions(prefix: "me", marker: "m-1", limit: 7)), "GET /?max-keys=7&prefix=me&marker=m-1"),
+        (
+            .listMultipartUploads(
+                MultipartListOptions(prefix: key, delimiter: "/", keyMarker: key, uploadIDMarker: "U+", limit: 3)),
+            "GET /?uploads&encoding-type=url&max-uploads=3&prefix=a%2Fb%20c&delimiter=%2F&key-marker=a%2Fb%20c&upload-id-marker=U%2B"
+        ),
     ]
 
     @Test(arguments: all) func requestsAreWhatTheDocumentsSay(operation: OSSOperation, line: String) {
@@ -54,6 +67,8 @@ import Testing
         let wishes = Self.wish {
             $0.acl = "private"
             $0.callback = "{}"
+            $0.trafficLimit = 819_200
+            $0.contentMD5 = "eB5eJF1ptWaXm4bijSPyxw=="
             $0.contentType = "text/plain"
         }
 
@@ -66,6 +81,50 @@ import Testing
         let request = OSSOperation.getObject(range: 5...9).request(at: Self.address, key: Self.key)
 
         #expect(request.headers == ["Range": "bytes=5-9", "x-oss-range-behavior": "standard"])
+    }
+
+    @Test(arguments: [
+        (ByteRange.closed(0...0), "bytes=0-0"), (.from(7), "bytes=7-"), (.last(500), "bytes=-500"),
+    ]) func eachKindOfRangeIsWrittenAsHTTPSays(range: ByteRange, header: String) throws {
+        let operation = OSSOperation.getObject(range)
+
+        try operation.validate(bucket: "media-7", key: Self.key)
+        #expect(operation.request(at: Self.address, key: Self.key).headers["Range"] == header)
+    }
+
+    @Test(arguments: [ByteRange.closed(-1...5), .from(-1), .last(0)]) func aRangeThatHoldsNothingIsFoundBefore(range: ByteRange) {
+        #expect(throws: OSSLimitError.self) { try OSSOperation.getObject(range).validate(bucket: "media-7", key: Self.key) }
+    }
+
+    @Test func aPartTakesItsMD5AndItsLimitOnly() {
+        let wishes = Self.wish {
+            $0.contentMD5 = "eB5eJF1ptWaXm4bijSPyxw=="
+            $0.trafficLimit = 819_200
+            ($0.contentType, $0.acl, $0.callback, $0.storageClass, $0.forbidOverwrite) = ("a/b", "private", "{}", "IA", true)
+        }
+
+        let request = OSSOperation.uploadPart(number: 1, uploadID: "U").request(at: Self.address, key: Self.key, part: wishes)
+
+        #expect(request.headers == ["Content-MD5": "eB5eJF1ptWaXm4bijSPyxw==", "x-oss-traffic-limit": "819200"])
+    }
+
+    @Test func aSignedURLCarriesLimitAndCallbackItself() {
+        let wishes = Self.wish {
+            ($0.trafficLimit, $0.callback, $0.callbackVar, $0.contentType) = (819_200, "{}", "{}", "a/b")
+        }
+        let complete = OSSOperation.complete(uploadID: "U", parts: Self.parts, headers: wishes)
+        let part = OSSOperation.uploadPart(number: 1, uploadID: "U")
+
+        let (put, end) = (
+            OSSOperation.putObject(wishes).request(at: Self.address, key: Self.key, presigned: true),
+            complete.request(at: Self.address, key: Self.key, presigned: true)
+        )
+
+        #expect(put.query == "callback=e30%3D&callback-var=e30%3D&x-oss-traffic-limit=819200" && put.headers == ["Content-Type": "a/b"])
+        #expect(end.query == "uploadId=U&encoding-type=url&callback=e30%3D&callback-var=e30%3D" && end.headers == [:])
+        #expect(
+            part.request(at: Self.address, key: Self.key, part: wishes, presigned: true).query
+                == "partNumber=1&uploadId=U&x-oss-traffic-limit=819200")
     }
 
     @Test func headersGoWithTheStepThatTakesThem() {
@@ -126,6 +185,12 @@ import Testing
         }
     }
 
+    @Test func aVersionIsNamed() {
+        #expect(throws: OSSLimitError.versionIDMissing) {
+            try OSSOperation.deleteVersion("").validate(bucket: "media-7", key: Self.key)
+        }
+    }
+
     @Test func completeNeedsAscendingParts() {
         let twice = [CompletedPart(number: 2, etag: "a"), CompletedPart(number: 2, etag: "b")]
 
@@ -146,6 +211,22 @@ import Testing
         (.tag(""), wish { $0.tagging = ["": ""] }),
         (.headerValue(name: "Cache-Control"), wish { $0.cacheControl = "a\r\nx-oss-object-acl: public-read" }),
         (.callbackTooLarge(bytes: 5121), wish { $0.callback = String(repeating: "x", count: 5121) }),
+        (.callback("it is not a JSON object of texts"), wish { $0.callback = "[]" }),
+        (.callback("callbackUrl must hold 1 to 5 addresses, with ; between them"), wish { $0.callback = #"{"callbackBody":"x"}"# }),
+        (
+            .callback("callbackUrl must hold 1 to 5 addresses, with ; between them"),
+            wish { $0.callback = #"{"callbackUrl":"a;b;c;d;e;f","callbackBody":"x"}"# }
+        ),
+        (.callback("callbackBody is missing"), wish { $0.callback = #"{"callbackUrl":"a"}"# }),
+        (
+            .callback("callbackBodyType must be application/x-www-form-urlencoded or application/json"),
+            wish { $0.callback = #"{"callbackUrl":"a","callbackBody":"x","callbackBodyType":"text/plain"}"# }
+        ),
+        (.callback("its variables are not a JSON object of texts"), wish { $0.callbackVar = #"{"x:a":1}"# }),
+        (.callback("the variable \"x:A\" must begin with x: and be in lower case"), wish { $0.callbackVar = #"{"x:A":"1"}"# }),
+        (.encryptionKeyWithoutKMS, wish { $0.sseKeyID = "k" }), (.encryption("AES256"), wish { $0.sseDataEncryption = "AES256" }),
+        (.encryptionKeyWithoutKMS, wish { ($0.sse, $0.sseDataEncryption) = ("AES256", "SM4") }),
+        (.contentMD5("abc"), wish { $0.contentMD5 = "abc" }), (.contentMD5("AAAA"), wish { $0.contentMD5 = "AAAA" }),
     ]
 
     static func wish(_ change: (inout ObjectHeaders) -> Void) -> ObjectHeaders {
@@ -156,5 +237,33 @@ import Testing
 
     @Test(arguments: badWishes) func headersThatOSSWouldRefuseAreFoundBefore(error: OSSLimitError, wishes: ObjectHeaders) {
         #expect(throws: error) { try OSSOperation.putObject(wishes).validate(bucket: "media-7", key: Self.key) }
+    }
+
+    @Test func wishesThatOSSTakesPass() throws {
+        let wishes = Self.wish {
+            ($0.sse, $0.sseKeyID, $0.sseDataEncryption, $0.storageClass, $0.acl) = ("KMS", "k-1", "SM4", "DeepColdArchive", "default")
+            $0.callback = #"{"callbackUrl":"http://a/b;c","callbackHost":"h","callbackBody":"o=${object}","callbackSNI":false}"#
+            $0.callbackVar = #"{"x:who":"me"}"#
+            ($0.trafficLimit, $0.contentMD5) = (838_860_800, "eB5eJF1ptWaXm4bijSPyxw==")
+            $0.tagging = [String(repeating: "t", count: 128): String(repeating: "长", count: 256)]
+        }
+
+        try OSSOperation.putObject(wishes).validate(bucket: "media-7", key: Self.key)
+        #expect(wishes.headers(for: .put)["x-oss-server-side-data-encryption"] == "SM4")
+    }
+
+    @Test(arguments: [0, -1, 1001]) func pagesGoFromOneToAThousand(size: Int) {
+        let operations: [OSSOperation] = [
+            .listObjects(ListOptions(limit: size)), .listBuckets(BucketListOptions(limit: size)),
+            .listMultipartUploads(MultipartListOptions(limit: size)),
+        ]
+        for operation in operations {
+            #expect(throws: OSSLimitError.pageSize(size)) { try operation.validate(bucket: "media-7", key: nil) }
+        }
+    }
+
+    @Test func oneRequestTakesFiveGibibytes() throws {
+        try OSSLimits.check(bodyBytes: 5 << 30)
+        #expect(throws: OSSLimitError.bodyTooLarge(bytes: 5 << 30 + 1)) { try OSSLimits.check(bodyBytes: 5 << 30 + 1) }
     }
 }

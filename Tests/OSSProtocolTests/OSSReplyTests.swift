@@ -151,4 +151,136 @@ import Testing
         #expect(head.lastModified == Timestamp(iso8601: "2026-01-15T08:30:00Z"))
         #expect(head.meta == ["author": "alice"])
     }
+
+    static func listing(_ xml: String) -> HTTPResponse { HTTPResponse(status: 200, body: Array(xml.utf8)) }
+
+    @Test func theOwnerAndTheStateOfAListAreRead() throws {
+        let page = try OSSReply.listObjects(
+            Self.listing(
+                """
+                <ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><ContinuationToken>C1</ContinuationToken>
+                <NextContinuationToken>C2</NextContinuationToken><Contents><Key>a%2Fb</Key><Size>1</Size><Owner><ID>42</ID></Owner></Contents>
+                <Contents><Key>c</Key><Size>2</Size></Contents></ListBucketResult>
+                """))
+
+        #expect(page.entries.map(\.owner) == ["42", nil] && page.continuation == "C2")
+    }
+
+    @Test(arguments: [
+        "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+        "<ListBucketResult><IsTruncated>true</IsTruncated><ContinuationToken>C</ContinuationToken><NextContinuationToken>C</NextContinuationToken></ListBucketResult>",
+    ]) func aListThatLeadsBackToItselfIsRefused(xml: String) {
+        #expect(throws: OSSError.self) { try OSSReply.listObjects(Self.listing(xml)) }
+    }
+
+    @Test(arguments: [
+        "<KeyMarker>k</KeyMarker><UploadIdMarker>U</UploadIdMarker><NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>U</NextUploadIdMarker>",
+        "<NextKeyMarker></NextKeyMarker>", "",
+    ]) func aListOfUploadsThatDoesNotLeadOnIsRefused(markers: String) {
+        let xml = "<ListMultipartUploadsResult>\(markers)<IsTruncated>true</IsTruncated></ListMultipartUploadsResult>"
+
+        #expect(throws: OSSError.self) { try OSSReply.listMultipartUploads(Self.listing(xml)) }
+    }
+
+    @Test func theNextUploadOfTheSameKeyLeadsOn() throws {
+        let xml =
+            "<ListMultipartUploadsResult><KeyMarker>k</KeyMarker><UploadIdMarker>U</UploadIdMarker><NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>V</NextUploadIdMarker><IsTruncated>true</IsTruncated></ListMultipartUploadsResult>"
+
+        #expect(try OSSReply.listMultipartUploads(Self.listing(xml)).next == MultipartPage.Marker(key: ObjectKey("k"), uploadID: "V"))
+    }
+
+    @Test func aListOfBucketsThatLeadsBackToItselfIsRefused() {
+        let xml =
+            "<ListAllMyBucketsResult><Marker>b</Marker><NextMarker>b</NextMarker><IsTruncated>true</IsTruncated></ListAllMyBucketsResult>"
+
+        #expect(throws: OSSError.self) { try OSSReply.listBuckets(Self.listing(xml)) }
+    }
+
+    static func ranged(_ status: Int, _ range: String?, length: String) -> HTTPResponse {
+        var headers: HTTPHeaders = ["Content-Length": length, "ETag": "\"A\"", "x-oss-hash-crc64ecma": "7"]
+        headers["Content-Range"] = range
+        return HTTPResponse(status: status, headers: headers)
+    }
+
+    @Test(
+        arguments: [
+            (nil, 200, nil, "44", 0..<44), (ByteRange.closed(5...9), 206, "bytes 5-9/44", "5", 5..<10),
+            (.closed(40...99), 206, "bytes 40-43/44", "4", 40..<44), (.from(40), 206, "bytes 40-43/44", "4", 40..<44),
+            (.last(4), 206, "bytes 40-43/44", "4", 40..<44), (.last(99), 206, "bytes 0-43/44", "44", 0..<44),
+        ] as [(ByteRange?, Int, String?, String, Range<Int64>)]) func aGETHoldsTheBytesThatWereAskedFor(
+            asked: ByteRange?, status: Int, range: String?, length: String, bytes: Range<Int64>
+        ) throws
+    {
+        let read = try OSSReply.get(Self.ranged(status, range, length: length), asked: asked)
+
+        #expect(read.bytes == bytes && read.head.size == 44 && read.head.crc64 == 7)
+    }
+
+    @Test(
+        arguments: [
+            (nil, 206, "bytes 0-4/44", "5"), (ByteRange.closed(5...9), 200, nil, "44"), (.closed(5...9), 206, nil, "5"),
+            (.closed(5...9), 206, "bytes 6-10/44", "5"), (.closed(5...9), 206, "bytes 5-9/44", "6"),
+            (.closed(5...9), 206, "bytes 5-9/*", "5"),
+            (.closed(5...9), 206, "items 5-9/44", "5"), (.closed(5...9), 206, "bytes 9-5/44", "5"), (.last(4), 206, "bytes 0-3/44", "4"),
+            (.from(44), 206, "bytes 44-43/44", "0"), (.closed(5...9), 206, "bytes 5-9/8", "5"),
+        ] as [(ByteRange?, Int, String?, String)]) func otherBytesThanAskedForAreRefused(
+            asked: ByteRange?, status: Int, range: String?, length: String
+        )
+    {
+        let error = #expect(throws: OSSError.self) { try OSSReply.get(Self.ranged(status, range, length: length), asked: asked) }
+
+        #expect(error?.isUnusableAnswer == true)
+    }
+
+    @Test func anInvalidRangeIsWhatOSSSays() {
+        let body = Array("<Error><Code>InvalidRange</Code></Error>".utf8)
+
+        let error = #expect(throws: OSSError.self) {
+            try OSSReply.get(HTTPResponse(status: 416, body: body), asked: .closed(50...60))
+        }
+
+        #expect(error?.code == "InvalidRange")
+    }
+
+    @Test func objectMetaSaysLess() throws {
+        let head = try OSSReply.head(
+            HTTPResponse(
+                status: 200,
+                headers: [
+                    "Content-Length": "5", "ETag": "\"A\"", "x-oss-last-access-time": "Thu, 15 Jan 2026 08:30:00 GMT",
+                    "x-oss-server-side-encryption": "KMS",
+                ]))
+
+        #expect(head.lastAccess == Timestamp(iso8601: "2026-01-15T08:30:00Z") && head.encryption == "KMS" && head.contentType == nil)
+    }
+
+    @Test(arguments: ["", "a b", "a\u{7F}", String(repeating: "u", count: 1025)]) func anUploadIDThatCannotBeUsedIsRefused(id: String) {
+        let xml = "<InitiateMultipartUploadResult><UploadId><![CDATA[\(id)]]></UploadId></InitiateMultipartUploadResult>"
+
+        #expect(throws: OSSError.self) { try OSSReply.initiate(Self.listing(xml)) }
+    }
+
+    /// A login page of a hotel's network, and a proxy that answers in the server's place.
+    static let page = HTTPResponse(
+        status: 200, headers: ["Content-Type": "text/html", "Content-Length": "14"], body: Array("<html>Welcome!".utf8))
+
+    @Test func aLoginPageIsNoSuccessOfAnyOperation() {
+        let readers: [(String, (HTTPResponse) throws -> Void)] = [
+            ("put", { _ = try OSSReply.put($0) }), ("head", { _ = try OSSReply.head($0) }), ("get", { _ = try OSSReply.get($0) }),
+            ("empty", { try OSSReply.empty($0) }), ("initiate", { _ = try OSSReply.initiate($0) }),
+            ("complete", { _ = try OSSReply.complete($0) }),
+            ("listParts", { _ = try OSSReply.listParts($0) }), ("listObjects", { _ = try OSSReply.listObjects($0) }),
+            ("uploads", { _ = try OSSReply.listMultipartUploads($0) }), ("bucketInfo", { _ = try OSSReply.bucketInfo($0) }),
+            ("buckets", { _ = try OSSReply.listBuckets($0) }),
+        ]
+        for (name, read) in readers {
+            let error = #expect(throws: OSSError.self, "\(name)") { try read(Self.page) }
+            #expect(error?.isUnusableAnswer == true, "\(name)")
+        }
+    }
+
+    @Test func aDeletionIsAnsweredWithNothing() throws {
+        try OSSReply.empty(HTTPResponse(status: 204))
+        try OSSReply.empty(HTTPResponse(status: 200, headers: ["x-oss-request-id": "R"]))
+    }
 }

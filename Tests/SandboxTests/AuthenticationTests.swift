@@ -3,107 +3,25 @@ import Testing
 
 @testable import Sandbox
 
+/// What is refused before any signature is looked at, and what the answers say.
 @Suite struct AuthenticationTests {
-    /// One thing that somebody on the way may change.
-    enum Change: String, CaseIterable, Sendable {
-        case method, pathByte, queryValue, signedHeader, token, secret, signatureDigit, region, clock
-    }
-
-    private func identify(_ request: IncomingRequest, _ vector: Vector, now: Timestamp? = nil) throws(OSSFailure) -> Identity {
-        // Path-style and CNAME hosts of the vectors are not known here: the bucket is the vector's.
-        let hosts = vector["bucket"].text.map { [ServiceAddress.withoutPort(request.host): $0] } ?? [:]
-        let isPathStyle = vector["bucket"].text.map { request.path.hasPrefix("/\($0)/") && !request.host.hasPrefix($0) } ?? false
-        let address = try ServiceAddress.find(
-            host: isPathStyle ? "127.0.0.1" : request.host, path: request.path,
-            hosts: isPathStyle || vector["bucket"].text.map { request.host.hasPrefix("\($0).") } ?? true ? [:] : hosts)
-        return try vector.authentication().identify(request, address, now: now ?? vector.now)
-    }
-
-    @Test(arguments: ["v4-header", "v1-header"].flatMap { Vector.list($0) }) func everyHeaderVectorIsAccepted(vector: Vector) throws {
-        #expect(throws: Never.self) { try identify(vector.signedByHeader, vector) }
-    }
-
-    @Test(arguments: ["v4-presign", "v1-presign"].flatMap { Vector.list($0) }) func everyURLVectorIsAccepted(vector: Vector) throws {
-        #expect(throws: Never.self) { try identify(vector.signedByURL, vector) }
-    }
-
-    @Test(arguments: Vector.list("v4-header"), Change.allCases)
-    func aHeaderVectorWithOneThingChangedIsRefused(vector: Vector, change: Change) throws {
-        guard let changed = changed(vector.signedByHeader, change) else { return }
-        let now = change == .clock ? vector.now + .seconds(901) : vector.now
-
-        #expect(throws: OSSFailure.self) { try identify(changed, vector, now: now) }
-    }
-
-    @Test(arguments: Vector.list("v4-presign"), Change.allCases)
-    func aURLVectorWithOneThingChangedIsRefused(vector: Vector, change: Change) throws {
-        guard let changed = changed(vector.signedByURL, change) else { return }
-        let now = change == .clock ? vector.now + .seconds(604_801) : vector.now
-
-        #expect(throws: OSSFailure.self) { try identify(changed, vector, now: now) }
-    }
-
-    /// `nil` where the request has no such thing.
-    private func changed(_ request: IncomingRequest, _ change: Change) -> IncomingRequest? {
-        var (target, headers, method) = (request.path + (request.query.map { "?" + $0 } ?? ""), request.headers, request.method)
-        switch change {
-        case .method: method = method == "PUT" ? "POST" : "PUT"
-        case .pathByte:
-            let parts = target.cut(at: "?") ?? (target, "")
-            target = parts.before + "x" + (parts.after.isEmpty ? "" : "?\(parts.after)")
-        case .queryValue: target += (request.query == nil ? "?" : "&") + "prefix=other"
-        case .signedHeader: headers["x-oss-meta-added"] = "1"
-        case .token: headers["x-oss-security-token"] = (headers["x-oss-security-token"] ?? "") + "x"
-        case .secret, .signatureDigit:
-            if let text = headers["Authorization"] {
-                headers["Authorization"] = flippedDigit(text, after: "Signature=")
-            } else {
-                target = flippedDigit(target, after: "x-oss-signature=")
-            }
-        case .region:
-            if let text = headers["Authorization"] {
-                headers["Authorization"] = text.split(separator: "/oss").joined(separator: "x/oss")
-            } else {
-                target = target.split(separator: "%2Foss").joined(separator: "x%2Foss")
-            }
-        case .clock: break
-        }
-        return IncomingRequest(method: method, target: target, host: request.host, headers: headers)
-    }
-
-    private func flippedDigit(_ text: String, after name: String) -> String {
-        var bytes = Array(text.utf8)
-        let mark = Array(name.utf8)
-        guard let place = bytes.indices.first(where: { bytes[$0...].starts(with: mark) }) else { return text }
-        let digit = place + mark.count + 5
-        bytes[digit] = bytes[digit] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    // MARK: What is refused, and how
-
-    private func failure(_ change: (inout IncomingRequest) -> Void) throws -> OSSFailure? {
-        let vector = try #require(Vector.list("v4-header").first)
-        var request = vector.signedByHeader
-        change(&request)
-        do throws(OSSFailure) {
-            _ = try identify(request, vector)
-            return nil
-        } catch {
-            return error
-        }
+    private func failure(_ kind: String = "v4-header", _ change: (inout RequestParts) -> Void) throws -> OSSFailure? {
+        let vector = try #require(Vector.list(kind).first)
+        var parts = RequestParts(vector.request)
+        change(&parts)
+        return vector.refusal(parts.request)
     }
 
     @Test func withoutASignatureARequestIsAnonymous() throws {
-        let failure = try failure { $0.headers["Authorization"] = nil }
+        let vector = try #require(Vector.list("v4-header").first)
+        var request = vector.request
+        request.headers["Authorization"] = nil
 
-        #expect(failure?.status == 403 && failure?.code == "AccessDenied" && failure?.ec == "0003-00001201")
+        #expect(try vector.identify(request).accessKeyID == nil)
     }
 
-    @Test func bothFormsAtOnceAreRefused() throws {
-        let failure = try failure {
-            $0 = IncomingRequest(method: $0.method, target: $0.path + "?x-oss-signature=1", host: $0.host, headers: $0.headers)
-        }
+    @Test(arguments: ["x-oss-signature=1", "Signature=1", "OSSAccessKeyId=1"]) func bothFormsAtOnceAreRefused(query: String) throws {
+        let failure = try failure { $0.query = query }
 
         #expect(failure?.status == 400 && failure?.code == "InvalidArgument")
     }
@@ -111,40 +29,155 @@ import Testing
     @Test(arguments: [
         ("OSS4-HMAC-SHA256 nonsense", "0002-00000202"), ("OSS4-HMAC-SHA256 Signature=0", "0002-00000205"),
         ("OSS4-HMAC-SHA256 Credential=a/b,Signature=0", "0002-00000213"), ("Bearer x", "0002-00000202"),
+        ("OSS4-HMAC-SHA256 Credential=a/b,Name=0", "0002-00000203"), ("OSS nonsense", "0002-00000002"), ("", "0002-00000202"),
     ]) func aMalformedAuthorizationNamesItsFault(value: String, ec: String) throws {
         let failure = try failure { $0.headers["Authorization"] = value }
 
         #expect(failure?.status == 400 && failure?.ec == ec)
     }
 
-    @Test func aHashedPayloadIsRefused() throws {
-        let failure = try failure { $0.headers["x-oss-content-sha256"] = String(repeating: "0", count: 64) }
+    @Test(arguments: [nil, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]) func onlyAnUnsignedPayloadIsTaken(
+        hash: String?
+    ) throws {
+        let failure = try failure { $0.headers["x-oss-content-sha256"] = hash }
 
         #expect(failure?.status == 400 && failure?.ec == "0002-00000214")
     }
 
-    @Test func aSkewedClockIsToldTheServersTime() throws {
-        let vector = try #require(Vector.list("v4-header").first)
-
-        let failure = #expect(throws: OSSFailure.self) { try identify(vector.signedByHeader, vector, now: vector.now + .seconds(901)) }
-
-        #expect(failure?.code == "RequestTimeTooSkewed")
-        #expect(failure?.elements.first { $0.name == "ServerTime" }?.text == "2026-01-15T08:45:01.000Z")
-        #expect(throws: Never.self) { try identify(vector.signedByHeader, vector, now: vector.now + .seconds(900)) }
-    }
-
-    @Test func aScopeOfAnotherRegionIsRefusedBeforeItsSignature() throws {
-        let failure = try failure {
-            $0.headers["Authorization"] = $0.headers["Authorization"]?.split(separator: "cn-hangzhou").joined(separator: "cn-beijing")
+    @Test(
+        arguments: [
+            ("v4-header", nil, "0002-00000503"), ("v4-header", "20260115 083000Z", "0002-00000505"), ("v1-header", nil, "0002-00000503"),
+            ("v1-header", "yesterday", "0002-00000505"),
+        ] as [(String, String?, String)]) func aRequestNeedsADate(kind: String, date: String?, ec: String) throws
+    {
+        let failure = try failure(kind) {
+            $0.headers["Date"] = nil
+            $0.headers[kind == "v4-header" ? "x-oss-date" : "Date"] = date
         }
 
-        #expect(failure?.status == 400 && failure?.ec == "0002-00000226")
+        #expect(failure?.status == 403 && failure?.code == "AccessDenied" && failure?.ec == ec)
     }
 
-    @Test func aMismatchShowsWhatWasSigned() throws {
-        let failure = try failure { $0.headers["x-oss-meta-a"] = "b" }
+    @Test(arguments: [
+        ("v4-presign", "x-oss-signature", "0002-00000219"), ("v4-presign", "x-oss-date", "0002-00000223"),
+        ("v4-presign", "x-oss-credential", "0002-00000224"), ("v4-presign", "x-oss-expires", "0002-00000232"),
+        ("v1-presign", "Expires", "0002-00000067"),
+    ]) func aSignedURLWithoutAParameterNamesIt(kind: String, name: String, ec: String) throws {
+        let failure = try failure(kind) { $0.items.removeAll { $0.hasPrefix("\(name)=") } }
 
-        #expect(failure?.code == "SignatureDoesNotMatch")
-        #expect(failure?.elements.contains { $0.name == "CanonicalRequest" && $0.text.contains("x-oss-meta-a:b") } == true)
+        #expect(failure?.ec == ec)
+        if kind == "v4-presign" { #expect(failure?.elements.contains { $0.name == "ArgumentName" && $0.text == name } == true) }
+    }
+
+    @Test(arguments: [("", "0002-00000068"), ("soon", "0002-00000070"), ("-1", "0002-00000070"), ("1", "0002-00000069")])
+    func theEndOfAURLOfVersion1IsLookedAtBeforeItsSignature(expires: String, ec: String) throws {
+        let failure = try failure("v1-presign") { parts in
+            parts.items = parts.items.map {
+                $0.hasPrefix("Expires=") ? "Expires=\(expires)" : $0.hasPrefix("Signature=") ? "Signature=x" : $0
+            }
+        }
+
+        #expect(failure?.status == 403 && failure?.code == "AccessDenied" && failure?.ec == ec)
+    }
+
+    @Test(arguments: ["0", "604801", "1.5", "x"]) func aURLOfVersion4LivesFromOneSecondToSevenDays(life: String) throws {
+        let failure = try failure("v4-presign") { parts in
+            parts.items = parts.items.map { $0.hasPrefix("x-oss-expires=") ? "x-oss-expires=\(life)" : $0 }
+        }
+
+        #expect(failure?.ec == "0002-00000232")
+    }
+
+    @Test func theFirstOfTwoParametersCounts() throws {
+        let vector = try #require(Vector.list("v1-presign").first)
+        var (before, after) = (RequestParts(vector.request), RequestParts(vector.request))
+        before.query = "Expires=4102444800&" + before.query
+        after.query += "&Expires=4102444800"
+
+        #expect(vector.refusal(before.request)?.ec == "0002-00000040")
+        #expect(vector.refusal(after.request) == nil)
+    }
+
+    @Test(arguments: ["v4-header", "v4-presign", "v1-header", "v1-presign"]) func aMismatchShowsWhatWasSigned(kind: String) throws {
+        let failure = try #require(try failure(kind) { $0.headers["x-oss-meta-a"] = "b" })
+        let elements = Dictionary(failure.elements.map { ($0.name, $0.text) }) { first, _ in first }
+
+        #expect(failure.status == 403 && failure.code == "SignatureDoesNotMatch")
+        let text = try #require(elements[kind.hasPrefix("v4") ? "CanonicalRequest" : "StringToSign"])
+        #expect(text.contains("x-oss-meta-a:b\n"))
+        for (name, text) in elements where elements["\(name)Bytes"] != nil {
+            #expect(elements["\(name)Bytes"] == text.utf8.map { Hex.encode([$0]).uppercased() }.joined(separator: " "))
+        }
+        #expect(elements["StringToSignBytes"] != nil && elements["SignatureProvided"]?.isEmpty == false)
+        #expect((elements["CanonicalRequestBytes"] != nil) == kind.hasPrefix("v4"))
+        #expect(elements["OSSAccessKeyId"] == "LTAIexampleKeyId000001")
+    }
+
+    @Test func version1CanBeRefused() async throws {
+        let vector = try #require(Vector.list("v1-header").first)
+        let authentication = Authentication(lookup: vector.keys().lookup)
+
+        let failure = #expect(throws: OSSFailure.self) {
+            try authentication.identify(
+                vector.request, try vector.address(vector.request), .init(regions: [vector.region], onlyVersion4: true), now: vector.now)
+        }
+
+        #expect(failure?.status == 403 && failure?.ec == "0002-00000034")
+    }
+
+    // MARK: Through the service
+
+    @Test func anAnswerHasWhatEveryAnswerHas() async throws {
+        let caller = try Caller()
+
+        let (good, bad) = (try await caller.send("PUT", "k"), try await caller.send("GET", "absent"))
+
+        for answer in [good, bad] {
+            let id = try #require(answer.headers["x-oss-request-id"])
+            #expect(id.utf8.count == 24 && id.utf8.allSatisfy { (48...57).contains($0) || (65...70).contains($0) })
+            #expect(answer.headers["Server"] == "AliyunOSS" && answer.headers["Date"] == caller.now.httpDate)
+            #expect(answer.headers["x-oss-server-time"].flatMap { Int($0) } != nil)
+        }
+        let error = try XMLReader.parse(bad.body)
+        #expect(error["RequestId"] == bad.headers["x-oss-request-id"] && error["HostId"] == "127.0.0.1:9000")
+        #expect(error["EC"] == "0026-00000001" && bad.headers["x-oss-ec"] == "0026-00000001" && error["Key"] == "absent")
+    }
+
+    @Test func theErrorOfAHeadIsInAHeader() async throws {
+        let answer = try await Caller().send("HEAD", "absent")
+
+        let document = try #require(answer.headers["x-oss-err"].flatMap { Base64.decode($0) })
+        #expect(answer.status == 404 && answer.body.isEmpty && answer.headers["x-oss-ec"] == "0026-00000001")
+        #expect(try XMLReader.parse(document)["Code"] == "NoSuchKey")
+    }
+
+    @Test func aKeyFromOutsideIsTakenWithItsTokenUntilItEnds() async throws {
+        let caller = try Caller()
+        let order = #"{"access_key_id": "STS.outside", "access_key_secret": "s+/=", "security_token": "T%20+", "seconds": 60}"#
+        let key = Credentials(accessKeyID: "STS.outside", accessKeySecret: Secret("s+/="), securityToken: Secret("T%20+"))
+
+        #expect(try await caller.code("PUT", "k", as: key) == "InvalidSecurityToken")
+        #expect(try await caller.control("POST", "/_sandbox/keys", order).status == 201)
+        #expect(try await caller.code("PUT", "k", as: key) == nil)
+        caller.now = caller.now + .seconds(60)
+        #expect(try await caller.code("PUT", "k", as: key) == "SecurityTokenExpired")
+        let own = #"{"access_key_id": "\#(caller.settings.accessKeyID)", "access_key_secret": "x"}"#
+        #expect(try await caller.control("POST", "/_sandbox/keys", own).status == 409)
+    }
+
+    @Test func version4AloneCanBeAskedForWhileItRuns() async throws {
+        let caller = try Caller()
+        func put() async throws -> String? {
+            let request = caller.address.request(method: "PUT", key: ObjectKey("k"))
+            let signed = V1Signer().sign(
+                request, resource: caller.address.resource(ObjectKey("k")), credentials: caller.credentials, now: caller.now)
+            let answer = try await caller.deliver(signed)
+            return answer.status == 200 ? nil : OSSError(response: answer).ec
+        }
+
+        #expect(try await put() == nil)
+        _ = try await caller.control("POST", "/_sandbox/settings", #"{"v4_only": true}"#)
+        #expect(try await put() == "0002-00000034")
+        #expect(try await caller.control("GET", "/_sandbox/settings").json["v4_only"].flag == true)
     }
 }

@@ -56,30 +56,4 @@ import Testing
         #expect(try await send("DELETE") == 204)
         #expect(try caller.reopened.bucketNames == [caller.settings.bucket])
     }
-
-    @Test(
-        arguments: [
-            ("127.0.0.1:9000", "/b/a%2Fb/%2e%2E//c", "b", "a/b/..//c"), ("b.localhost:9000", "/k%20+", "b", "k +"),
-            ("localhost", "/b", "b", nil),
-            ("localhost", "/b/", "b", nil), ("[::1]:9000", "/", nil, nil), ("oss-b.oss-cn-hangzhou.aliyuncs.com", "/k", "oss-b", "k"),
-            ("cn-hangzhou.oss.aliyuncs.com", "/", nil, nil), ("b.cn-hangzhou.oss.aliyuncs.com", "/k", "b", "k"),
-            ("oss-cn-hangzhou.aliyuncs.com", "/", nil, nil), ("files.example.com", "/k", "from-table", "k"),
-            ("B.LOCALHOST", "/k", "b", "k"),
-        ] as [(String, String, String?, String?)]) func bucketAndKeyAreFoundInHostAndPath(
-            host: String, path: String, bucket: String?, key: String?
-        ) throws
-    {
-        let address = try ServiceAddress.find(host: host, path: path, hosts: ["files.example.com": "from-table"])
-
-        #expect(address == ServiceAddress(bucket: bucket, key: key.map { ObjectKey($0) }))
-    }
-
-    @Test(arguments: [
-        ("unknown.example.com", "/k", "NonStandardHostForbidden"), ("oss-cn-hangzhou.aliyuncs.com", "/b/k", "SecondLevelDomainForbidden"),
-        ("localhost", "/b/%zz", "InvalidURI"),
-    ]) func anAddressThatOSSRefusesIsRefused(host: String, path: String, code: String) {
-        let failure = #expect(throws: OSSFailure.self) { try ServiceAddress.find(host: host, path: path, hosts: [:]) }
-
-        #expect(failure?.code == code)
-    }
 }

@@ -122,12 +122,12 @@ final class Caller {
     }
 
     /// AssumeRole by the RPC request of OSSProtocol.
-    func assumeRole(policy: String? = nil, seconds: Int? = nil, session: String = "alice", as who: Credentials? = nil) async throws
-        -> Credentials
-    {
+    func assumeRole(
+        role: String? = nil, policy: String? = nil, seconds: Int? = nil, session: String = "alice", as who: Credentials? = nil
+    ) async throws -> Credentials {
         let request = STS.assumeRole(
             endpoint: try Endpoint("http://127.0.0.1:9002"),
-            AssumeRoleRequest(roleARN: settings.roleARN, roleSessionName: session, durationSeconds: seconds, policy: policy),
+            AssumeRoleRequest(roleARN: role ?? settings.roleARN, roleSessionName: session, durationSeconds: seconds, policy: policy),
             credentials: who ?? credentials, now: now, nonce: randomHex(16))
         return try STS.parseAssumeRole(try await deliverToSTS(request))
     }
@@ -139,6 +139,34 @@ final class Caller {
         let delivery = await parts.sts.respond(
             to: incoming, body: IncomingBody(RequestBody(buffer: ByteBuffer(bytes: request.body)), announced: Int64(request.body.count)))
         return try Caller.response(try #require(delivery.answer))
+    }
+
+    /// The metadata service of an instance.
+    func metadata(_ method: String, _ path: String, headers: HTTPHeaders = [:]) async throws -> HTTPResponse {
+        let delivery = await parts.metadata.respond(
+            to: IncomingRequest(method: method, target: path, host: "100.100.100.200", headers: headers),
+            body: IncomingBody(RequestBody(buffer: ByteBuffer()), announced: 0))
+        return try Caller.response(try #require(delivery.answer))
+    }
+
+    /// Sends a form in path style.
+    func post(_ fields: [QueryItem], file: [UInt8]?, fileName: String = "f.bin", type: String? = nil, bucket: String? = nil) async throws
+        -> HTTPResponse
+    {
+        var body: [UInt8] = []
+        for field in fields {
+            let head = "--b0undary\r\nContent-Disposition: form-data; name=\"\(field.name)\"\r\n\r\n"
+            body += Array("\(head)\(field.value ?? "")\r\n".utf8)
+        }
+        if let file {
+            let head = "--b0undary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\(fileName)\"\r\n"
+            body += Array("\(head)\(type.map { "Content-Type: \($0)\r\n" } ?? "")\r\n".utf8) + file + Array("\r\n".utf8)
+        }
+        body += Array("--b0undary--\r\n".utf8)
+        let request = OSSProtocol.HTTPRequest(
+            method: "POST", scheme: "http", host: "127.0.0.1:9000", path: "/\(bucket ?? settings.bucket)/",
+            headers: ["Content-Type": "multipart/form-data; boundary=b0undary"])
+        return try await deliver(request, body: body)
     }
 
     func control(_ method: String, _ path: String, _ body: String = "") async throws -> (status: Int, json: VectorValue) {

@@ -19,41 +19,6 @@ import Testing
         }
     }
 
-    // MARK: Signatures
-
-    private func identify(_ vector: Vector, _ kind: String, token: String?? = nil, after: Duration = .zero) throws -> Identity {
-        let request = vector["request"]
-        let query = QueryItem.join(request["query_parameters"].texts.map { QueryItem($0.key, $0.value) })
-        var headers = HTTPHeaders(request["headers"].texts.map { HTTPHeaders.Field($0.key, $0.value) })
-        var body = request["body"].text ?? ""
-        if kind == "rpc" {
-            // The signature is one parameter more.
-            let form = request["form_parameters"].texts.map { QueryItem($0.key, $0.value) }
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            body = QueryItem.join(form + [QueryItem("Signature", vector["expect"]["signature"].text ?? "")]) ?? ""
-        } else {
-            headers["Authorization"] = vector["expect"]["authorization"].text
-        }
-        let incoming = IncomingRequest(
-            method: request["method"].text ?? "", target: (request["path"].text ?? "/") + (query.map { "?\($0)" } ?? ""),
-            host: request["host"].text ?? "", headers: headers)
-        return try STSCall(incoming, body: Array(body.utf8)).identify(
-            lookup: vector.lookup(), nonces: NonceMemory(), now: vector.now + after)
-    }
-
-    /// Unsigned calls of the vectors (AssumeRoleWithOIDC and its like) have no signature to check.
-    private static func signed(_ name: String) -> [Vector] { Vector.list(name).filter { $0["expect"]["signature"].text != nil } }
-
-    @Test(arguments: Self.signed("sts-rpc-v1")) func everyRPCVectorIsAccepted(vector: Vector) {
-        #expect(throws: Never.self) { try identify(vector, "rpc") }
-        #expect(throws: STSFailure.self) { try identify(vector, "rpc", after: .seconds(901)) }
-    }
-
-    @Test(arguments: Self.signed("sts-acs3")) func everyACS3VectorIsAccepted(vector: Vector) {
-        #expect(throws: Never.self) { try identify(vector, "acs3") }
-        #expect(throws: STSFailure.self) { try identify(vector, "acs3", after: .seconds(-901)) }
-    }
-
     // MARK: AssumeRole
 
     @Test func aTokenIsGoodForItsTimeAndNotForItsLastSecond() async throws {
@@ -166,85 +131,68 @@ import Testing
         #expect(unknown.status == 404 && STSError(response: unknown).code == "InvalidApi.NotFound")
     }
 
-    // MARK: Control
+    // MARK: Roles
 
-    @Test func tokensExpireWhenTold() async throws {
-        let caller = try Caller()
-        let (one, two) = (try await caller.assumeRole(), try await caller.assumeRole())
+    @Test func aRoleWithAnExternalIDAsksForIt() async throws {
+        let caller = try Caller { $0.externalID = "ticket-7" }
+        func assume(_ id: String?) async throws -> HTTPResponse {
+            try await caller.deliverToSTS(
+                STS.assumeRole(
+                    endpoint: try Endpoint("http://127.0.0.1:9002"),
+                    AssumeRoleRequest(roleARN: caller.settings.roleARN, roleSessionName: "alice", externalID: id),
+                    credentials: caller.credentials, now: caller.now, nonce: randomHex(16)))
+        }
 
-        _ = try await caller.control("POST", "/_sandbox/tokens/expire", #"{"access_key_id": "\#(one.accessKeyID)"}"#)
-        #expect(try await caller.code("PUT", "k", as: one) == "SecurityTokenExpired")
-        #expect(try await caller.code("PUT", "k", as: two) == nil)
-        _ = try await caller.control("POST", "/_sandbox/tokens/expire")
-        #expect(try await caller.code("PUT", "k", as: two) == "SecurityTokenExpired")
-        #expect(try await caller.code("PUT", "k", as: try await caller.assumeRole()) == nil)
+        #expect(try await assume("ticket-7").status == 200)
+        for wrong in [nil, "ticket-8"] { #expect(STSError(response: try await assume(wrong)).code == "NoPermission") }
+        #expect(STSError(response: try await assume("a b")).code == "InvalidParameter.ExternalId")
     }
 
-    @Test func aToldLifeIsTrueInTheAnswer() async throws {
-        let caller = try Caller()
+    @Test func aRoleMayAssumeAnotherWhereItsPolicyLetsIt() async throws {
+        let second = "acs:ram::\(SandboxSettings.account):role/second"
+        let chain = try SessionPolicy(
+            json: #"{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"\#(second)"}]}"#)
+        let upload = try SessionPolicy(json: Self.uploadOnly)
+        let caller = try Caller {
+            $0.rolePolicy = chain
+            $0.otherRoles = [("second", upload), ("third", nil)]
+        }
+        let first = try await caller.assumeRole()
 
-        _ = try await caller.control("POST", "/_sandbox/tokens/life", #"{"seconds": 5}"#)
-        #expect(try await caller.assumeRole(seconds: 3600).expiration == caller.now + .seconds(5))
-        _ = try await caller.control("POST", "/_sandbox/tokens/life", #"{"seconds": null}"#)
-        #expect(try await caller.assumeRole(seconds: 3600).expiration == caller.now + .seconds(3600))
+        let token = try await caller.assumeRole(role: second, as: first)
+
+        #expect(try await caller.code("PUT", "users/alice/a", as: first) == "AccessDenied")
+        #expect(try await caller.code("PUT", "users/alice/a", as: token) == nil)
+        #expect(try await caller.code("PUT", "users/bob/a", as: token) == "AccessDenied")
+        let third = "acs:ram::\(SandboxSettings.account):role/third"
+        #expect(await refusal { _ = try await caller.assumeRole(role: third, as: first) }?.code == "NoPermission")
+        #expect(await refusal { _ = try await caller.assumeRole(role: third, as: token) }?.code == "NoPermission")
     }
 
-    @Test func theClockCanBeMoved() async throws {
+    @Test func theCallerIsToldWhoItIs() async throws {
         let caller = try Caller()
+        let token = try await caller.assumeRole(session: "camera-7")
 
-        #expect(try await caller.control("POST", "/_sandbox/clock", #"{"offset": 1200}"#).status == 200)
+        let (user, role) = (try await identity(caller, caller.credentials), try await identity(caller, token))
 
-        let answer = try await caller.send("PUT", "k")
-        #expect(OSSError(response: answer).code == "RequestTimeTooSkewed")
-        #expect(OSSError(response: answer).serverTime == caller.now + .seconds(1200))
-        #expect(answer.headers["Date"] == (caller.now + .seconds(1200)).httpDate)
+        #expect(user["IdentityType"].text == "RAMUser" && user["AccountId"].text == SandboxSettings.account)
+        #expect(role["IdentityType"].text == "AssumedRoleUser")
+        #expect(role["Arn"].text == "acs:ram::\(SandboxSettings.account):assumed-role/sandbox-uploader/camera-7")
+        #expect(role["PrincipalId"].text?.hasSuffix(":camera-7") == true && role["RoleId"].text != nil)
     }
 
-    @Test func requestsAreRecordedWithWhatTheyWere() async throws {
-        let caller = try Caller()
-        let id = try await caller.initiate("k")
-        _ = try await caller.upload("k", id, 7, [1, 2, 3])
-        _ = try await caller.deliver(.init(method: "GET", scheme: "http", host: "127.0.0.1", path: "/sandbox-bucket/k"))
-
-        let page = try await caller.control("GET", "/_sandbox/requests?since=1").json
-
-        let requests = page["requests"].list
-        #expect(requests.map { $0["operation"].text } == ["UploadPart", "GetObject"])
-        #expect(requests[0]["upload_id"].text == id && requests[0]["access_key_id"].text == caller.settings.accessKeyID)
-        #expect(requests[1]["code"].text == "AccessDenied" && requests[1]["access_key_id"].text == nil)
-    }
-
-    @Test func objectsAreShownWithTheirDigests() async throws {
-        let caller = try Caller()
-        _ = try await caller.send("PUT", "a/k", body: content(100_000))
-        _ = try await caller.send("PUT", "b", body: [])
-
-        let objects = try await caller.control("GET", "/_sandbox/objects?prefix=a/").json["objects"].list
-
-        #expect(objects.map { $0["key"].text } == ["a/k"])
-        #expect(
-            objects[0]["sha256"].text == Hex.encode(Digests.sha256(content(100_000))) && objects[0]["crc64"].text == crc64(content(100_000))
-        )
-    }
-
-    @Test func rulesComeAndGoWhileItRuns() async throws {
-        let caller = try Caller()
-
-        #expect(try await caller.control("POST", "/_sandbox/faults", #"{"effect": "status", "status": 500}"#).status == 201)
-        #expect(try await caller.code("PUT", "k") == "InternalError")
-        #expect(try await caller.control("GET", "/_sandbox/faults").json["faults"].list.first?["rule"].text == "status status=500")
-        #expect(try await caller.control("DELETE", "/_sandbox/faults/1").status == 200)
-        #expect(try await caller.code("PUT", "k") == nil)
-        let wrong = try await caller.control("POST", "/_sandbox/faults", #"{"effect": "explode"}"#)
-        #expect(wrong.status == 400 && wrong.json["error"].text?.contains("explode") == true)
-    }
-
-    @Test func theControlCallsAnswerToLoopbackNamesOnly() async throws {
-        let caller = try Caller()
-        let request = IncomingRequest(method: "GET", target: "/_sandbox/objects", host: "evil.example:9002", headers: [:])
-
-        let delivery = await caller.parts.control.respond(to: request, body: IncomingBody(RequestBody(buffer: ByteBuffer()), announced: 0))
-
-        #expect(delivery.answer?.status == 403)
+    private func identity(_ caller: Caller, _ who: Credentials) async throws -> VectorValue {
+        var items = [
+            QueryItem("Action", "GetCallerIdentity"), QueryItem("Version", "2015-04-01"), QueryItem("SignatureNonce", randomHex(8)),
+            QueryItem("Timestamp", caller.now.iso8601), QueryItem("AccessKeyId", who.accessKeyID),
+            QueryItem("SignatureMethod", "HMAC-SHA1"),
+            QueryItem("SignatureVersion", "1.0"),
+        ]
+        if let token = who.securityToken { items.append(QueryItem("SecurityToken", token.reveal())) }
+        items.append(QueryItem("Signature", RPCSignature.signature(method: "GET", parameters: items, secret: who.accessKeySecret)))
+        let answer = try await caller.deliverToSTS(
+            .init(method: "GET", scheme: "http", host: "127.0.0.1:9002", path: "/", query: QueryItem.join(items)))
+        #expect(answer.status == 200)
+        return try JSON.decode(VectorValue.self, answer.body)
     }
 }

@@ -99,18 +99,37 @@ import Testing
         #expect(bench.sent.filter { $0 == "lease" }.count == 1)
     }
 
-    @Test func aTokenThatStaysStaleHoldsAndAKeyThatStaysUnknownFails() {
-        for (code, isHeld) in [("SecurityTokenExpired", true), ("InvalidAccessKeyId", false)] {
-            var bench = Bench(slots: 1)
-            bench.tell(.started)
-            for _ in 0..<20 where bench.outcome == nil {
-                bench.run(until: "part 1")
-                bench.fail("part 1", answer(403, code))
-            }
-
-            #expect(bench.sent.filter { $0 == "part 1" }.count == 3, "twice in a row at most")
-            if case .held(.credentials, _)? = bench.outcome { #expect(isHeld) } else { #expect(!isHeld) }
+    @Test(arguments: ["SecurityTokenExpired", "InvalidAccessKeyId", "InvalidSecurityToken"])
+    func temporaryCredentialsThatStayRefusedHoldTheUpload(code: String) {
+        var bench = Bench(slots: 1)
+        bench.tell(.started)
+        for _ in 0..<20 where bench.outcome == nil {
+            bench.run(until: "part 1")
+            bench.fail("part 1", answer(403, code))
         }
+
+        #expect(bench.sent.filter { $0 == "part 1" }.count == 3, "twice in a row at most")
+        #expect(bench.outcome == .held(.credentials, until: bench.now + RetryPolicy().hold))
+        #expect(bench.saved.uploadID == "id1")
+    }
+
+    @Test(arguments: [("InvalidAccessKeyId", 1), ("InvalidSecurityToken", 3)])
+    func aLongLivedKeyThatStaysRefusedFails(code: String, requests: Int) {
+        var bench = Bench(slots: 1)
+        var refusal = answer(403, code)
+        refusal.authority = .lasting
+        bench.tell(.started)
+        for _ in 0..<20 where bench.outcome == nil {
+            bench.run(until: "part 1")
+            bench.fail("part 1", refusal)
+        }
+
+        #expect(bench.sent.filter { $0 == "part 1" }.count == requests)
+        guard case .failed(let reason)? = bench.outcome else {
+            Issue.record("\(String(describing: bench.outcome))")
+            return
+        }
+        #expect(reason.code == code)
     }
 
     @Test func aRefusedLeaseHoldsTheUpload() {

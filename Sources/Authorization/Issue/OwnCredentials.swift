@@ -1,41 +1,92 @@
+import Credentials
 import OSSProtocol
 import Platform
 
-/// The key with which the server itself asks STS.
-enum OwnCredentials {
-    /// Access keys and their secrets are some 30 bytes, security tokens some thousand.
-    private static let largest = 16 << 10
-
-    /// - Throws: what is missing or readable by others, and what to do.
-    static func read(_ source: CredentialSource, environment: [String: String]) throws(SettingError) -> Credentials {
-        switch source {
-        case .fixed(let id, let secretFile, let tokenFile):
-            let secret = try text(of: secretFile, key: "access-key-secret-file")
-            guard let tokenFile else { return Credentials(accessKeyID: id, accessKeySecret: secret) }
-            return Credentials(accessKeyID: id, accessKeySecret: secret, securityToken: try text(of: tokenFile, key: "security-token-file"))
-        case .environment:
-            guard let id = environment["OSS_ACCESS_KEY_ID"], let secret = environment["OSS_ACCESS_KEY_SECRET"], !id.isEmpty, !secret.isEmpty
-            else {
-                throw SettingError(
-                    "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not both set, but kind = \"env\" reads them. Set them, or use kind = \"static\""
-                )
-            }
-            let token = environment["OSS_SESSION_TOKEN"].flatMap { $0.isEmpty ? nil : Secret($0) }
-            return Credentials(accessKeyID: id, accessKeySecret: Secret(secret), securityToken: token)
-        }
+/// The key with which the server itself asks STS, from whatever source the settings name.
+///
+/// Long-lived keys are read anew for every call, so that a rotated one is used at once; temporary ones are kept until they near
+/// their end. One fetch at a time, whoever waits.
+actor OwnCredentials {
+    private struct Held {
+        var credentials: Credentials
+        var fetched: Timestamp
     }
 
-    /// The one line of a file that nobody else may read.
-    private static func text(of path: String, key: String) throws(SettingError) -> Secret {
-        let bytes: [UInt8]
-        do throws(FileError) { bytes = try SecureFile.read(path, limit: largest, mustBePrivate: true) } catch {
-            throw SettingError("\(key): \(error.message)")
+    private let maker: ProviderMaker
+    private let now: @Sendable () -> Timestamp
+    private var sts: STSSettings?
+    private var held: Held?
+    private var flight: Task<Result<IssuedCredentials, ProviderFailure>, Never>?
+
+    /// - Parameter now: on STS's clock.
+    init(maker: ProviderMaker, now: @escaping @Sendable () -> Timestamp) { (self.maker, self.now) = (maker, now) }
+
+    func credentials(for settings: STSSettings) async throws(ProviderFailure) -> Credentials {
+        if sts != settings {
+            // The configuration was read anew: what the old one gave is not for the new one.
+            (sts, held, flight) = (settings, nil, nil)
         }
-        var line = bytes[...]
-        while let last = line.last, last == 0x0A || last == 0x0D || last == 0x20 { line = line.dropLast() }
-        guard !line.isEmpty, line.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw SettingError("\(key): \(path) must hold one line of text without blanks")
+        if let held, isFresh(held) { return held.credentials }
+        let mine = flight ?? takeOff(settings)
+        let result = await mine.value
+        if flight == mine {
+            flight = nil
+            if case .success(let issued) = result { held = Held(credentials: issued.credentials, fetched: now()) }
         }
-        return Secret(String(decoding: line, as: UTF8.self))
+        // Better a key near its end than none, while its source is away.
+        if case .failure(.unavailable) = result, let held, let end = held.credentials.expiration, now() < end { return held.credentials }
+        return try result.get().credentials
+    }
+
+    /// Unstructured on purpose: a caller that gives up must not take the others' fetch with it.
+    private func takeOff(_ settings: STSSettings) -> Task<Result<IssuedCredentials, ProviderFailure>, Never> {
+        let task = Task { [maker] in
+            do throws(ProviderFailure) {
+                let provider = try maker.provider(settings.credentials, at: ProviderMaker.Place(region: settings.region))
+                return Result<IssuedCredentials, ProviderFailure>.success(try await provider.fetch())
+            } catch {
+                return .failure(error)
+            }
+        }
+        flight = task
+        return task
+    }
+
+    private func isFresh(_ held: Held) -> Bool {
+        guard let end = held.credentials.expiration else { return false }
+        let life = end - held.fetched
+        return end - now() > min(life / 4, .seconds(300))
+    }
+
+    /// What can be seen to be wrong without asking anybody: a secret that is missing or that others can read.
+    static func problem(_ source: CredentialSource, environment: [String: String]) -> SettingError? {
+        switch source {
+        case .fixed(_, let secretFile, let tokenFile):
+            do throws(ProviderFailure) {
+                _ = try FileSecrets.read(secretFile, what: "access-key-secret-file")
+                if let tokenFile { _ = try FileSecrets.read(tokenFile, what: "security-token-file") }
+                return nil
+            } catch {
+                return SettingError(error.text)
+            }
+        case .broker(_, let tokenFile):
+            do throws(ProviderFailure) {
+                _ = try FileSecrets.read(tokenFile, what: "token-file")
+                return nil
+            } catch {
+                return SettingError(error.text)
+            }
+        case .environment:
+            let isSet: (String) -> Bool = { environment[$0].map { !$0.isEmpty } ?? false }
+            let hasOwn = isSet("OSS_ACCESS_KEY_ID") && isSet("OSS_ACCESS_KEY_SECRET")
+            let hasCommon = isSet("ALIBABA_CLOUD_ACCESS_KEY_ID") && isSet("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+            return hasOwn || hasCommon
+                ? nil
+                : SettingError(
+                    "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not both set, but kind = \"env\" reads them. Set them, or use another kind"
+                )
+        case .assumeRole(_, let inner): return problem(inner, environment: environment)
+        default: return nil
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Contracts
+import Credentials
 import OSSProtocol
 import Platform
 
@@ -7,8 +8,7 @@ struct STSClient: TokenSource {
     let transport: any Transport
     let clock: ServerClock
     let counters: Counters
-    /// Read anew for every call, so that a rotated key is used at once. Calls are rare.
-    let ownCredentials: @Sendable (CredentialSource) throws(SettingError) -> Credentials
+    let ownCredentials: @Sendable (STSSettings) async throws(ProviderFailure) -> Credentials
     /// A `SignatureNonce`: unique a request.
     let nonce: @Sendable () -> String
 
@@ -37,7 +37,9 @@ struct STSClient: TokenSource {
 
     private func answer(_ scope: Scope, _ sts: STSSettings) async throws(IssueFailure) -> IssuedToken {
         let own: Credentials
-        do { own = try ownCredentials(sts.credentials) } catch { throw IssueFailure(code: "NoCredentials", message: error.description) }
+        do throws(ProviderFailure) { own = try await ownCredentials(sts) } catch {
+            throw IssueFailure(code: "NoCredentials", message: Line.clean(error.text))
+        }
         let wish = AssumeRoleRequest(
             roleARN: sts.roleARN, roleSessionName: scope.client, durationSeconds: Int(scope.duration.components.seconds),
             policy: scope.policy)

@@ -1,3 +1,4 @@
+import Credentials
 import OSSProtocol
 
 /// `authd.toml`, every value typed and checked; paths are absolute. Holds no secret, only where one is kept.
@@ -61,14 +62,8 @@ public struct STSSettings: Sendable, Equatable {
     public var endpoint: Endpoint
     public var region: String
     public var roleARN: String
+    /// Any kind but those of an authorization server itself.
     public var credentials: CredentialSource
-}
-
-/// `[sts.credentials]`.
-public enum CredentialSource: Sendable, Equatable {
-    case fixed(accessKeyID: String, secretFile: String, securityTokenFile: String?)
-    /// `OSS_ACCESS_KEY_ID`, `OSS_ACCESS_KEY_SECRET`, `OSS_SESSION_TOKEN` of the server's environment.
-    case environment
 }
 
 /// `[[client]]`.

@@ -1,3 +1,4 @@
+import Credentials
 import OSSProtocol
 import Platform
 import TOML
@@ -18,12 +19,7 @@ public enum SettingsFile {
         do throws(FileError) {
             let bytes = try SecureFile.read(path, limit: largest, mustBePrivate: false)
             return parse(bytes, file: path) { source in
-                do throws(SettingError) {
-                    _ = try OwnCredentials.read(source, environment: environment)
-                    return nil
-                } catch {
-                    return error
-                }
+                OwnCredentials.problem(source, environment: environment)
             }
         } catch {
             return SettingsReading(settings: nil, problems: ["davit-authd: error: \(error.message)"])
@@ -96,24 +92,13 @@ private struct SettingsReader {
         return STSSettings(endpoint: endpoint ?? .stsForRegion(region), region: region, roleARN: role, credentials: credentials)
     }
 
+    /// Another authorization server may be the source; one that signs requests gives no key, and without one STS cannot be asked.
+    private static let kinds = CredentialReader.kinds.filter { $0 != "signed-url" && $0 != "anonymous" }
+
     private func credentials(_ reader: TOMLReader) -> CredentialSource? {
-        switch reader.choice("kind", of: ["static", "env"], required: true) {
-        case "static":
-            let id = reader.string("access-key-id", required: true, allowEmpty: false)
-            let secret = reader.string("access-key-secret-file", required: true, allowEmpty: false)
-            let token = reader.string("security-token-file", allowEmpty: false)
-            reader.finish()
-            guard let id, let secret else { return nil }
-            let source = CredentialSource.fixed(accessKeyID: id, secretFile: absolute(secret), securityTokenFile: token.map(absolute))
-            if let error = probe(source) { reader.report("access-key-secret-file", "\(error)") }
-            return source
-        case "env":
-            reader.finish()
-            if let error = probe(.environment) { reader.report("kind", "\(error)") }
-            return .environment
-        default:
-            return nil
-        }
+        guard let source = CredentialReader(reader, folder: folder, kinds: SettingsReader.kinds).read() else { return nil }
+        if let error = probe(source) { reader.report("kind", "\(error)") }
+        return source
     }
 
     /// Lower-case letters, digits and `-`, as in `cn-hangzhou`.

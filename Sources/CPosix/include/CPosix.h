@@ -40,4 +40,11 @@ void dposix_keep_freed_blocks(void);
 int dposix_spawn_detached(
     pid_t *process, const char *path, char *const arguments[], char *const environment[], int log, int readiness);
 
+/// Starts `path` as the leader of a process group of its own: standard input from /dev/null, output to `output`, errors to
+/// `errors`, nothing else open, default signals. Both descriptors must be above 2. Returns 0 or an errno.
+int dposix_spawn_captured(
+    pid_t *process, const char *path, char *const arguments[], char *const environment[], int output, int errors);
+/// Returns when the child has ended; it stays in the process table, so that its number and its group's stay its own.
+void dposix_wait_ended(pid_t process);
+
 #endif

@@ -1,4 +1,5 @@
 import Contracts
+import Credentials
 import Logging
 import OSSProtocol
 import Platform
@@ -13,12 +14,12 @@ public actor Access: RequestAuthorizer, TargetResolver {
     nonisolated let log: Logger
     private let environment: [String: String]
     private let folder: String
-    private let makeTransport: @Sendable (_ caFile: String?) throws -> any Transport
+    private let transports: TransportCache
+    private let maker: ProviderMaker
 
     private(set) var configuration: EngineConfiguration
     private var sources: [String: Source] = [:]
     private var orders: [String: OrderProvider] = [:]
-    private var transports: [String: any Transport] = [:]
     private let signers = SignerCache()
 
     private enum Source {
@@ -39,8 +40,20 @@ public actor Access: RequestAuthorizer, TargetResolver {
         self.folder = folder
         self.clock = clock
         self.log = log
-        self.makeTransport = makeTransport
+        let transports = TransportCache(makeTransport)
+        self.transports = transports
+        maker = ProviderMaker(
+            environment: environment,
+            transport: { caFile throws(ProviderFailure) in try transports.transport(caFile: caFile) },
+            now: { clock.serverNow() }, learnClock: { clock.learn(serverTime: $0) })
     }
+
+    /// The profile of the official tools that serves orders without credentials of their own.
+    /// - Throws: `.notConfigured` when there is none.
+    func standardProfile() throws(ProviderFailure) -> Profile { try Profile.read(ProfileChoice(), environment: environment) }
+
+    /// What a remote's profile says besides the credentials.
+    func profile(_ choice: ProfileChoice) throws(ProviderFailure) -> Profile { try Profile.read(choice, environment: environment) }
 
     /// Exchanges the configuration. Leases of remotes that stayed as they were live on.
     public func adopt(_ new: EngineConfiguration) {
@@ -80,6 +93,11 @@ public actor Access: RequestAuthorizer, TargetResolver {
 
     private func makeSource(_ scope: String) throws(AccessFailure) -> Source {
         let cache = LeaseCache(folder: folder, scope: scope)
+        if let bucket = OrderScope.bucketOfProfile(scope) {
+            let region = try? Profile.read(ProfileChoice(), environment: environment).region
+            return try leases(
+                scope, .profile(ProfileChoice()), at: ProviderMaker.Place(bucket: bucket, region: region), cache: cache)
+        }
         if OrderScope.isOne(scope) {
             guard let order = orders[scope] ?? cache.load().flatMap(OrderProvider.init(cached:)) else {
                 throw .refused(
@@ -93,21 +111,32 @@ public actor Access: RequestAuthorizer, TargetResolver {
             throw .refused("the remote “\(scope)” is no longer in the configuration. Put [remote.\(scope)] back, or cancel its uploads")
         }
         switch remote.credentials {
-        case .fixed(let id, let secretFile, let tokenFile):
-            let provider = FixedProvider(accessKeyID: id, secretFile: secretFile, securityTokenFile: tokenFile)
-            return .leases(keeper(scope, provider, cache: nil), kind: provider.kind)
+        case .signedURL(let url, let tokenFile):
+            guard let server = AuthorizationServer(url: url, tokenFile: tokenFile, transport: try transport(scope: scope)) else {
+                throw .refused("“\(PlainText.line(url, limit: 100))” is no address of an authorization server")
+            }
+            return .signedURLs(SignedURLKeeper(server: server, bucket: remote.bucket, scope: scope, clock: clock, log: log))
         case .environment:
             // An order's own credentials come first; the engine's environment serves those that brought none.
-            let order = orders[scope] ?? cache.load().flatMap(OrderProvider.init(cached:))
-            if let order { remember(order, for: scope) }
-            let provider: any CredentialProvider = order ?? EnvironmentProvider(environment: environment)
-            return .leases(keeper(scope, provider, cache: nil), kind: provider.kind)
-        case .broker(let url, let tokenFile):
-            let provider = BrokerProvider(server: try server(url, tokenFile, remote), bucket: remote.bucket)
+            if let order = orders[scope] ?? cache.load().flatMap(OrderProvider.init(cached:)) {
+                remember(order, for: scope)
+                return .leases(keeper(scope, order, cache: nil), kind: order.kind)
+            }
+            return try leases(scope, remote.credentials, at: ProviderMaker.Place(), cache: nil)
+        default:
+            let place = ProviderMaker.Place(bucket: remote.bucket, region: remote.region, caFile: remote.caFile)
+            return try leases(scope, remote.credentials, at: place, cache: cache)
+        }
+    }
+
+    private func leases(
+        _ scope: String, _ source: CredentialSource, at place: ProviderMaker.Place, cache: LeaseCache?
+    ) throws(AccessFailure) -> Source {
+        do throws(ProviderFailure) {
+            let provider = try maker.provider(source, at: place)
             return .leases(keeper(scope, provider, cache: cache), kind: provider.kind)
-        case .signedURL(let url, let tokenFile):
-            let server = try server(url, tokenFile, remote)
-            return .signedURLs(SignedURLKeeper(server: server, bucket: remote.bucket, scope: scope, clock: clock, log: log))
+        } catch {
+            throw AccessFailure(error)
         }
     }
 
@@ -115,26 +144,12 @@ public actor Access: RequestAuthorizer, TargetResolver {
         LeaseKeeper(scope: scope, provider: provider, clock: clock, cache: cache, log: log)
     }
 
-    private func server(_ url: String, _ tokenFile: String, _ remote: RemoteSettings) throws(AccessFailure) -> AuthorizationServer {
-        guard let server = AuthorizationServer(url: url, tokenFile: tokenFile, transport: try transport(caFile: remote.caFile)) else {
-            throw .refused("“\(PlainText.line(url, limit: 100))” is no address of an authorization server")
-        }
-        return server
-    }
-
-    /// What listings and probes of that scope are sent with.
+    /// What listings, probes and authorization requests of that scope are sent with.
     func transport(scope: String) throws(AccessFailure) -> any Transport {
-        try transport(caFile: configuration.remote(named: scope)?.caFile)
-    }
-
-    private func transport(caFile: String?) throws(AccessFailure) -> any Transport {
-        if let known = transports[caFile ?? ""] { return known }
-        do {
-            let made = try makeTransport(caFile)
-            transports[caFile ?? ""] = made
-            return made
+        do throws(ProviderFailure) {
+            return try transports.transport(caFile: configuration.remote(named: scope)?.caFile)
         } catch {
-            throw .refused("no connection can be made\(caFile.map { " with ca-file \($0)" } ?? ""): \(error)")
+            throw AccessFailure(error)
         }
     }
 
@@ -167,7 +182,7 @@ public actor Access: RequestAuthorizer, TargetResolver {
         return keeper
     }
 
-    nonisolated func signer(_ region: String) -> V4Signer { signers.signer(region) }
+    nonisolated func signer(_ target: Target) -> any RequestSigner { signers.signer(target) }
 
     // MARK: - Orders' credentials
 

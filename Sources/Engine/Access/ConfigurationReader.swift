@@ -1,3 +1,4 @@
+import Credentials
 import OSSProtocol
 import Platform
 import TOML
@@ -128,7 +129,7 @@ public enum ConfigurationReader {
     }
 
     private static func duration(_ text: String) throws(SettingError) -> Duration {
-        guard let duration = SettingText.duration(text) else { throw SettingError("takes a time such as \"30m\", \"24h\" or \"90d\"") }
+        guard let duration = DurationText.parse(text) else { throw SettingError("takes a time such as \"30m\", \"24h\" or \"90d\"") }
         return duration
     }
 

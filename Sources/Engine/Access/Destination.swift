@@ -1,3 +1,4 @@
+import Credentials
 import OSSProtocol
 
 /// A destination as people write it: `oss://BUCKET/KEY-OR-PREFIX` or `REMOTE:KEY-OR-PREFIX`.
@@ -51,49 +52,4 @@ enum Destination: Equatable, Sendable {
     }
 
     static func wrong(_ message: String) -> OrderError { OrderError(code: "BadDestination", message: message, exit: 2) }
-}
-
-/// How prefixes come together: granted, then the remote's, then what the destination names.
-enum Prefixes {
-    /// Empty stays empty; everything else ends with one slash of its own.
-    static func folder(_ prefix: String) -> String {
-        guard let last = prefix.utf8.last else { return "" }
-        return last == UInt8(ascii: "/") ? prefix : prefix + "/"
-    }
-
-    /// The remote's prefix lies under the granted one and is never repeated where it already begins with it.
-    static func under(granted: String, remote: String) -> String {
-        let (granted, remote) = (folder(granted), folder(remote))
-        return remote.utf8.starts(with: granted.utf8) ? remote : granted + remote
-    }
-}
-
-/// Regions and endpoints, each from the other where one is missing. Source: OSS endpoint names (`oss-REGION[-internal].aliyuncs.com`).
-enum RegionNames {
-    static func region(ofEndpoint endpoint: String) -> String? {
-        var host = Array(endpoint.utf8)
-        if let separator = firstIndex(of: Array("://".utf8), in: host) { host.removeFirst(separator + 3) }
-        let name = host.prefix { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/") }
-        let (front, back) = (Array("oss-".utf8), Array(".aliyuncs.com".utf8))
-        guard name.starts(with: front), name.count > front.count + back.count, name.suffix(back.count).elementsEqual(back) else {
-            return nil
-        }
-        var region = name.dropFirst(front.count).dropLast(back.count)
-        let inside = Array("-internal".utf8)
-        if region.count > inside.count, region.suffix(inside.count).elementsEqual(inside) { region = region.dropLast(inside.count) }
-        // Accelerated endpoints serve every region: they do not tell which.
-        guard !region.starts(with: Array("accelerate".utf8)) else { return nil }
-        return String(decoding: region, as: UTF8.self)
-    }
-
-    static func isPlausible(_ region: String) -> Bool {
-        let bytes = Array(region.utf8)
-        return (2...40).contains(bytes.count)
-            && bytes.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
-    }
-
-    private static func firstIndex(of needle: [UInt8], in bytes: [UInt8]) -> Int? {
-        guard bytes.count >= needle.count else { return nil }
-        return (0...(bytes.count - needle.count)).first { bytes[$0..<($0 + needle.count)].elementsEqual(needle) }
-    }
 }

@@ -1,3 +1,4 @@
+import Credentials
 import OSSProtocol
 
 /// `config.toml`, every value typed and checked. Where a key is absent its default stands here.
@@ -80,9 +81,11 @@ public struct RemoteSettings: Sendable, Equatable {
     /// `nil` where the credentials' source says it.
     public var bucket: String?
     public var region: String?
-    /// With scheme.
+    /// With scheme; `nil`: the region's own, by `network`.
     public var endpoint: String?
+    public var network: Endpoint.Network
     public var addressing: Addressing
+    public var signature: SignatureVersion
     /// Empty or ending in `/`.
     public var prefix: String
     /// `overwrite skip newer fail rename`.
@@ -94,31 +97,16 @@ public struct RemoteSettings: Sendable, Equatable {
 
     public init(name: String, credentials: CredentialSource) {
         self.name = name
+        network = .public
         addressing = .virtual
+        signature = .v4
         prefix = ""
         existing = "overwrite"
         self.credentials = credentials
     }
 }
 
-/// `[remote.NAME.credentials]`. Paths are absolute; no secret is in here, only where it is kept.
-public enum CredentialSource: Sendable, Equatable {
-    /// `davit-authd` hands out temporary credentials.
-    case broker(url: String, tokenFile: String)
-    /// `davit-authd` signs each request; no key reaches this machine.
-    case signedURL(url: String, tokenFile: String)
-    /// A long-lived key.
-    case fixed(accessKeyID: String, secretFile: String, securityTokenFile: String?)
-    /// `OSS_ACCESS_KEY_ID` and kin of the engine's environment.
-    case environment
-
-    /// As written after `kind =`.
-    public var kind: String {
-        switch self {
-        case .broker: "broker"
-        case .signedURL: "signed-url"
-        case .fixed: "static"
-        case .environment: "env"
-        }
-    }
+/// How requests are signed. Version 1 is for buckets and gateways that do not know version 4 yet.
+public enum SignatureVersion: String, Sendable, Codable {
+    case v1, v4
 }

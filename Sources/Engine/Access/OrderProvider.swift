@@ -1,4 +1,5 @@
 import Contracts
+import Credentials
 import OSSProtocol
 
 /// The `OSS_*` variables of whoever gave an order.
@@ -9,7 +10,7 @@ struct OrderProvider: CredentialProvider, Equatable {
     var kind: String { "env" }
     var fingerprint: String { "order|\(credentials.accessKeyID)" }
 
-    func fetch() async throws(ProviderFailure) -> IssuedCredentials { IssuedCredentials(credentials: credentials) }
+    func fetch(refusing accessKeyID: String?) async throws(ProviderFailure) -> IssuedCredentials { IssuedCredentials(credentials: credentials) }
 
     /// - Throws: what is missing or cannot be, with exit 2 or (no key at all) 6.
     init(_ order: OrderCredentials) throws(OrderError) {
@@ -23,12 +24,12 @@ struct OrderProvider: CredentialProvider, Equatable {
         }
         let given: (String?) -> String? = { $0.flatMap { $0.isEmpty ? nil : $0 } }
         let region: String
-        if let named = given(order.region) ?? given(order.endpoint).flatMap(RegionNames.region(ofEndpoint:)) {
+        if let named = given(order.region) ?? given(order.endpoint).flatMap(Endpoint.region(of:)) {
             region = named
         } else {
             throw wrong("OSS_REGION is not set, and OSS_ENDPOINT does not tell the region. Set it, such as OSS_REGION=cn-hangzhou")
         }
-        guard RegionNames.isPlausible(region) else {
+        do throws(EndpointError) { try Endpoint.check(region: region) } catch {
             throw wrong("“\(PlainText.line(region, limit: 60))” is no region's id. Set OSS_REGION, such as cn-hangzhou")
         }
         let endpoint: Endpoint
@@ -38,14 +39,14 @@ struct OrderProvider: CredentialProvider, Equatable {
             throw wrong("OSS_ENDPOINT: \(error)")
         }
         let addressing = given(order.addressing) ?? "virtual"
-        guard ["virtual", "path"].contains(addressing) else {
-            throw wrong("OSS_ADDRESSING is “\(PlainText.line(addressing, limit: 40))”. It takes virtual or path")
+        guard Addressing(rawValue: addressing) != nil else {
+            throw wrong("OSS_ADDRESSING is “\(PlainText.line(addressing, limit: 40))”. It takes virtual, path or cname")
         }
         credentials = Credentials(
             accessKeyID: order.accessKeyId, accessKeySecret: Secret(order.accessKeySecret),
             securityToken: given(order.securityToken).map { Secret($0) })
         place = OrderPlace(
-            region: region, endpoint: "\(endpoint.scheme)://\(endpoint.host)", addressing: endpoint.isAddress ? "path" : addressing)
+            region: region, endpoint: "\(endpoint.scheme)://\(endpoint.host)", addressing: endpoint.needsPathStyle ? "path" : addressing)
     }
 
     init?(cached entry: LeaseCache.Entry) {
@@ -71,7 +72,7 @@ struct OrderProvider: CredentialProvider, Equatable {
     static let missing = OrderError(
         code: "NoCredentials",
         message:
-            "there are no credentials for oss:// (OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set). Set them, or use a remote of config.toml",
+            "there are no credentials for oss:// (OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set, and neither ossutil nor aliyun has a profile). Set them, or use a remote of config.toml",
         exit: 6)
 }
 
@@ -87,6 +88,14 @@ enum OrderScope {
 
     /// People know the bucket; the hash behind it tells scopes apart and nothing else.
     static func shown(_ scope: String) -> String { String(decoding: scope.utf8.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self) }
+
+    /// Orders that the official tools' profile serves: `oss://BUCKET#profile`.
+    static func profile(bucket: String) -> String { "oss://\(bucket)#profile" }
+
+    static func bucketOfProfile(_ scope: String) -> String? {
+        guard isOne(scope), scope.hasSuffix("#profile") else { return nil }
+        return String(decoding: scope.utf8.dropFirst("oss://".utf8.count).dropLast("#profile".utf8.count), as: UTF8.self)
+    }
 
     static func isOne(_ scope: String) -> Bool { scope.utf8.starts(with: "oss://".utf8) }
 }

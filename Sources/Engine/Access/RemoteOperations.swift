@@ -1,4 +1,5 @@
 import Contracts
+import Credentials
 import OSSProtocol
 import Platform
 
@@ -12,6 +13,7 @@ struct RemoteOperations: Sendable {
     // MARK: - List
 
     func list(_ request: ListRequest) async throws(OrderError) -> ListResult {
+        if request.dest.utf8.elementsEqual("oss://".utf8) { return try await buckets(request) }
         let target = try await access.resolve(dest: request.dest, credentials: request.credentials)
         try await refuseIfSigned(target, what: "list")
         let limit = request.limit ?? 1000
@@ -33,6 +35,20 @@ struct RemoteOperations: Sendable {
         return ListResult(
             bucket: target.bucket, prefix: target.prefix, items: folders + objects, truncated: page.continuation != nil,
             continuation: page.continuation)
+    }
+
+    /// The buckets that the caller's credentials may see, as prefixes.
+    private func buckets(_ request: ListRequest) async throws(OrderError) -> ListResult {
+        let target = try await access.serviceTarget(credentials: request.credentials)
+        let options = BucketListOptions(marker: request.continuation.flatMap { $0.isEmpty ? nil : $0 }, limit: request.limit ?? 1000)
+        let response = try await requests.send(.listBuckets(options), key: nil, target: target)
+        let page: BucketPage
+        do throws(OSSError) { page = try OSSReply.listBuckets(response) } catch { throw RemoteRequests.failure(error, target) }
+        let items = page.buckets.map {
+            ListResult.Entry(
+                key: "\($0.name)/", isPrefix: true, size: nil, modified: $0.created?.iso8601, etag: nil, storageClass: $0.storageClass)
+        }
+        return ListResult(bucket: "", prefix: "", items: items, truncated: page.next != nil, continuation: page.next)
     }
 
     /// The authorization server signs uploads only.
@@ -87,10 +103,11 @@ struct RemoteOperations: Sendable {
     ) async throws(AccessFailure) -> PresignResult {
         let address = try target.address()
         guard let lease = try await access.lease(scope: target.scope, minimumLife: .seconds(30)) else { throw .refused("no key is here") }
+        guard !lease.credentials.isAnonymous else { throw .refused("without a key nothing can be signed; use the plain URL") }
         let now = access.clock.serverNow()
         let signed: HTTPRequest
         do throws(PresignError) {
-            signed = try access.signer(address.region).presign(
+            signed = try access.signer(target).presign(
                 operation.request(at: address, key: key), resource: operation.resource(at: address, key: key),
                 credentials: lease.credentials,
                 now: now, expires: request.expires)

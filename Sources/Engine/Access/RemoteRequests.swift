@@ -1,6 +1,8 @@
 import Contracts
+import Credentials
 import OSSProtocol
 import Platform
+import TransferCore
 
 /// One small request to OSS with one more try where that helps: a stale lease, a wrong clock, a lost connection.
 struct RemoteRequests: Sendable {
@@ -67,20 +69,14 @@ struct RemoteRequests: Sendable {
             exit: 6)
     }
 
-    /// What OSS said, with what to do about the usual causes.
+    /// What OSS said and what to do about it.
     static func failure(_ error: OSSError, _ target: Target) -> OrderError {
-        let advice: String =
-            switch error.code {
-            case "AccessDenied": ". These credentials do not allow it; ask whoever gives them out"
-            case "NoSuchBucket": ". Check the bucket's name and the endpoint"
-            case "SignatureDoesNotMatch": ". Check the secret key"
-            case "InvalidAccessKeyId": ". Check the access key id"
-            default: ""
-            }
+        let place = target.bucket.isEmpty ? target.endpoint : "oss://\(target.bucket)"
+        let advice = FailureAdvice.text(for: error, at: try? target.address())
         return OrderError(
             code: error.code,
             message:
-                "oss://\(target.bucket): \(PlainText.line(error.message)) (\(error.code), HTTP \(error.status), request \(error.requestID ?? "unknown"))\(advice)",
+                "\(place): \(PlainText.clause(error.message)) (\(PlainText.line(error.code, limit: 60)), HTTP \(error.status), request \(PlainText.line(error.requestID ?? "unknown", limit: 60))). \(advice)",
             exit: 1)
     }
 }

@@ -1,19 +1,15 @@
 import OSSProtocol
 import Platform
+import TransferCore
 
 /// What the servers' clocks say, learned from their answers; signatures and the lives of credentials go by it.
 ///
 /// Two readings of our own clock come in: `steady`, which no clock change moves, for everything that waits, and `wall`, only to
 /// tell people how far off their clock is.
 public final class ServerClock: Sendable {
-    /// An answer's time has whole seconds and is as old as the answer: smaller differences say nothing.
-    private static let noise: Duration = .seconds(2)
-    /// Before 2015 or after 2100 it is some middlebox talking, not OSS.
-    private static let plausible = Timestamp(seconds: 1_420_070_400)...Timestamp(seconds: 4_102_444_800)
-
     private let steady: @Sendable () -> Timestamp
     private let wall: @Sendable () -> Timestamp
-    private let offset = Lock<Duration?>(nil)
+    private let learned = Lock(LeaseClock())
 
     public init(steady: @escaping @Sendable () -> Timestamp, wall: @escaping @Sendable () -> Timestamp) {
         (self.steady, self.wall) = (steady, wall)
@@ -23,31 +19,29 @@ public final class ServerClock: Sendable {
     public func now() -> Timestamp { steady() }
 
     /// The server's time, for signatures.
-    public func serverNow() -> Timestamp { steady() + (offset.withLock { $0 } ?? .zero) }
+    public func serverNow() -> Timestamp {
+        let now = steady()
+        return learned.withLock { $0.serverTime(at: now) }
+    }
 
     public func learn(serverTime: Timestamp) {
-        guard ServerClock.plausible.contains(serverTime) else { return }
-        let found = serverTime - steady()
-        offset.withLock { known in
-            let difference = found - (known ?? .zero)
-            if difference > ServerClock.noise || difference < .zero - ServerClock.noise {
-                known = found
-            } else if known == nil {
-                known = .zero
-            }
-        }
+        let now = steady()
+        learned.withLock { $0.learn(serverTime: serverTime, at: now) }
     }
+
+    /// Server clock minus the steady one; `nil` before any server has told its time.
+    var offset: Duration? { learned.withLock { $0.offset } }
 
     /// Server clock minus the machine's clock, seconds; `nil` before any server has told its time.
     public var offsetSeconds: Double? {
-        guard let known = offset.withLock({ $0 }) else { return nil }
-        return Double(((steady() + known) - wall()).inMilliseconds) / 1000
+        guard let offset else { return nil }
+        return Double(((steady() + offset) - wall()).inMilliseconds) / 1000
     }
 
     /// When something ends on our clock that ends at `expiration` on the server's.
     /// - Parameter serverTime: what the same answer gave as its time; without it the learned offset is used.
     func local(_ expiration: Timestamp, serverTime: Timestamp?) -> Timestamp {
-        if let serverTime, ServerClock.plausible.contains(serverTime) { return steady() + (expiration - serverTime) }
-        return expiration - (offset.withLock { $0 } ?? .zero)
+        let now = steady()
+        return learned.withLock { $0.local(expiration, serverTime: serverTime, at: now) }
     }
 }

@@ -1,11 +1,15 @@
 import Contracts
+import Credentials
+import FoundationEssentials
 import Logging
 import OSSProtocol
 
 /// The signed URLs of one scope: no key is on this machine, the authorization server signs each request.
 ///
 /// One request to it is under way at a time; what is asked for meanwhile goes out together with the next. Parts are asked for
-/// ahead of need, so that a part rarely waits. No caller's cancellation reaches a request under way.
+/// ahead of need, so that a part rarely waits. No caller's cancellation reaches a request under way. A URL that is near its end is
+/// replaced before it is used. When OSS refuses one, the server is told which key had signed it: it signs with tokens that it keeps,
+/// and cannot know that one was revoked.
 actor SignedURLKeeper {
     /// What a URL is for. Two equal ones may share a URL.
     struct Ask: Hashable, Sendable {
@@ -27,7 +31,19 @@ actor SignedURLKeeper {
         var expires: Timestamp
         var life: Duration
         var generation: UInt64
+        /// Which access key signed it.
+        var keyID: String?
         var isUsed = false
+
+        /// A request needs so long until OSS has judged it; of short lives, half.
+        func isFresh(_ minimumLife: Duration, at now: Timestamp) -> Bool { expires - now >= min(minimumLife, life / 2) }
+    }
+
+    /// What is known of the URLs of one generation after they were handed out.
+    private struct Issue {
+        var generation: UInt64
+        var keyID: String?
+        var expires: Timestamp
     }
 
     /// More than one authorization request may carry is refused by it; more than these would be waste.
@@ -36,6 +52,15 @@ actor SignedURLKeeper {
     private static let window = 4...32
     /// So many URLs before the end of what was asked for, the next ones are asked for.
     private static let margin = 4
+    /// What a request may need from signing until OSS has judged it.
+    private static let usualLife = Duration.seconds(30)
+    /// A refused URL that had so long to live did not end: its key was refused.
+    private static let sureOfLife = Duration.seconds(5)
+    /// Between two questions to a server that answers at once: many small files share one, and its limit of requests a minute lasts.
+    private static let pace = Duration.milliseconds(50)
+    /// Generations and keys that are remembered.
+    private static let mostIssues = 64
+    private static let mostRefused = 16
 
     private let server: AuthorizationServer
     /// The remote's, for clients with grants in several buckets.
@@ -43,6 +68,9 @@ actor SignedURLKeeper {
     private let scope: String
     private let clock: ServerClock
     private let log: Logger
+    /// Wished for each URL, seconds; the server may give less.
+    private let wishedLife: Int?
+    private let pause: @Sendable (Duration) async -> Void
 
     private var kept: [Ask: Signed] = [:]
     private var line: [Ask] = []
@@ -50,21 +78,41 @@ actor SignedURLKeeper {
     private var waiting: [Ask: [UInt64: CheckedContinuation<Result<Signed, AccessFailure>, Never>]] = [:]
     private var nextWaiter: UInt64 = 0
     private var isFlying = false
+    private var lastAsked: Timestamp?
     private var generation: UInt64 = 0
     /// How many parts are asked for at once: fewer when URLs die unused.
     private var ahead = 32
+    private var wasted = 0
     private var failures = 0
     private var trouble: (until: Timestamp, failure: AccessFailure)?
     private var fetches = 0
     private var place: Grant?
+    private var issues: [Issue] = []
+    /// Keys whose URLs OSS refused long before their end: nothing signed with them is handed out again. The newest last.
+    private var refused: [String] = []
+    /// What the server may still believe to be good.
+    private var refusing: String?
 
-    init(server: AuthorizationServer, bucket: String?, scope: String, clock: ServerClock, log: Logger) {
+    /// - Parameter wishedLife: of each URL, whole seconds, 1 … 604,800; the server's usual one when `nil`.
+    init(
+        server: AuthorizationServer, bucket: String?, scope: String, clock: ServerClock, log: Logger,
+        wishedLife: Duration? = SignedURLKeeper.wishedLife(environment: ProcessInfo.processInfo.environment),
+        pause: @escaping @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
+    ) {
         (self.server, self.bucket, self.scope, self.clock, self.log) = (server, bucket, scope, clock, log)
+        self.wishedLife = wishedLife.map { Int($0.inMilliseconds / 1000) }
+        self.pause = pause
+    }
+
+    /// `DAVIT_URL_LIFE`, such as `10s`: whoever wants URLs that are worth little when they leak. What is no duration is not wished for.
+    static func wishedLife(environment: [String: String]) -> Duration? {
+        let wished = environment["DAVIT_URL_LIFE"].flatMap(DurationText.parse)
+        return wished.flatMap { (Duration.seconds(1)...(.seconds(604_800))).contains($0) ? $0 : nil }
     }
 
     /// A URL for it that lives at least `minimumLife`, or half of its own life where URLs are short-lived.
     func signed(_ ask: Ask, minimumLife: Duration) async throws(AccessFailure) -> Signed {
-        if let ready = kept[ask], isFresh(ready, minimumLife) {
+        if let ready = kept[ask], ready.isFresh(minimumLife, at: clock.now()) {
             kept[ask]?.isUsed = true
             askAhead(of: ask, onlyNearEnd: true)
             takeOff()
@@ -79,9 +127,27 @@ actor SignedURLKeeper {
         return try await wait(for: ask).get()
     }
 
-    /// OSS refused URLs of that generation: none of it or before it is handed out again.
+    /// OSS refused URLs of that generation: none of it or before it is handed out again, and none of the same key when that is what
+    /// was refused.
     func retire(_ old: UInt64) {
         kept = kept.filter { $0.value.generation > old }
+        guard let issue = issues.last(where: { $0.generation == old }), let keyID = issue.keyID else { return }
+        // A token that is not to blame costs the server one call to STS.
+        refusing = keyID
+        guard issue.expires - clock.now() > SignedURLKeeper.sureOfLife, !isRefused(keyID) else { return }
+        refused.append(keyID)
+        if refused.count > SignedURLKeeper.mostRefused { refused.removeFirst() }
+        kept = kept.filter { $0.value.keyID.map { !isRefused($0) } ?? true }
+    }
+
+    private func isRefused(_ keyID: String) -> Bool { refused.contains { $0.utf8.elementsEqual(keyID.utf8) } }
+
+    /// Asks the server now whether it still signs for this client, whatever it said before; URLs at hand are asked for anew.
+    func renew() async throws(AccessFailure) {
+        trouble = nil
+        place = nil
+        kept = [:]
+        _ = try await grant()
     }
 
     /// The upload is over: its URLs are of no use any more.
@@ -95,7 +161,7 @@ actor SignedURLKeeper {
 
     /// One URL for a person, with a life of their choice; kept nowhere.
     func signedAlone(_ ask: Ask, expires: Int) async throws(AccessFailure) -> SignedURLsAnswer.Item {
-        let (answer, _) = try await self.ask([ask.item], expiresIn: expires)
+        let (answer, _) = try await self.ask([ask.item], expiresIn: expires, refusing: refusing)
         guard let item = answer.urls.first else { throw .unavailable(until: nil, "the authorization server gave no URL") }
         return item
     }
@@ -120,7 +186,10 @@ actor SignedURLKeeper {
 
     func view(uploads: Int) -> LeaseView {
         let now = clock.now()
-        let ends = kept.values.map(\.expires).filter { $0 > now }.max()
+        let ready = kept.values.filter { !$0.isUsed && $0.isFresh(SignedURLKeeper.usualLife, at: now) }
+        let end = ready.map(\.expires).min()
+        // From then on they are replaced when they are needed.
+        let renewal = ready.map { $0.expires - min(SignedURLKeeper.usualLife, $0.life / 2) }.min()
         let inTrouble = trouble.flatMap { $0.until > now ? $0.failure : nil }
         let state: String =
             switch inTrouble {
@@ -128,17 +197,15 @@ actor SignedURLKeeper {
             case .unavailable: "backing-off"
             case nil: isFlying ? "fetching" : (fetches > 0 ? "held" : "empty")
             }
+        let seconds = { (time: Timestamp) in max(0, Double((time - now).inMilliseconds) / 1000) }
         return LeaseView(
-            scope: scope, kind: "signed-url", state: state, identity: nil, expires: ends.map { (clock.serverNow() + ($0 - now)).iso8601 },
-            left: ends.map { Double(($0 - now).inMilliseconds) / 1000 }, renewsIn: nil, lastError: inTrouble?.text, fetches: fetches,
-            uploads: uploads)
+            scope: scope, kind: "signed-url", state: state,
+            identity: ready.isEmpty ? nil : ready.count == 1 ? "1 URL ready" : "\(ready.count) URLs ready",
+            expires: end.map { (clock.serverNow() + ($0 - now)).iso8601 }, left: end.map(seconds), renewsIn: renewal.map(seconds),
+            lastError: inTrouble?.text, fetches: fetches, uploads: uploads)
     }
 
     // MARK: - Asking
-
-    private func isFresh(_ signed: Signed, _ minimumLife: Duration) -> Bool {
-        signed.expires - clock.now() >= min(minimumLife, signed.life / 2)
-    }
 
     @discardableResult
     private func enqueue(_ ask: Ask) -> Bool {
@@ -149,10 +216,11 @@ actor SignedURLKeeper {
 
     private func askAhead(of ask: Ask, onlyNearEnd: Bool) {
         guard let part = ask.part else { return }
+        let now = clock.now()
         let isThere: (Int) -> Bool = { [kept, inLine] number in
             var next = ask
             next.part = number
-            return kept[next] != nil || inLine.contains(next)
+            return inLine.contains(next) || (kept[next]?.isFresh(SignedURLKeeper.usualLife, at: now) ?? false)
         }
         if onlyNearEnd, isThere(min(part + SignedURLKeeper.margin, 10_000)) { return }
         guard part < 10_000 else { return }
@@ -194,6 +262,8 @@ actor SignedURLKeeper {
 
     private func fly() async {
         while !line.isEmpty {
+            if let lastAsked, case let rest = SignedURLKeeper.pace - (clock.now() - lastAsked), rest > .zero { await pause(rest) }
+            lastAsked = clock.now()
             let batch = Array(line.prefix(SignedURLKeeper.mostInRequest))
             line.removeFirst(batch.count)
             await sign(batch)
@@ -205,8 +275,21 @@ actor SignedURLKeeper {
     /// The authorization server takes a batch or refuses it as a whole; halving finds what it refuses.
     private func sign(_ batch: [Ask]) async {
         do throws(AccessFailure) {
-            let (answer, time) = try await ask(batch.map(\.item))
-            land(batch, answer, serverTime: time)
+            var since = clock.now()
+            let told = refusing
+            var (answer, time) = try await ask(batch.map(\.item), refusing: told)
+            if let keyID = SignedURLKeeper.keyID(answer), isUnwanted(keyID), told.map({ !$0.utf8.elementsEqual(keyID.utf8) }) ?? true {
+                // It was asked before OSS's refusal was known.
+                refusing = keyID
+                since = clock.now()
+                (answer, time) = try await ask(batch.map(\.item), refusing: keyID)
+            }
+            if let keyID = SignedURLKeeper.keyID(answer), isRefused(keyID) {
+                let text = "the authorization server still signs with a key that OSS refused"
+                throw failed(.init(status: 200, reason: .unavailable(retryAfter: nil, text)))
+            }
+            if !batch.isEmpty { refusing = nil }
+            land(batch, answer, since: since, serverTime: time)
         } catch {
             if case .refused = error, trouble == nil, batch.count > 1 {
                 // What nobody waits for is not worth another question.
@@ -221,11 +304,15 @@ actor SignedURLKeeper {
         }
     }
 
+    private func isUnwanted(_ keyID: String) -> Bool { isRefused(keyID) || refusing.map { $0.utf8.elementsEqual(keyID.utf8) } ?? false }
+
     private func ask(
-        _ items: [SignedURLsRequest.Item], expiresIn: Int? = nil, bucket: String? = nil
+        _ items: [SignedURLsRequest.Item], expiresIn: Int? = nil, bucket: String? = nil, refusing: String? = nil
     ) async throws(AccessFailure) -> (SignedURLsAnswer, Timestamp?) {
         let body: [UInt8]
-        let request = SignedURLsRequest(requests: items, expiresIn: expiresIn, bucket: bucket ?? place?.bucket)
+        let request = SignedURLsRequest(
+            requests: items, expiresIn: expiresIn ?? (items.isEmpty ? nil : wishedLife), bucket: bucket ?? place?.bucket,
+            refusedAccessKeyId: refusing)
         do { body = try AuthorizationJSON.encode(request) } catch { throw .refused("the request cannot be written") }
         fetches += 1
         let bytes: [UInt8]
@@ -264,23 +351,50 @@ actor SignedURLKeeper {
         }
     }
 
-    private func land(_ batch: [Ask], _ answers: SignedURLsAnswer, serverTime: Timestamp?) {
+    /// - Parameter since: when the server was asked: lives are counted from then, so that a slow answer makes them shorter.
+    private func land(_ batch: [Ask], _ answers: SignedURLsAnswer, since: Timestamp, serverTime: Timestamp?) {
         generation += 1
         let now = clock.now()
+        var ends: Timestamp?
         for (ask, item) in zip(batch, answers.urls) {
             guard let url = WebAddress(item.url), let end = Timestamp(iso8601: item.expiresAt), let headers = SignedURLKeeper.headers(item)
             else {
                 answer(ask, .failure(.unavailable(until: now + .seconds(5), "the authorization server gave a URL that cannot be used")))
                 continue
             }
-            let expires = clock.local(end, serverTime: serverTime)
+            let expires = clock.local(end, serverTime: serverTime) - (serverTime == nil ? .zero : now - since)
+            guard expires > now else {
+                answer(ask, .failure(.unavailable(until: now + .seconds(1), "the authorization server gave a URL that had already ended")))
+                continue
+            }
             var signed = Signed(
-                url: url, method: item.method, headers: headers, expires: expires, life: expires - now, generation: generation)
+                url: url, method: item.method, headers: headers, expires: expires, life: expires - since, generation: generation,
+                keyID: SignedURLKeeper.keyID(url))
             signed.isUsed = waiting[ask] != nil
+            ends = min(ends ?? expires, expires)
             // Only a part's URL may be wanted again (the part is retried) or not yet (asked ahead).
-            if ask.operation == "part" { kept[ask] = signed }
+            if ask.operation == "part", let old = kept.updateValue(signed, forKey: ask), !old.isUsed { wasted += 1 }
             answer(ask, .success(signed))
         }
+        guard let ends else { return }
+        issues.append(Issue(generation: generation, keyID: SignedURLKeeper.keyID(answers), expires: ends))
+        if issues.count > SignedURLKeeper.mostIssues { issues.removeFirst() }
+    }
+
+    /// The key that signed them; the URLs of one answer are signed with one.
+    private static func keyID(_ answer: SignedURLsAnswer) -> String? { answer.urls.first.flatMap { WebAddress($0.url) }.flatMap(keyID) }
+
+    /// The access key's id of a URL, in either version of the signature.
+    static func keyID(_ url: WebAddress) -> String? {
+        for pair in (url.query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
+            let name = pair.prefix { $0 != UInt8(ascii: "=") }
+            let isV4 = name.elementsEqual("x-oss-credential".utf8)
+            guard isV4 || name.elementsEqual("OSSAccessKeyId".utf8) else { continue }
+            guard let value = PercentEncoding.decode(String(decoding: pair.dropFirst(name.count + 1), as: UTF8.self)) else { return nil }
+            let id = value.prefix { !isV4 || $0 != UInt8(ascii: "/") }
+            return id.isEmpty ? nil : String(decoding: id, as: UTF8.self)
+        }
+        return nil
     }
 
     private func answer(_ ask: Ask, _ result: Result<Signed, AccessFailure>) {
@@ -290,7 +404,7 @@ actor SignedURLKeeper {
 
     private func dropExpired() {
         let now = clock.now()
-        let wasted = kept.values.count { $0.expires <= now && !$0.isUsed }
+        wasted += kept.values.count { $0.expires <= now && !$0.isUsed }
         kept = kept.filter { $0.value.expires > now }
         let window = SignedURLKeeper.window
         if wasted > 0 {
@@ -298,6 +412,7 @@ actor SignedURLKeeper {
         } else {
             ahead = min(window.upperBound, ahead + 2)
         }
+        wasted = 0
         guard kept.count > SignedURLKeeper.mostKept else { return }
         let oldest = kept.sorted { $0.value.expires < $1.value.expires }.prefix(kept.count - SignedURLKeeper.mostKept)
         for (ask, _) in oldest { kept[ask] = nil }
@@ -334,6 +449,13 @@ extension AccessFailure {
     var text: String {
         switch self {
         case .refused(let text), .unavailable(_, let text): text
+        }
+    }
+
+    init(_ failure: ProviderFailure) {
+        switch failure {
+        case .refused(let text), .notConfigured(let text): self = .refused(text)
+        case .unavailable(_, let text): self = .unavailable(until: nil, text)
         }
     }
 }

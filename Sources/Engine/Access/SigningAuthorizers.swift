@@ -1,7 +1,8 @@
+import Credentials
 import OSSProtocol
 import Platform
 
-/// Signs with leases: version 4, in the header, by the server's clock.
+/// Signs with leases, in the header, by the server's clock. Without a key the request goes as it is.
 struct LeaseAuthorizer: RequestAuthorizer {
     let keeper: LeaseKeeper
     let clock: ServerClock
@@ -12,10 +13,12 @@ struct LeaseAuthorizer: RequestAuthorizer {
     ) async throws(AccessFailure) -> AuthorizedRequest {
         let address = try target.address()
         let lease = try await keeper.lease(minimumLife: minimumLife)
-        let request = signers.signer(address.region).sign(
-            operation.request(at: address, key: key), resource: operation.resource(at: address, key: key), credentials: lease.credentials,
-            now: clock.serverNow())
-        return AuthorizedRequest(request: request, generation: lease.generation)
+        let plain = operation.request(at: address, key: key)
+        guard !lease.credentials.isAnonymous else { return AuthorizedRequest(request: plain, generation: lease.generation) }
+        let request = signers.signer(target).sign(
+            plain, resource: operation.resource(at: address, key: key), credentials: lease.credentials, now: clock.serverNow())
+        return AuthorizedRequest(
+            request: request, generation: lease.generation, isLasting: !lease.credentials.isTemporary, end: lease.credentials.expiration)
     }
 
     func retire(generation: UInt64, target: Target) async { await keeper.retire(generation) }
@@ -46,7 +49,7 @@ struct SignedURLAuthorizer: RequestAuthorizer {
         let request = HTTPRequest(
             method: signed.method, scheme: signed.url.scheme, host: signed.url.host, path: signed.url.path, query: signed.url.query,
             headers: signed.headers, body: plain.body)
-        return AuthorizedRequest(request: request, generation: signed.generation)
+        return AuthorizedRequest(request: request, generation: signed.generation, end: SignedQuery(request.query)?.end)
     }
 
     func retire(generation: UInt64, target: Target) async { await keeper.retire(generation) }
@@ -64,24 +67,27 @@ struct SignedURLAuthorizer: RequestAuthorizer {
         case .abort(let uploadID): (ask.operation, ask.uploadID) = ("abort", uploadID)
         case .listParts(let uploadID, let after):
             (ask.operation, ask.uploadID, ask.part) = ("list-parts", uploadID, after > 0 ? after : nil)
-        case .getObject, .deleteObject, .listObjects, .listMultipartUploads, .bucketInfo, .listBuckets: return nil
+        default: return nil
         }
         for field in request.headers.fields { ask.headers += [field.name, field.value] }
         return ask
     }
 }
 
-/// One signer a region: each remembers its derived keys.
+/// One signer a region and product: each remembers its derived keys.
 final class SignerCache: Sendable {
     private let signers = Lock<[String: V4Signer]>([:])
 
-    func signer(_ region: String) -> V4Signer {
-        signers.withLock { signers in
-            if let signer = signers[region] { return signer }
+    func signer(_ target: Target) -> any RequestSigner {
+        if target.signature == SignatureVersion.v1.rawValue { return V1Signer() }
+        let product = (try? Endpoint(target.endpoint))?.product ?? "oss"
+        let name = "\(target.region) \(product)"
+        return signers.withLock { signers in
+            if let signer = signers[name] { return signer }
             // Regions come with orders; a few are in use at a time.
             if signers.count >= 64 { signers.removeAll() }
-            let signer = V4Signer(region: region)
-            signers[region] = signer
+            let signer = V4Signer(region: target.region, product: product)
+            signers[name] = signer
             return signer
         }
     }

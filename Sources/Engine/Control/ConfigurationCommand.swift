@@ -1,3 +1,4 @@
+import Credentials
 import Contracts
 import Platform
 
@@ -157,23 +158,55 @@ struct ConfigurationText {
         // A name with a dot has to be quoted to stay one key.
         let name = "remote." + (remote.name.utf8.contains(UInt8(ascii: ".")) ? "\"\(remote.name)\"" : remote.name)
         var keys: [(String, Value)] = []
-        for (key, value) in [("bucket", remote.bucket), ("region", remote.region), ("endpoint", remote.endpoint)] {
+        for (key, value) in [("bucket", remote.bucket), ("region", remote.region), ("endpoint", remote.endpoint ?? remote.network.rawValue)] {
             if let value { keys.append((key, .text(value))) }
         }
-        keys += [("addressing", .text(remote.addressing.rawValue)), ("prefix", .text(remote.prefix)), ("signature", .text("v4"))]
+        keys += [("addressing", .text(remote.addressing.rawValue)), ("prefix", .text(remote.prefix)), ("signature", .text(remote.signature.rawValue))]
         keys.append(("existing", .text(remote.existing)))
         if let storage = remote.storageClass { keys.append(("storage-class", .text(storage))) }
         if let file = remote.caFile { keys.append(("ca-file", .text(file))) }
-        var credentials: [(String, Value)] = [("kind", .text(remote.credentials.kind))]
-        switch remote.credentials {
+        return [(name, keys)] + tables(remote.credentials, name: name + ".credentials")
+    }
+
+    private static func tables(_ source: CredentialSource, name: String) -> [(name: String, keys: [(key: String, value: Value)])] {
+        var keys: [(String, Value)] = [("kind", .text(source.kind))]
+        func add(_ key: String, _ text: String?) { if let text { keys.append((key, .text(text))) } }
+        switch source {
         case .broker(let url, let file), .signedURL(let url, let file):
-            credentials += [("url", .text(url)), ("token-file", .text(file))]
+            add("url", url)
+            add("token-file", file)
         case .fixed(let id, let secret, let token):
-            credentials += [("access-key-id", .text(id)), ("access-key-secret-file", .text(secret))]
-            if let token { credentials.append(("security-token-file", .text(token))) }
-        case .environment: break
+            add("access-key-id", id)
+            add("access-key-secret-file", secret)
+            add("security-token-file", token)
+        case .profile(let choice):
+            add("file", choice.file)
+            add("name", choice.name)
+        case .assumeRole(let role, let inner):
+            keys += ConfigurationText.keys(role)
+            return [(name, keys)] + tables(inner, name: name + ".source")
+        case .ecsRole(let role, let url):
+            add("role", role)
+            add("metadata-url", url)
+        case .oidc(let role, let provider, let file):
+            add("provider-arn", provider)
+            add("id-token-file", file)
+            keys += ConfigurationText.keys(role)
+        case .uri(let url): add("url", url)
+        case .process(let command, let timeout):
+            keys += [("command", .list(command)), ("timeout", .text(duration(timeout)))]
+        case .environment, .anonymous, .inProfile: break
         }
-        return [(name, keys), (name + ".credentials", credentials)]
+        return [(name, keys)]
+    }
+
+    private static func keys(_ role: RoleSettings) -> [(String, Value)] {
+        var keys: [(String, Value)] = [("role-arn", .text(role.roleARN)), ("session-name", .text(role.sessionName))]
+        if let endpoint = role.stsEndpoint { keys.append(("sts-endpoint", .text(endpoint))) }
+        if let life = role.duration { keys.append(("duration", .text(duration(life)))) }
+        if let id = role.externalID { keys.append(("external-id", .text(id))) }
+        if case .file(let path)? = role.policy { keys.append(("policy-file", .text(path))) }
+        return keys
     }
 
     static func rate(_ rate: Int64?) -> String { rate.map(String.init) ?? "none" }

@@ -1,4 +1,5 @@
 import Contracts
+import Credentials
 import FoundationEssentials
 import Logging
 
@@ -69,6 +70,7 @@ struct ControlAPI: Sendable {
         case ("POST", 2, "auth", "renew"):
             let asked = try ControlAPI.decode(AuthTestRequest.self, request.body)
             try await access.renew(remote: asked.remote)
+            await queue.accessChanged()
             return .json(await access.status(uploads: await usedScopes()))
         case ("POST", 2, "engine", "stop"):
             let asked = try ControlAPI.decode(StopRequest.self, request.body.isEmpty ? Array("{}".utf8) : request.body)
@@ -77,6 +79,7 @@ struct ControlAPI: Sendable {
             return .json(StopAnswer(stopping: true, finish: asked.finish ?? false), status: 202)
         case ("POST", 2, "engine", "reload"):
             let errors = await reload()
+            if errors.isEmpty { await queue.accessChanged() }
             return .json(ReloadAnswer(reloaded: errors.isEmpty, errors: errors))
         default:
             if let allowed = ControlAPI.methods(path) { return ControlAPI.wrongMethod(request, allowed: allowed) }

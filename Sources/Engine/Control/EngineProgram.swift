@@ -153,7 +153,7 @@ public struct EngineProgram: Sendable {
         let hub = EventHub(queue: queue, complete: { await access.complete($0) })
         let run = EngineRun(
             server: ControlServer(api: api, hub: hub, path: home.socket, log: log), hub: hub, queue: queue, log: log,
-            idleLimit: isDaemon ? EngineProgram.idleLimit : nil, reload: { [self] in _ = await reload(access, log) },
+            idleLimit: isDaemon ? EngineProgram.idleLimit : nil, reload: { [self] in if await reload(access, log).isEmpty { await queue.accessChanged() } },
             drain: { finish in await queue.stop(finishRunning: finish) })
         do {
             try await queue.start()

@@ -75,6 +75,7 @@ private struct Aborting {
     let authorizer: any RequestAuthorizer
 
     func isGone() async -> Bool {
+        var wasAccepted = false
         for _ in 0..<Aborting.mostTries {
             guard
                 let authorized = try? await authorizer.authorize(
@@ -85,9 +86,12 @@ private struct Aborting {
             guard let reply = try? await transport.send(authorized.request, body: nil, options: options, progress: nil) else {
                 return false
             }
-            do throws(OSSError) { try OSSReply.empty(reply.response) } catch {
+            do throws(OSSError) {
+                try OSSReply.empty(reply.response)
+                wasAccepted = true
+            } catch {
                 if error.code == "NoSuchUpload" { return true }
-                switch classify(RequestFailure(error)) {
+                switch classify(RequestFailure(error, of: authorized, at: entry.target)) {
                 case .staleLease: await authorizer.retire(generation: authorized.generation, target: entry.target)
                 case .clockSkew(let serverTime?): await authorizer.learnClock(serverTime: serverTime)
                 case .uploadGone: return true
@@ -95,8 +99,8 @@ private struct Aborting {
                 }
             }
         }
-        // It was accepted that often: only an answer that never says NoSuchUpload can bring us here.
-        return true
+        // Accepted again and again: a server that never says NoSuchUpload. Refused again and again, it is still owed.
+        return wasAccepted
     }
 }
 

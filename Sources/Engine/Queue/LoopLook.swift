@@ -199,7 +199,7 @@ extension UploadRequests {
             let reply = try await transport.send(authorized.request, body: nil, options: options, progress: nil)
             if reply.response.status == 404 { return .absent }
             do throws(OSSError) { return .found(try OSSReply.head(reply.response)) } catch {
-                return .failed(RequestFailure(error), generation: authorized.generation)
+                return .failed(RequestFailure(error, of: authorized, at: job.target), generation: authorized.generation)
             }
         } catch {
             return .failed(RequestFailure(error), generation: authorized.generation)

@@ -21,6 +21,9 @@ struct FlightEnd: Sendable {
     var unreadable: FileError?
     var bytesSent: Int64 = 0
 
+    /// The service itself has said something.
+    var isAnswered: Bool { failure?.isAnswer ?? true }
+
     /// For `PartView.lastAnswer`.
     var text: String? {
         guard let failure else { return nil }
@@ -149,15 +152,12 @@ struct UploadRequests: Sendable {
 
     func head(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
         await send(.headObject, row, job) { response, _ throws(OSSError) in
-            switch response.status {
-            case 404: return .objectHead(.absent)
-            case 403: return .objectHead(.denied)
-            default:
-                let head = try OSSReply.head(response)
-                return .objectHead(.found(size: head.size, crc64: head.crc64, etag: head.etag))
-            }
+            if response.status == 404 { return .objectHead(.absent) }
+            let head = try OSSReply.head(response)
+            return .objectHead(.found(size: head.size, crc64: head.crc64, etag: head.etag))
         } failed: { failure, _ in
-            .objectHeadFailed(failure)
+            // 403 is also what a token that has ended or a wrong clock gets: that says nothing about the right to read.
+            classify(failure) == .denied ? .objectHead(.denied) : .objectHeadFailed(failure)
         }
     }
 
@@ -193,7 +193,7 @@ struct UploadRequests: Sendable {
                 let event = try read(reply.response, reply)
                 return FlightEnd(event: event, generation: authorized.generation, bytesSent: reply.bodyBytesSent)
             } catch {
-                let failure = RequestFailure(error)
+                let failure = RequestFailure(error, of: authorized, at: job.target)
                 return FlightEnd(
                     event: failed(failure, reply.bodyBytesSent), generation: authorized.generation, failure: failure,
                     bytesSent: reply.bodyBytesSent)
@@ -231,10 +231,15 @@ struct UploadRequests: Sendable {
 }
 
 extension RequestFailure {
-    init(_ error: OSSError) {
+    /// The service itself said so, and not only the way to it.
+    var isAnswer: Bool { if case .answer = cause { true } else { false } }
+
+    /// - Parameter target: where the request went.
+    init(_ error: OSSError, of request: AuthorizedRequest, at target: Target) {
         self.init(
             error.isUnusableAnswer ? .unusableAnswer : .answer(status: error.status, code: error.code, ec: error.ec),
-            requestID: error.requestID, retryAfter: error.retryAfter, serverTime: error.serverTime, message: error.message)
+            requestID: error.requestID, retryAfter: error.retryAfter, serverTime: error.serverTime, message: error.message,
+            authority: request.authority(at: error.serverTime), advice: FailureAdvice.text(for: error, at: try? target.address()))
     }
 
     init(_ error: TransportError) {

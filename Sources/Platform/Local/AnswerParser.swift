@@ -59,7 +59,8 @@ struct AnswerParser {
                     try append(rest)
                     return body
                 }
-                try append(rest[..<end])
+                try append(rest[...end])
+                line.removeLast()
                 rest = rest[(end + 1)...]
                 if line.last == 13 { line.removeLast() }
                 try endOfLine()
@@ -76,7 +77,7 @@ struct AnswerParser {
     }
 
     private mutating func append(_ bytes: ArraySlice<UInt8>) throws(Failure) {
-        headerBytes += bytes.count + 1
+        headerBytes += bytes.count
         guard headerBytes <= AnswerParser.mostHeaderBytes else { throw .headersTooLarge }
         line += bytes
     }

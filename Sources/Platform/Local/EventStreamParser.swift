@@ -39,8 +39,13 @@ public struct EventStreamParser: Sendable {
 
     private mutating func append(_ bytes: ArraySlice<UInt8>) {
         if line.count + data.count + bytes.count > largest { isTooLarge = true }
-        // Of what is left out, only whether a line is empty matters.
-        line += isTooLarge ? bytes.prefix(line.isEmpty ? 1 : 0) : bytes
+        guard isTooLarge, line.count + bytes.count > 1 else {
+            line += bytes
+            return
+        }
+        // Of what is left out, only whether a line is empty matters (a single byte may be its carriage return); any other is forgotten
+        // as a comment, also what came of it before: half an id is no id.
+        line = [0x3A]
     }
 
     private mutating func endOfLine() -> ServerEvent? {

@@ -7,6 +7,10 @@ import Platform
 ///     POST   /_sandbox/tokens/expire    all tokens made so far, or {"access_key_id": "STS.…"}
 ///     GET    /_sandbox/tokens/life      {"seconds": 5} or {"seconds": null}
 ///     POST   /_sandbox/tokens/life      {"seconds": 5}: tokens made from now on live so long; null: as asked for
+///     POST   /_sandbox/oidc/tokens      {"subject"?, "seconds"?}: a token that AssumeRoleWithOIDC takes until it expires
+///     POST   /_sandbox/keys             {"access_key_id", "access_key_secret", "security_token"?, "seconds"?}: one more key, until it ends
+///     GET    /_sandbox/settings         {"strict_addressing", "v4_only", "metadata_token_required"}
+///     POST   /_sandbox/settings         any of them
 ///     GET    /_sandbox/faults           the rules, with how often each fitted and hit
 ///     POST   /_sandbox/faults           a rule as text, as an object, or a list of them
 ///     DELETE /_sandbox/faults[/ID]
@@ -18,7 +22,8 @@ import Platform
 ///     DELETE /_sandbox/requests
 struct ControlService: Sendable {
     let store: ObjectStore
-    let tokens: TokenStore
+    let keys: AccessKeys
+    let switches: Lock<SandboxSwitches>
     let faults: FaultScript
     let clock: SandboxClock
     let log: RequestLog
@@ -26,7 +31,7 @@ struct ControlService: Sendable {
     static let prefix = "/_sandbox"
     private static let mostBodyBytes = 1 << 20
 
-    private struct Failure: Error {
+    struct Failure: Error {
         var status: Int
         var message: String
     }
@@ -49,8 +54,12 @@ struct ControlService: Sendable {
         let path = String(request.path.dropFirst(ControlService.prefix.count))
         switch (request.method, path) {
         case ("POST", "/tokens/expire"): return try expireTokens(body)
-        case ("GET", "/tokens/life"): return .json(Life(seconds: tokens.life))
+        case ("GET", "/tokens/life"): return .json(Life(seconds: keys.tokens.life))
         case ("POST", "/tokens/life"): return try setLife(body)
+        case ("POST", "/oidc/tokens"): return try makeIdentityToken(body)
+        case ("POST", "/keys"): return try addKey(body)
+        case ("GET", "/settings"): return .json(switches.withLock { $0 })
+        case ("POST", "/settings"): return try turnSwitches(body)
         case ("GET", "/faults"): return .json(["faults": faults.entries.map(FaultView.init)])
         case ("POST", "/faults"): return try addFaults(body)
         case ("DELETE", "/faults"): return .json(["removed": faults.remove(id: nil)])
@@ -71,12 +80,13 @@ struct ControlService: Sendable {
             throw Failure(
                 status: 404,
                 message:
-                    "\(request.method) \(request.path) is not known: tokens/expire, tokens/life, faults, clock, objects, uploads, requests are"
+                    "\(request.method) \(request.path) is not known: tokens/expire, tokens/life, oidc/tokens, keys, settings, faults, "
+                    + "clock, objects, uploads, requests are"
             )
         }
     }
 
-    private func read<Value: Decodable>(_ type: Value.Type, _ body: [UInt8], _ example: String) throws(Failure) -> Value {
+    func read<Value: Decodable>(_ type: Value.Type, _ body: [UInt8], _ example: String) throws(Failure) -> Value {
         do { return try JSON.decode(type, body) } catch { throw Failure(status: 400, message: "the body is not such as \(example)") }
     }
 
@@ -101,7 +111,7 @@ struct ControlService: Sendable {
 
     private func expireTokens(_ body: [UInt8]) throws(Failure) -> Answer {
         let order = body.isEmpty ? ExpireOrder() : try read(ExpireOrder.self, body, #"{"access_key_id": "STS.…"}"#)
-        do throws(FileError) { try tokens.expire(accessKeyID: order.accessKeyID) } catch {
+        do throws(FileError) { try keys.tokens.expire(accessKeyID: order.accessKeyID) } catch {
             throw Failure(status: 500, message: error.message)
         }
         return .json(["expired": order.accessKeyID ?? "all"])
@@ -112,7 +122,7 @@ struct ControlService: Sendable {
         guard life.seconds.map({ TokenStore.lives.contains($0) }) ?? true else {
             throw Failure(status: 400, message: "seconds must be 1 to 43200 or null")
         }
-        do throws(FileError) { try tokens.setLife(life.seconds) } catch { throw Failure(status: 500, message: error.message) }
+        do throws(FileError) { try keys.tokens.setLife(life.seconds) } catch { throw Failure(status: 500, message: error.message) }
         return .json(life)
     }
 
@@ -155,65 +165,6 @@ struct ControlService: Sendable {
             return .json(["faults": faults.entries.filter { ids.contains($0.id) }.map(FaultView.init)], status: 201)
         } catch {
             throw Failure(status: 400, message: error.description)
-        }
-    }
-
-    // MARK: Views
-
-    private struct ObjectView: Encodable {
-        var bucket, key, etag, crc64, type, modified: String
-        var size: Int64
-        var sha256: String?
-        var contentType: String?
-        var storageClass, acl: String
-        var tags, meta: [String: String]
-
-        enum CodingKeys: String, CodingKey {
-            case bucket, key, etag, crc64, type, modified, size, sha256, acl, tags, meta
-            case contentType = "content_type"
-            case storageClass = "storage_class"
-        }
-    }
-
-    private func objects(_ request: IncomingRequest) throws(Failure) -> Answer {
-        let prefix = Array((request.parameter("prefix") ?? "").utf8)
-        let wantsDigest = request.parameter("sha256") != "false"
-        var views: [ObjectView] = []
-        for (bucket, object) in store.allObjects() where object.key.utf8.starts(with: prefix) {
-            // An object may be replaced or deleted while the list is made: then it has no digest.
-            let digest = wantsDigest ? (try? store.read(object.key, in: bucket)).flatMap { try? $0.1.sha256() } : nil
-            views.append(
-                ObjectView(
-                    bucket: bucket, key: object.key.description, etag: object.etag, crc64: String(object.crc64), type: object.kind.rawValue,
-                    modified: object.modified.iso8601Milliseconds, size: object.size, sha256: digest.map { Hex.encode($0) },
-                    contentType: object.attributes.contentType, storageClass: object.attributes.storageClass, acl: object.attributes.acl,
-                    tags: Dictionary(object.attributes.tags.map { ($0.name, $0.value) }) { first, _ in first }, meta: object.attributes.meta
-                ))
-        }
-        return .json(["objects": views])
-    }
-
-    private struct UploadView: Encodable {
-        struct Part: Encodable {
-            var number: Int
-            var size: Int64
-            var etag, crc64: String
-        }
-        var bucket, key, id, initiated: String
-        var bytes: Int64
-        var parts: [Part]
-
-        enum CodingKeys: String, CodingKey {
-            case bucket, key, initiated, bytes, parts
-            case id = "upload_id"
-        }
-
-        init(_ bucket: String, _ upload: OpenUpload) {
-            (self.bucket, key, id, initiated) = (bucket, upload.key.description, upload.id, upload.initiated.iso8601Milliseconds)
-            parts = upload.parts.values.sorted { $0.number < $1.number }.map {
-                Part(number: $0.number, size: $0.size, etag: $0.etag, crc64: String($0.crc64))
-            }
-            bytes = parts.reduce(0) { $0 + $1.size }
         }
     }
 }

@@ -2,15 +2,22 @@ import OSSProtocol
 
 /// Checks who sent a request, in the order of the real service: form, key, token, clock, scope, signature.
 struct Authentication: Sendable {
-    let region: String
     /// `oss-cloudbox` for cloud boxes.
     var product = "oss"
     let lookup: KeyLookup
 
     static let allowedSkew: Duration = .seconds(900)
 
+    /// What a signature is held against besides its key.
+    struct Rules: Sendable {
+        /// One of them must be in the scope of version 4: the bucket's and the endpoint's, which differ only where the endpoint is wrong.
+        var regions: [String]
+        var onlyVersion4 = false
+    }
+
     /// - Parameter address: what the signature is about.
-    func identify(_ request: IncomingRequest, _ address: ServiceAddress, now: Timestamp) throws(OSSFailure) -> Identity {
+    /// - Returns: `.anonymous` where nothing is signed.
+    func identify(_ request: IncomingRequest, _ address: ServiceAddress, _ rules: Rules, now: Timestamp) throws(OSSFailure) -> Identity {
         let header = request.headers["Authorization"]
         let isSignedURL = ["x-oss-signature", "x-oss-signature-version", "Signature", "OSSAccessKeyId"].contains { request.has($0) }
         if header != nil, isSignedURL {
@@ -20,49 +27,56 @@ struct Authentication: Sendable {
         }
         if let header {
             let attempt = header.hasPrefix("OSS ") ? try version1(header, request) : try version4(header, request)
-            return try check(attempt, request, address, now)
+            return try check(attempt, request, address, rules, now)
         }
         if isSignedURL {
             let attempt =
                 request.has("x-oss-signature-version") || request.has("x-oss-signature") ? try version4(request) : try version1(request)
-            return try check(attempt, request, address, now)
+            return try check(attempt, request, address, rules, now)
         }
-        throw OSSFailure(403, "AccessDenied", "You have no right to access this object because of bucket acl.", ec: "0003-00001201")
+        return .anonymous
     }
 
-    private func check(_ attempt: SignatureAttempt, _ request: IncomingRequest, _ address: ServiceAddress, _ now: Timestamp)
-        throws(OSSFailure)
-        -> Identity
-    {
+    private func check(
+        _ attempt: SignatureAttempt, _ request: IncomingRequest, _ address: ServiceAddress, _ rules: Rules, _ now: Timestamp
+    ) throws(OSSFailure) -> Identity {
+        try Authentication.checkVersion(isVersion4: attempt.isVersion4, rules)
         let identity = try lookup(attempt.accessKeyID, attempt.token, now)
         try attempt.checkTime(now)
-        try checkScope(attempt)
+        if case .version4(let four) = attempt.form { try check(four.scope, day: String(four.date.prefix(8)), rules) }
         let expected = attempt.expected(request, address.resource, secret: identity.secret)
         guard Digests.equal(Array(expected.signature.utf8), Array(attempt.signature.utf8)) else {
             throw OSSFailure(
                 403, "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
                 ec: attempt.isVersion4 ? "0002-00000201" : "0002-00000040",
-                elements: expected.elements + [
+                elements: [
                     .init(name: "OSSAccessKeyId", text: attempt.accessKeyID), .init(name: "SignatureProvided", text: attempt.signature),
-                ])
+                ] + expected.elements)
         }
         return identity
     }
 
-    private func checkScope(_ attempt: SignatureAttempt) throws(OSSFailure) {
-        guard case .version4(let four) = attempt.form else { return }
-        guard four.scope.day == String(four.date.prefix(8)) else {
-            throw .invalidArgument(
-                "Invalid signing date in Authorization header.", name: "Credential", value: four.scope.description, ec: "0002-00000212")
+    static func checkVersion(isVersion4: Bool, _ rules: Rules) throws(OSSFailure) {
+        guard isVersion4 || !rules.onlyVersion4 else {
+            throw OSSFailure(
+                403, "AccessDenied", "The signature version 1 is not accepted here. Please use signature version 4.", ec: "0002-00000034")
         }
-        guard four.scope.region == region else {
+    }
+
+    /// - Parameter day: of the date that was signed; where documents leave a tolerance open, there is none.
+    func check(_ scope: V4.Scope, day: String, _ rules: Rules) throws(OSSFailure) {
+        guard scope.day == day else {
             throw .invalidArgument(
-                "Invalid signing region in Authorization header.", name: "Credential", value: four.scope.region, ec: "0002-00000226")
+                "Invalid signing date in Authorization header.", name: "Credential", value: scope.description, ec: "0002-00000212")
         }
-        guard four.scope.product == product else {
+        guard rules.regions.contains(scope.region) else {
             throw .invalidArgument(
-                "Invalid signing product in Authorization header.", name: "Credential", value: four.scope.product, ec: "0002-00000227")
+                "Invalid signing region in Authorization header.", name: "Credential", value: scope.region, ec: "0002-00000226")
+        }
+        guard scope.product == product else {
+            throw .invalidArgument(
+                "Invalid signing product in Authorization header.", name: "Credential", value: scope.product, ec: "0002-00000227")
         }
     }
 
@@ -83,7 +97,7 @@ struct Authentication: Sendable {
         return SignatureAttempt(
             accessKeyID: parsed.credential.accessKeyID, token: request.headers["x-oss-security-token"], signature: parsed.signature,
             form: .version4(.init(date: date, scope: parsed.credential.scope, additionalHeaders: parsed.additionalHeaders)),
-            validity: .signedAt(time, raw: date))
+            validity: .signedAt(time))
     }
 
     private func version4(_ request: IncomingRequest) throws(OSSFailure) -> SignatureAttempt {
@@ -128,7 +142,7 @@ struct Authentication: Sendable {
         // One SDK sends the token under the second name, unsigned.
         let token = request.headers["x-oss-security-token"] ?? request.headers["security-token"]
         return SignatureAttempt(
-            accessKeyID: id, token: token, signature: signature, form: .version1(date: date), validity: .signedAt(time, raw: date))
+            accessKeyID: id, token: token, signature: signature, form: .version1(date: date), validity: .signedAt(time))
     }
 
     private func version1(_ request: IncomingRequest) throws(OSSFailure) -> SignatureAttempt {

@@ -23,7 +23,7 @@ extension OSSService {
                     guard let record = store.bucket(name) else { continue }
                     list.element("Bucket") { bucket in
                         writeBucket(&bucket, name, record)
-                        bucket.element("Region", settings.region)
+                        bucket.element("Region", region(of: record))
                     }
                 }
             }
@@ -33,22 +33,25 @@ extension OSSService {
 
     private func writeBucket(_ writer: inout XMLWriter, _ name: String, _ record: BucketRecord) {
         writer.element("CreationDate", record.created.wholeSecond)
-        writer.element("ExtranetEndpoint", "oss-\(settings.region).aliyuncs.com")
-        writer.element("IntranetEndpoint", "oss-\(settings.region)-internal.aliyuncs.com")
-        writer.element("Location", "oss-\(settings.region)")
+        let region = self.region(of: record)
+        writer.element("ExtranetEndpoint", "oss-\(region).aliyuncs.com")
+        writer.element("IntranetEndpoint", "oss-\(region)-internal.aliyuncs.com")
+        writer.element("Location", "oss-\(region)")
         writer.element("Name", name)
         writer.element("StorageClass", record.storageClass)
     }
 
     func putBucket(_ context: inout OperationContext) async throws -> Answer {
         let body = try await context.body.collect(upTo: 64 << 10)
-        var record = store.bucket(context.bucket) ?? BucketRecord(created: clock.now)
-        if let acl = context.request.headers["x-oss-acl"] {
-            guard ["private", "public-read", "public-read-write"].contains(acl) else {
-                throw OSSFailure.invalidArgument("no such bucket access control exists", name: "x-oss-acl", value: acl)
-            }
-            record.acl = acl
+        let served = context.address.region.name(own: settings.region)
+        var record =
+            store.bucket(context.bucket) ?? BucketRecord(created: clock.now, region: served == settings.region ? nil : served)
+        guard served.map({ $0 == region(of: record) }) ?? true else {
+            throw OSSFailure(
+                409, "BucketAlreadyExists", "The requested bucket name is not available: it exists in another region.", ec: "0015-00000104",
+                ["BucketName": context.bucket])
         }
+        if let acl = context.request.headers["x-oss-acl"] { record.acl = try OSSService.checkBucketACL(acl) }
         if !body.isEmpty {
             guard let root = try? XMLReader.parse(body), root.name == "CreateBucketConfiguration" else {
                 throw OSSFailure(400, "MalformedXML", "The XML you provided was not well-formed.", ec: "0042-00000205")
@@ -57,6 +60,20 @@ extension OSSService {
         }
         try store.makeBucket(context.bucket, record)
         return Answer(status: 200, headers: ["Location": "/\(context.bucket)"])
+    }
+
+    private static func checkBucketACL(_ text: String?) throws(OSSFailure) -> String {
+        guard let text, ["private", "public-read", "public-read-write"].contains(text) else {
+            throw .invalidArgument("no such bucket access control exists", name: "x-oss-acl", value: text)
+        }
+        return text
+    }
+
+    func putBucketACL(_ context: OperationContext) throws -> Answer {
+        guard var record = store.bucket(context.bucket) else { throw OSSFailure.noSuchBucket(context.bucket) }
+        record.acl = try OSSService.checkBucketACL(context.request.headers["x-oss-acl"])
+        try store.makeBucket(context.bucket, record)
+        return Answer(status: 200)
     }
 
     func deleteBucket(_ context: OperationContext) throws -> Answer {
@@ -68,8 +85,9 @@ extension OSSService {
         guard let record = store.bucket(context.bucket) else { throw OSSFailure.noSuchBucket(context.bucket) }
         var writer = XMLWriter()
         switch operation {
-        case .getBucketLocation: writer.element("LocationConstraint", "oss-\(settings.region)")
+        case .getBucketLocation: writer.element("LocationConstraint", "oss-\(region(of: record))")
         case .getBucketACL: OSSService.writeACL(&writer, record.acl)
+        case .getBucketStat: try writeStat(&writer, context.bucket)
         default:
             writer.element("BucketInfo") { root in
                 root.element("Bucket") { bucket in
@@ -80,11 +98,28 @@ extension OSSService {
                     bucket.element("TransferAcceleration", "Disabled")
                     bucket.element("CrossRegionReplication", "Disabled")
                     bucket.element("AccessMonitor", "Disabled")
+                    bucket.element("BlockPublicAccess", "false")
+                    bucket.element("ServerSideEncryptionRule") { $0.element("SSEAlgorithm", "None") }
+                    bucket.element("BucketPolicy") { policy in
+                        policy.element("LogBucket", "")
+                        policy.element("LogPrefix", "")
+                    }
                     bucket.element("Comment", "")
                 }
             }
         }
         return .xml(writer)
+    }
+
+    private func writeStat(_ writer: inout XMLWriter, _ bucket: String) throws(ObjectStore.Refusal) {
+        let totals = try store.totals(of: bucket)
+        writer.element("BucketStat") { stat in
+            for (name, number) in [
+                ("Storage", totals.bytes), ("ObjectCount", Int64(totals.objects)), ("MultipartUploadCount", Int64(totals.uploads)),
+                ("MultipartPartCount", Int64(totals.parts)), ("LiveChannelCount", 0), ("LastModifiedTime", clock.now.seconds),
+                ("StandardStorage", totals.bytes), ("StandardObjectCount", Int64(totals.objects)),
+            ] { stat.element(name, String(number)) }
+        }
     }
 
     func listObjects(_ context: OperationContext, version2: Bool) throws -> Answer {

@@ -26,6 +26,22 @@ struct Callback: Sendable, Equatable {
     /// `nil` where none is asked for.
     init?(_ request: IncomingRequest) throws(OSSFailure) {
         guard let text = try Callback.value("x-oss-callback", "callback", request) else { return nil }
+        var variables: [String: String] = [:]
+        if let text = try Callback.value("x-oss-callback-var", "callback-var", request) {
+            guard let bytes = Base64.decode(text), let named = try? JSON.decode([String: String].self, bytes) else {
+                throw .invalidArgument(
+                    "The callback variables must be a JSON object of texts.", name: "callback-var", value: text, ec: "0007-00000004")
+            }
+            variables = named
+        }
+        try self.init(text, variables: variables)
+    }
+
+    /// - Parameter text: Base64 of the JSON.
+    init(_ text: String, variables: [String: String]) throws(OSSFailure) {
+        guard text.utf8.count <= OSSLimits.callbackBytes else {
+            throw .invalidArgument("The callback parameter exceeds 5 KB.", name: "callback", value: nil, ec: "0007-00000006")
+        }
         guard let bytes = Base64.decode(text), let order = try? JSON.decode(Order.self, bytes) else {
             throw .invalidArgument("The callback configuration is not json format.", name: "callback", value: text, ec: "0007-00000001")
         }
@@ -37,16 +53,11 @@ struct Callback: Sendable, Equatable {
         guard type == Callback.form || type == "application/json" else {
             throw .invalidArgument("The callbackBodyType is not known.", name: "callback", value: type, ec: "0007-00000003")
         }
-        (host, body, isJSON, variables) = (order.callbackHost, order.callbackBody, type != Callback.form, [:])
-        guard let text = try Callback.value("x-oss-callback-var", "callback-var", request) else { return }
-        guard let bytes = Base64.decode(text), let named = try? JSON.decode([String: String].self, bytes),
-            named.keys.allSatisfy({ $0.hasPrefix("x:") && $0 == $0.asciiLower })
-        else {
+        guard variables.keys.allSatisfy({ $0.hasPrefix("x:") && $0 == $0.asciiLower }) else {
             throw .invalidArgument(
-                "The callback variables must be a JSON object of texts with names such as x:name.", name: "callback-var", value: text,
-                ec: "0007-00000004")
+                "The callback variables must have names such as x:name.", name: "callback-var", value: nil, ec: "0007-00000004")
         }
-        variables = named
+        (host, body, isJSON, self.variables) = (order.callbackHost, order.callbackBody, type != Callback.form, variables)
     }
 
     private static func value(_ header: String, _ query: String, _ request: IncomingRequest) throws(OSSFailure) -> String? {

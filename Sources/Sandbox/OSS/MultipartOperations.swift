@@ -31,7 +31,7 @@ extension OSSService {
         return Answer(status: 200, headers: OSSService.written(digest, attributes.encryptionHeaders))
     }
 
-    private static func partAddress(_ request: IncomingRequest) throws(OSSFailure) -> (uploadID: String, number: Int) {
+    static func partAddress(_ request: IncomingRequest) throws(OSSFailure) -> (uploadID: String, number: Int) {
         guard let text = request.parameter("partNumber"), !text.isEmpty else {
             throw .invalidArgument("partNumber is missing.", name: "partNumber", value: nil, ec: "0017-00000219")
         }
@@ -67,7 +67,7 @@ extension OSSService {
         writer.element("CompleteMultipartUploadResult") { root in
             if context.encodesNames { root.element("EncodingType", "url") }
             root.element(
-                "Location", "http://\(context.bucket).oss-\(settings.region).aliyuncs.com/\(PercentEncoding.encode(context.key.utf8))")
+                "Location", location(context))
             root.element("Bucket", context.bucket)
             root.element("Key", context.written(context.key.utf8))
             root.element("ETag", "\"\(object.etag)\"")
@@ -76,6 +76,12 @@ extension OSSService {
         more.add("ETag", "\"\(object.etag)\"")
         more.add("x-oss-hash-crc64ecma", String(object.crc64))
         return .xml(writer, headers: more)
+    }
+
+    /// Where the real service would show the object.
+    func location(_ context: OperationContext) -> String {
+        let region = store.bucket(context.bucket).map { self.region(of: $0) } ?? settings.region
+        return "http://\(context.bucket).oss-\(region).aliyuncs.com/\(PercentEncoding.encode(context.key.utf8))"
     }
 
     func abort(_ context: OperationContext) throws -> Answer {

@@ -10,13 +10,17 @@ struct OSSService: Sendable {
     let faults: FaultScript
     let log: RequestLog
     let callbacks: CallbackCaller
+    let switches: Lock<SandboxSwitches>
+    /// Regions that any bucket was told at the start.
+    let regions: Set<String>
 
     func respond(to request: IncomingRequest, body: consuming IncomingBody) async -> Delivery {
         let requestID = randomHex(12).uppercased()
         var entry = RequestLog.Entry(time: clock.now, method: request.method, requestID: requestID)
         let address: ServiceAddress
         do throws(OSSFailure) {
-            address = try ServiceAddress.find(host: request.host, path: request.path, hosts: settings.hosts)
+            let names = HostNames(cnames: settings.hosts, regions: regions, isStrict: switches.withLock { $0.isStrict })
+            address = try ServiceAddress.find(host: request.host, path: request.path, names: names)
         } catch {
             return finish(entry, .whole(answer(error, request, requestID)), requestID)
         }
@@ -44,8 +48,10 @@ struct OSSService: Sendable {
             break
         }
 
-        let delivery = await perform(operation, &context, &entry)
-        entry.bodyBytes = context.body.received
+        let delivery = await perform(operation, &context)
+        (entry.accessKeyID, entry.key, entry.bodyBytes) = (
+            context.identity.accessKeyID, context.address.key?.description, context.body.received
+        )
         return finish(entry, OSSService.changed(delivery, by: fault, operation), requestID)
     }
 
@@ -69,20 +75,21 @@ struct OSSService: Sendable {
     }
 
     /// Authenticates, authorizes, performs.
-    private func perform(_ operation: Operation, _ context: inout OperationContext, _ entry: inout RequestLog.Entry) async -> Delivery {
+    private func perform(_ operation: Operation, _ context: inout OperationContext) async -> Delivery {
         let request = context.request
         do {
             let now = clock.now
-            let identity = try authentication.identify(request, context.address, now: now)
-            entry.accessKeyID = identity.accessKeyID
+            // A form carries its signature, and its key, in its own fields.
+            let isForm = operation == .postObject
+            if !isForm { context.identity = try authentication.identify(request, context.address, rules(context.address), now: now) }
             if let bucket = context.address.bucket {
                 guard (try? OSSLimits.check(bucket: bucket)) != nil else {
                     throw OSSFailure(
                         400, "InvalidBucketName", "The specified bucket is not valid.", ec: "0015-00000001", ["BucketName": bucket])
                 }
-                if operation != .putBucket, !store.hasBucket(bucket) { throw OSSFailure.noSuchBucket(bucket) }
+                if operation != .putBucket { try check(bucket, context.address.region) }
             }
-            try identity.authorize(request, context.address, now: now)
+            if !isForm { try authorize(operation, context, now) }
             return .whole(try await run(operation, &context))
         } catch let failure as OSSFailure {
             return .whole(answer(failure, request, context.requestID))
@@ -101,6 +108,38 @@ struct OSSService: Sendable {
         }
     }
 
+    /// Who may be asked for in the scope of a signature: see `Authentication.Rules`.
+    func rules(_ address: ServiceAddress) -> Authentication.Rules {
+        let own = address.bucket.flatMap { store.bucket($0) }.map { region(of: $0) }
+        let regions = [own, address.region.name(own: settings.region)].compactMap { $0 }
+        return Authentication.Rules(
+            regions: regions.isEmpty ? [settings.region] : regions, onlyVersion4: switches.withLock { $0.onlyVersion4 })
+    }
+
+    func region(of record: BucketRecord) -> String { record.region ?? settings.region }
+
+    /// The bucket must be there, and in the region that the endpoint serves.
+    private func check(_ bucket: String, _ served: ServedRegion) throws(OSSFailure) {
+        guard let record = store.bucket(bucket) else { throw .noSuchBucket(bucket) }
+        guard let name = served.name(own: settings.region), name != region(of: record) else { return }
+        throw OSSFailure(
+            403, "AccessDenied",
+            "The bucket you are attempting to access must be addressed using the specified endpoint. "
+                + "Please send all future requests to this endpoint.",
+            ec: "0003-00001403", ["Bucket": bucket, "Endpoint": "oss-\(region(of: record)).aliyuncs.com"])
+    }
+
+    func authorize(_ operation: Operation, _ context: OperationContext, _ now: Timestamp) throws(OSSFailure) {
+        guard context.identity.accessKeyID != nil else {
+            let acl = try? store.object(context.key, in: context.bucket).attributes.acl
+            return try AnonymousAccess.check(
+                operation, context.request, bucketACL: store.bucket(context.bucket)?.acl, objectACL: acl)
+        }
+        // What is to be deleted stands in the body: each key is checked there.
+        if operation == .deleteMultipleObjects { return }
+        try context.identity.authorize(context.request, context.address, now: now)
+    }
+
     private func failure(_ refusal: ObjectStore.Refusal, _ context: OperationContext) -> OSSFailure {
         switch refusal {
         case .noSuchBucket: .noSuchBucket(context.address.bucket ?? "")
@@ -108,6 +147,12 @@ struct OSSService: Sendable {
         case .noSuchKey: .noSuchKey(context.address.key ?? ObjectKey(""))
         case .noSuchUpload: .noSuchUpload(context.request.parameter("uploadId") ?? "")
         case .exists: .fileAlreadyExists(ec: context.request.has("uploadId") ? "0042-00000214" : "0026-00000002")
+        case .notAppendable:
+            OSSFailure(409, "ObjectNotAppendable", "The object is not appendable.", ec: "0026-00000022")
+        case .wrongPosition(let length):
+            OSSFailure(
+                409, "PositionNotEqualToLength", "Position is not equal to file length.", ec: "0026-00000016",
+                headers: ["x-oss-next-append-position": String(length)])
         case .partsChanged:
             OSSFailure(
                 400, "InvalidPart", "One or more of the specified parts changed while the upload was completed.", ec: "0042-00000209",
@@ -127,7 +172,9 @@ struct OSSService: Sendable {
         case .listBuckets: return listBuckets(context)
         case .putBucket: return try await putBucket(&context)
         case .deleteBucket: return try deleteBucket(context)
-        case .getBucketInfo, .getBucketLocation, .getBucketACL: return try bucketInfo(operation, context)
+        case .headBucket: return Answer(status: 200)
+        case .getBucketInfo, .getBucketLocation, .getBucketACL, .getBucketStat: return try bucketInfo(operation, context)
+        case .putBucketACL: return try putBucketACL(context)
         case .listObjects, .listObjectsV2: return try listObjects(context, version2: operation == .listObjectsV2)
         case .listMultipartUploads: return try listMultipartUploads(context)
         case .putObject: return try await putObject(&context)
@@ -135,13 +182,18 @@ struct OSSService: Sendable {
         case .headObject: return try headObject(context)
         case .getObjectMeta: return try objectMeta(context)
         case .deleteObject: return try deleteObject(context)
+        case .deleteMultipleObjects: return try await deleteMultipleObjects(&context)
         case .getObjectACL, .getObjectTagging: return try objectProperty(operation, context)
+        case .putObjectACL: return try putObjectACL(context)
+        case .copyObject: return try copyObject(context)
+        case .appendObject: return try await appendObject(&context)
         case .initiateMultipartUpload: return try initiate(context)
         case .uploadPart: return try await uploadPart(&context)
+        case .uploadPartCopy: return try uploadPartCopy(context)
         case .completeMultipartUpload: return try await complete(&context)
         case .abortMultipartUpload: return try abort(context)
         case .listParts: return try listParts(context)
-        case .copyObject, .uploadPartCopy, .appendObject, .postObject: throw OSSFailure.notImplemented(operation.rawValue)
+        case .postObject: return try await postObject(&context)
         case .other:
             guard ["GET", "HEAD", "PUT", "POST", "DELETE"].contains(context.request.method) else {
                 throw OSSFailure(
@@ -152,7 +204,7 @@ struct OSSService: Sendable {
         }
     }
 
-    private static func check(key: ObjectKey?) throws(OSSFailure) {
+    static func check(key: ObjectKey?) throws(OSSFailure) {
         guard let key else { return }
         do throws(OSSLimitError) { try OSSLimits.check(key: key) } catch {
             throw OSSFailure(
@@ -206,9 +258,11 @@ struct OSSService: Sendable {
 /// One request on its way through an operation.
 struct OperationContext {
     let request: IncomingRequest
-    let address: ServiceAddress
+    /// A form names the key itself.
+    var address: ServiceAddress
     let requestID: String
     var body: IncomingBody
+    var identity = Identity.anonymous
 
     var bucket: String { address.bucket ?? "" }
     var key: ObjectKey { address.key ?? ObjectKey("") }

@@ -1,6 +1,6 @@
 import OSSProtocol
 
-/// PutObject, GetObject, HeadObject, GetObjectMeta, DeleteObject and what can be asked of one object.
+/// PutObject, GetObject, HeadObject, GetObjectMeta and what can be asked or told of one object.
 extension OSSService {
     func putObject(_ context: inout OperationContext) async throws -> Answer {
         let headers = context.request.headers
@@ -44,18 +44,24 @@ extension OSSService {
             }
         }
         let digest = try writer.finish(needsFile: needsFile, syncs: store.syncs)
-        if let text = context.request.headers["Content-MD5"] {
+        try OSSService.verify(digest, context.request.headers)
+        return digest
+    }
+
+    /// What the client says of the body, against what came.
+    static func verify(_ digest: BodyDigest, _ headers: HTTPHeaders) throws(OSSFailure) {
+        if let text = headers["Content-MD5"] {
             guard let announced = Base64.decode(text), announced.count == 16, !digest.isMD5 || announced == digest.md5 else {
                 throw OSSFailure(
-                    400, "InvalidDigest", "The Content-MD5 you specified was invalid.", ec: "0017-00000301", ["Content-MD5": text])
+                    400, "InvalidDigest", "The Content-MD5 you specified was invalid.", ec: "0017-00000301",
+                    ["ExpectedDigest": text, "CalculatedDigest": digest.isMD5 ? Base64.encode(digest.md5) : ""])
             }
         }
-        if let text = context.request.headers["x-oss-hash-crc64ecma"], CRC64.parse(text) != digest.crc64 {
+        if let text = headers["x-oss-hash-crc64ecma"], CRC64.parse(text) != digest.crc64 {
             throw OSSFailure(
                 400, "InvalidCRC64", "The CRC-64 you specified does not match that of the body.", ec: "0017-00000302",
                 ["ClientCRC64": text, "ServerCRC64": String(digest.crc64)])
         }
-        return digest
     }
 
     static func written(_ digest: BodyDigest, _ more: HTTPHeaders = [:]) -> HTTPHeaders {
@@ -121,11 +127,6 @@ extension OSSService {
             ])
     }
 
-    func deleteObject(_ context: OperationContext) throws -> Answer {
-        _ = try store.remove(context.key, in: context.bucket)
-        return Answer(status: 204)
-    }
-
     func objectProperty(_ operation: Operation, _ context: OperationContext) throws -> Answer {
         let object = try store.object(context.key, in: context.bucket)
         var writer = XMLWriter()
@@ -144,6 +145,15 @@ extension OSSService {
             OSSService.writeACL(&writer, object.attributes.acl)
         }
         return .xml(writer)
+    }
+
+    func putObjectACL(_ context: OperationContext) throws -> Answer {
+        guard let text = context.request.headers["x-oss-object-acl"] else {
+            throw OSSFailure.invalidArgument("x-oss-object-acl is missing.", name: "x-oss-object-acl", value: nil)
+        }
+        let acl = try ObjectAttributes.checkACL(text)
+        try store.change(context.key, in: context.bucket) { $0.acl = acl }
+        return Answer(status: 200)
     }
 
     static func writeACL(_ writer: inout XMLWriter, _ grant: String) {
@@ -167,6 +177,7 @@ extension OSSService {
         headers.add("x-oss-object-type", object.kind.rawValue)
         headers.add("x-oss-hash-crc64ecma", String(object.crc64))
         if let md5 = object.contentMD5 { headers.add("Content-MD5", md5) }
+        if object.kind == .appendable { headers.add("x-oss-next-append-position", String(object.size)) }
         return headers
     }
 

@@ -9,6 +9,10 @@ enum Operation: String, Sendable {
     case getBucketInfo = "GetBucketInfo"
     case getBucketLocation = "GetBucketLocation"
     case getBucketACL = "GetBucketAcl"
+    case getBucketStat = "GetBucketStat"
+    case putBucketACL = "PutBucketAcl"
+    /// Not among the API's operations; the service answers it as GetBucketInfo without a body.
+    case headBucket = "HeadBucket"
     case listObjects = "ListObjects"
     case listObjectsV2 = "ListObjectsV2"
     case listMultipartUploads = "ListMultipartUploads"
@@ -17,18 +21,20 @@ enum Operation: String, Sendable {
     case headObject = "HeadObject"
     case getObjectMeta = "GetObjectMeta"
     case deleteObject = "DeleteObject"
+    case deleteMultipleObjects = "DeleteMultipleObjects"
     case getObjectACL = "GetObjectAcl"
+    case putObjectACL = "PutObjectAcl"
     case getObjectTagging = "GetObjectTagging"
     case initiateMultipartUpload = "InitiateMultipartUpload"
     case uploadPart = "UploadPart"
     case completeMultipartUpload = "CompleteMultipartUpload"
     case abortMultipartUpload = "AbortMultipartUpload"
     case listParts = "ListParts"
-    /// Known to OSS, not to the sandbox.
     case copyObject = "CopyObject"
     case uploadPartCopy = "UploadPartCopy"
     case appendObject = "AppendObject"
     case postObject = "PostObject"
+    /// Known to OSS, perhaps, not to the sandbox.
     case other = "Other"
 
     init(_ request: IncomingRequest, _ address: ServiceAddress) {
@@ -45,13 +51,17 @@ enum Operation: String, Sendable {
         case "GET" where request.has("bucketInfo"): .getBucketInfo
         case "GET" where request.has("location"): .getBucketLocation
         case "GET" where request.has("acl"): .getBucketACL
+        case "GET" where request.has("stat"): .getBucketStat
         case "GET" where request.parameter("list-type") == "2": .listObjectsV2
         case "GET" where hasSubresource(request): .other
         case "GET": .listObjects
+        case "HEAD" where !hasSubresource(request): .headBucket
+        case "PUT" where request.has("acl"): .putBucketACL
         case "PUT" where hasSubresource(request): .other
         case "PUT": .putBucket
         case "DELETE" where hasSubresource(request): .other
         case "DELETE": .deleteBucket
+        case "POST" where request.has("delete"): .deleteMultipleObjects
         case "POST" where !hasSubresource(request): .postObject
         default: .other
         }
@@ -61,6 +71,7 @@ enum Operation: String, Sendable {
         let copies = request.headers["x-oss-copy-source"] != nil
         switch request.method {
         case "PUT" where request.has("uploadId") || request.has("partNumber"): return copies ? .uploadPartCopy : .uploadPart
+        case "PUT" where request.has("acl"): return .putObjectACL
         case "PUT" where hasSubresource(request): return .other
         case "PUT": return copies ? .copyObject : .putObject
         case "POST" where request.has("uploads"): return .initiateMultipartUpload
@@ -90,5 +101,5 @@ enum Operation: String, Sendable {
     private static func hasSubresource(_ request: IncomingRequest) -> Bool { request.items.contains { subresources.contains($0.name) } }
 
     /// Whether a body with a length is owed.
-    var needsLength: Bool { self == .putObject || self == .uploadPart }
+    var needsLength: Bool { self == .putObject || self == .uploadPart || self == .appendObject || self == .postObject }
 }

@@ -21,7 +21,7 @@ struct SignatureAttempt: Sendable {
 
     enum Validity: Sendable {
         /// In the header: within 15 minutes of that.
-        case signedAt(Timestamp, raw: String)
+        case signedAt(Timestamp)
         /// In a URL of version 4.
         case between(Timestamp, Timestamp)
         /// In a URL of version 1.
@@ -35,15 +35,14 @@ struct SignatureAttempt: Sendable {
 
     func checkTime(_ now: Timestamp) throws(OSSFailure) {
         switch validity {
-        case .signedAt(let time, let raw):
+        case .signedAt(let time):
             guard abs(time.milliseconds - now.milliseconds) > Authentication.allowedSkew.inMilliseconds else { return }
             throw OSSFailure(
                 403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
                 ec: isVersion4 ? "0002-00000504" : "0002-00000501",
                 [
                     "MaxAllowedSkewMilliseconds": String(Authentication.allowedSkew.inMilliseconds),
-                    "RequestTime": time.iso8601Milliseconds,
-                    "ServerTime": now.iso8601Milliseconds, "Date": raw,
+                    "RequestTime": time.iso8601Milliseconds, "ServerTime": now.iso8601Milliseconds,
                 ])
         case .between(let start, let end):
             if start - Authentication.allowedSkew > now {
@@ -68,11 +67,19 @@ struct SignatureAttempt: Sendable {
 
         /// For the answer that refuses.
         var elements: [OSSFailure.Element] {
-            var elements = [OSSFailure.Element(name: "StringToSign", text: String(decoding: stringToSign, as: UTF8.self))]
-            if let canonicalRequest {
-                elements.append(.init(name: "CanonicalRequest", text: String(decoding: canonicalRequest, as: UTF8.self)))
+            let texts = [("StringToSign", Optional(stringToSign)), ("CanonicalRequest", canonicalRequest)]
+            return texts.flatMap { name, bytes in
+                guard let bytes else { return [OSSFailure.Element]() }
+                return [
+                    .init(name: name, text: String(decoding: bytes, as: UTF8.self)),
+                    .init(name: "\(name)Bytes", text: Expected.pairs(bytes)),
+                ]
             }
-            return elements
+        }
+
+        /// `50 55 54 0A`: shows what a text alone hides.
+        private static func pairs(_ bytes: [UInt8]) -> String {
+            bytes.map { Hex.encode([$0]).uppercased() }.joined(separator: " ")
         }
     }
 

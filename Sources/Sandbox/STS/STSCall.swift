@@ -17,8 +17,11 @@ struct STSCall: Sendable {
         (self.request, self.body) = (request, body)
         let isForm = request.headers["Content-Type"]?.asciiLower.hasPrefix("application/x-www-form-urlencoded") == true
         parameters = request.items + (isForm ? QueryItem.parse(String(decoding: body, as: UTF8.self)) : [])
-        let isACS3 = request.headers["Authorization"]?.hasPrefix(ACS3Signature.algorithm) == true
-        action = STSCall.value("Action", in: parameters) ?? (isACS3 ? request.headers["x-acs-action"] : nil) ?? ""
+        // Unsigned calls of the newer style name their action in a header all the same.
+        let isACS3 =
+            request.headers["Authorization"]?.hasPrefix(ACS3Signature.algorithm) == true
+            || (request.headers["Authorization"] == nil && request.headers["x-acs-action"] != nil)
+        action = (isACS3 ? request.headers["x-acs-action"] : nil) ?? STSCall.value("Action", in: parameters) ?? ""
         isXML = !isACS3 && STSCall.value("Format", in: parameters)?.asciiLower == "xml"
     }
 
@@ -51,6 +54,13 @@ struct STSCall: Sendable {
         }
         try STSCall.use(nonce, of: id, nonces, now)
         return identity
+    }
+
+    /// Calls whose caller is known by another token still name the API's version right, where they name it.
+    func checkUnsigned() throws(STSFailure) {
+        guard (self["Version"] ?? request.headers["x-acs-version"] ?? STSCall.version) == STSCall.version else {
+            throw STSFailure(400, "InvalidVersion", "The Version must be \(STSCall.version).")
+        }
     }
 
     private func identifyACS3(_ header: String, _ lookup: KeyLookup, _ nonces: NonceMemory, _ now: Timestamp) throws(STSFailure) -> Identity

@@ -1,17 +1,15 @@
 import OSSProtocol
 import Platform
 
-/// STS: AssumeRole and GetCallerIdentity. One request in, one answer out.
+/// STS: AssumeRole, AssumeRoleWithOIDC and GetCallerIdentity. One request in, one answer out.
 struct STSService: Sendable {
     let settings: SandboxSettings
     let keys: AccessKeys
-    let clock: SandboxClock
-    let faults: FaultScript
-    let log: RequestLog
-    private let nonces = NonceMemory()
+    let server: CallServer
+    let nonces = NonceMemory()
 
-    init(settings: SandboxSettings, keys: AccessKeys, clock: SandboxClock, faults: FaultScript, log: RequestLog) {
-        (self.settings, self.keys, self.clock, self.faults, self.log) = (settings, keys, clock, faults, log)
+    init(settings: SandboxSettings, keys: AccessKeys, server: CallServer) {
+        (self.settings, self.keys, self.server) = (settings, keys, server)
     }
 
     /// The longest policy and OIDC token fit many times over.
@@ -19,38 +17,13 @@ struct STSService: Sendable {
 
     func respond(to request: IncomingRequest, body: consuming IncomingBody) async -> Delivery {
         let requestID = STSService.requestID()
-        var entry = RequestLog.Entry(time: clock.now, method: request.method, requestID: requestID)
         var body = body
         guard let bytes = try? await body.collect(upTo: STSService.mostBodyBytes) else { return .closed }
         let call = STSCall(request, body: bytes)
-        entry.operation = call.action.isEmpty ? "Other" : String(call.action.prefix(64))
-        entry.bodyBytes = body.received
-        let fault = faults.meet(.init(operation: entry.operation, bucket: "", key: ObjectKey(""), part: 0))
-        entry.fault = fault?.id
-        let pause = settings.latency + (fault?.rule.delay ?? .zero)
-        if pause > .zero { try? await Task.sleep(for: pause) }
-
-        let answer: Answer
-        switch fault?.rule.effect {
-        case .reset, .blackHole:
-            entry.milliseconds = clock.now.milliseconds - entry.time.milliseconds
-            log.add(entry)
-            return fault?.rule.effect == .reset ? .reset : .silence
-        case .status:
-            let told = fault?.failure ?? .noSuchBucket("")
-            answer = refuse(STSFailure(told.status, told.code, told.message), request, call, requestID)
-        default:
-            answer = perform(call, request, requestID, &entry)
-        }
-        entry.status = answer.status
-        entry.code = answer.code
-        entry.milliseconds = clock.now.milliseconds - entry.time.milliseconds
-        log.add(entry)
-        switch fault?.rule.effect {
-        case .lostAnswer: return .closed
-        case .truncate: return .truncated(answer)
-        default: return .whole(answer)
-        }
+        return await server.serve(
+            call.action, request, requestID: requestID, bodyBytes: body.received,
+            told: { refuse(STSFailure($0.status, $0.code, $0.message), request, call, requestID) },
+            perform: { perform(call, request, requestID, &$0) })
     }
 
     /// `6894B13B-6D71-4EF5-88FA-F32781734A7F`
@@ -65,14 +38,21 @@ struct STSService: Sendable {
             guard request.method == "GET" || request.method == "POST" else {
                 throw STSFailure(405, "UnsupportedHTTPMethod", "Only GET and POST are allowed.")
             }
-            guard !call.action.isEmpty else { throw .missing("Action") }
-            guard ["AssumeRole", "GetCallerIdentity"].contains(call.action) else {
-                throw STSFailure(404, "InvalidApi.NotFound", "The sandbox does not know the action \(call.action).")
+            let now = server.clock.now
+            let document: STSDocument
+            switch call.action {
+            case "": throw STSFailure.missing("Action")
+            case "AssumeRole", "GetCallerIdentity":
+                let identity = try call.identify(lookup: keys.lookup, nonces: nonces, now: now)
+                entry.accessKeyID = identity.accessKeyID
+                document = try call.action == "AssumeRole" ? assumeRole(call, identity, now) : callerIdentity(identity)
+            case "AssumeRoleWithOIDC":
+                // The token speaks for the caller: nothing is signed.
+                try call.checkUnsigned()
+                document = try assumeRoleWithOIDC(call, now)
+            default: throw STSFailure(404, "InvalidApi.NotFound", "The sandbox does not know the action \(call.action).")
             }
-            let now = clock.now
-            let identity = try call.identify(lookup: keys.lookup, nonces: nonces, now: now)
-            entry.accessKeyID = identity.accessKeyID
-            return try call.action == "AssumeRole" ? assumeRole(call, identity, requestID, now) : callerIdentity(call, identity, requestID)
+            return answer(document.bytes(call.action, requestID: requestID, isXML: call.isXML), status: 200, call, requestID)
         } catch {
             return refuse(error, request, call, requestID)
         }
@@ -87,114 +67,58 @@ struct STSService: Sendable {
         Answer(
             status: status,
             headers: [
-                "Date": clock.now.httpDate, "Content-Type": call.isXML ? "text/xml;charset=utf-8" : "application/json;charset=utf-8",
+                "Date": server.clock.now.httpDate, "Content-Type": call.isXML ? "text/xml;charset=utf-8" : "application/json;charset=utf-8",
                 "Content-Length": String(document.count), "x-acs-request-id": requestID, "Cache-Control": "no-store",
             ], body: .bytes(document), code: code)
     }
 
-    // MARK: AssumeRole
+    // MARK: Who calls
 
-    private func assumeRole(_ call: STSCall, _ identity: Identity, _ requestID: String, _ now: Timestamp) throws(STSFailure) -> Answer {
-        let (role, name) = try checkRole(call)
-        let seconds = try duration(call)
-        if let id = call["ExternalId"], !(2...1224).contains(id.unicodeScalars.count) || !STSService.consists(id, of: "_+=,.@:/-") {
-            throw .parameter("ExternalId", "ExternalId must be 2 to 1224 of A-Z a-z 0-9 _ + = , . @ : / -.")
-        }
-        let source = call["SourceIdentity"]
-        if let source, !(2...64).contains(source.utf8.count) || !STSService.consists(source, of: "=,.@-_") {
-            throw .parameter("SourceIdentity", "SourceIdentity must be 2 to 64 of A-Z a-z 0-9 = , . @ - _.")
-        }
-        let policy = call.parameters.first { $0.name == "Policy" }?.value
-        if let policy { try STSService.check(policy: policy) }
+    private func callerIdentity(_ identity: Identity) -> STSDocument {
+        var document = STSDocument()
+        document.fields.append(("AccountId", SandboxSettings.account))
         if let session = identity.session {
-            // A role may assume a role only where its own policies allow it.
-            let decision = SessionPolicy.evaluate(
-                role: session.rolePolicy, session: session.sessionPolicy, action: "sts:AssumeRole", resource: settings.roleARN)
-            guard decision == .allow else {
-                throw STSFailure(403, "NoPermission", "You are not authorized to do this action. You should be authorized by RAM.")
-            }
+            let name = session.arn.split(separator: "/").last.map { String($0) } ?? ""
+            document.fields += [
+                ("IdentityType", "AssumedRoleUser"), ("RoleId", STSService.roleID), ("PrincipalId", "\(STSService.roleID):\(name)"),
+                ("Arn", session.arn),
+            ]
+        } else {
+            document.fields += [
+                ("IdentityType", "RAMUser"), ("UserId", "200000000000000001"), ("PrincipalId", "200000000000000001"),
+                ("Arn", "acs:ram::\(SandboxSettings.account):user/sandbox"),
+            ]
         }
-        let arn = "acs:ram::\(SandboxSettings.account):assumed-role/\(role)/\(name)"
-        let made = keys.tokens.issue(arn: arn, policy: policy, seconds: seconds, now: now)
-        let fields = [
-            ("AccessKeyId", made.accessKeyID), ("AccessKeySecret", made.accessKeySecret.reveal()),
-            ("SecurityToken", made.securityToken?.reveal() ?? ""), ("Expiration", made.expiration?.iso8601 ?? ""),
-        ]
-        let user = [("Arn", "acs:ram::\(SandboxSettings.account):role/\(role)/\(name)"), ("AssumedRoleId", "300000000000000001:\(name)")]
-        return answer(
-            STSService.document(
-                "AssumeRole", requestID, [("AssumedRoleUser", user), ("Credentials", fields)],
-                source.map { [("SourceIdentity", $0)] } ?? [], call),
-            status: 200, call, requestID)
+        return document
     }
 
-    private func checkRole(_ call: STSCall) throws(STSFailure) -> (role: String, name: String) {
-        guard let arn = call["RoleArn"] else { throw .missing("RoleArn") }
-        guard arn.hasPrefix("acs:ram::"), let (_, role) = arn.cut(at: "/"), arn.asciiLower.contains(":role/"), !role.isEmpty else {
-            throw .parameter("RoleArn", "The parameter RoleArn is wrongly formed.")
-        }
-        guard let name = call["RoleSessionName"] else { throw .missing("RoleSessionName") }
-        guard (2...64).contains(name.utf8.count), STSService.consists(name, of: ".@-_") else {
-            throw .parameter("RoleSessionName", "The parameter RoleSessionName is wrongly formed.")
-        }
-        guard arn.asciiLower == settings.roleARN.asciiLower else {
-            throw STSFailure(404, "EntityNotExist.Role", "The role not exists: \(role).")
-        }
-        return (role, name)
-    }
+    static let roleID = "300000000000000001"
+}
 
-    private func duration(_ call: STSCall) throws(STSFailure) -> Int {
-        guard let text = call["DurationSeconds"] else { return 3600 }
-        guard let seconds = Int(digits: text), (900...settings.longestRoleTime).contains(seconds) else {
-            throw .parameter(
-                "DurationSeconds", "The Min/Max value of DurationSeconds is 15min/\(settings.longestRoleTime) seconds for this role.")
-        }
-        return seconds
-    }
+/// A successful answer, before it is JSON or XML.
+struct STSDocument: Sendable {
+    var fields: [(name: String, text: String)] = []
+    var groups: [(name: String, fields: [(name: String, text: String)])] = []
 
-    private static func check(policy: String) throws(STSFailure) {
-        do throws(PolicyError) { _ = try SessionPolicy(json: policy) } catch {
-            if case .tooLong = error { throw .parameter("PolicySize", "The size of Policy must be smaller than 2048 bytes: \(error).") }
-            throw .parameter("PolicyGrammar", "The parameter Policy has not passed grammar check: \(error).")
-        }
-    }
-
-    /// Letters, digits and those.
-    private static func consists(_ text: String, of others: String) -> Bool {
-        text.utf8.allSatisfy {
-            (97...122).contains($0) || (65...90).contains($0) || (48...57).contains($0) || others.utf8.contains($0)
-        }
-    }
-
-    private func callerIdentity(_ call: STSCall, _ identity: Identity, _ requestID: String) -> Answer {
-        let isRole = identity.session != nil
-        let fields = [
-            ("AccountId", SandboxSettings.account), ("IdentityType", isRole ? "AssumedRoleUser" : "RAMUser"),
-            ("PrincipalId", isRole ? "300000000000000001:session" : "200000000000000001"),
-            ("Arn", isRole ? settings.roleARN : "acs:ram::\(SandboxSettings.account):user/sandbox"),
-        ]
-        return answer(STSService.document("GetCallerIdentity", requestID, [], fields, call), status: 200, call, requestID)
-    }
-
-    private static func document(
-        _ action: String, _ requestID: String, _ groups: [(String, [(String, String)])], _ fields: [(String, String)], _ call: STSCall
-    ) -> [UInt8] {
-        guard !call.isXML else {
+    func bytes(_ action: String, requestID: String, isXML: Bool) -> [UInt8] {
+        guard !isXML else {
             var writer = XMLWriter()
             writer.element("\(action)Response") { root in
                 root.element("RequestId", requestID)
-                for (name, group) in groups { root.element(name) { element in for (name, text) in group { element.element(name, text) } } }
-                for (name, text) in fields { root.element(name, text) }
+                for group in groups {
+                    root.element(group.name) { element in for field in group.fields { element.element(field.name, field.text) } }
+                }
+                for field in fields { root.element(field.name, field.text) }
             }
             return writer.bytes
         }
-        var object: [String: Field] = ["RequestId": .text(requestID)]
-        for (name, group) in groups { object[name] = .group(Dictionary(uniqueKeysWithValues: group)) }
-        for (name, text) in fields { object[name] = .text(text) }
+        var object: [String: Value] = ["RequestId": .text(requestID)]
+        for group in groups { object[group.name] = .group(Dictionary(group.fields.map { ($0.name, $0.text) }) { first, _ in first }) }
+        for field in fields { object[field.name] = .text(field.text) }
         return JSON.encode(object)
     }
 
-    private enum Field: Encodable {
+    private enum Value: Encodable {
         case text(String)
         case group([String: String])
 

@@ -16,6 +16,8 @@ struct IncomingRequest: Sendable {
     var headers: HTTPHeaders
     /// The other end's address.
     var remote: String
+    /// Came by TLS, which the sandbox itself does not speak.
+    var isSecure = false
 
     init(method: String, target: String, host: String, headers: HTTPHeaders, remote: String = "127.0.0.1") {
         let parts = target.cut(at: "?")

@@ -39,6 +39,14 @@ final class BodyWriter {
         try outcome.get()
     }
 
+    func append(_ piece: some Sequence<UInt8>) throws(StoreError) {
+        let bytes = Array(piece)
+        let outcome: Result<Void, StoreError> = bytes.withUnsafeBytes { bytes in
+            do throws(StoreError) { return .success(try append(bytes)) } catch { return .failure(error) }
+        }
+        try outcome.get()
+    }
+
     private func append(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         checksum.update(bytes)
         md5?.update(bytes)

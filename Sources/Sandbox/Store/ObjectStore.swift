@@ -5,7 +5,7 @@ import Platform
 ///
 ///     DIR/buckets/BUCKET/bucket.json
 ///     DIR/buckets/BUCKET/objects/ab/cd…     SHA-256 of the key; a line of JSON, then the bytes of a small object
-///     DIR/buckets/BUCKET/content/ID         the bytes of a large object
+///     DIR/buckets/BUCKET/content/ID         the bytes of a large object, or what was appended to one
 ///     DIR/buckets/BUCKET/uploads/ID/…       parts; of an open upload while upload.json is there, else of an object
 ///
 /// A key never becomes a path. An object exists once its file has been renamed into place, so a kill at any moment leaves the old
@@ -19,7 +19,9 @@ final class ObjectStore: Sendable {
 
     /// Why an operation is refused for what is stored.
     enum Refusal: Error, Sendable, Equatable {
-        case noSuchBucket, bucketNotEmpty, noSuchKey, noSuchUpload, exists, partsChanged
+        case noSuchBucket, bucketNotEmpty, noSuchKey, noSuchUpload, exists, partsChanged, notAppendable
+        /// With the length that is the right one.
+        case wrongPosition(Int64)
         case disk(StoreError)
     }
 
@@ -159,8 +161,11 @@ final class ObjectStore: Sendable {
     }
 
     /// Writes the object's file beside and renames it while the bucket is held; `check` may still refuse.
+    ///
+    /// - Parameter keepsContent: the files of what it replaces are its own.
     func commit(
-        _ object: StoredObject, in name: String, file: String, bytes: [UInt8], check: (inout Bucket) throws(Refusal) -> Void
+        _ object: StoredObject, in name: String, file: String, bytes: [UInt8], keepsContent: Bool = false,
+        check: (inout Bucket) throws(Refusal) -> Void
     ) throws(Refusal) {
         let temporary = "\(folder(name))/content/new-\(randomHex(16))"
         do throws(StoreError) { try StoreFiles.write(temporary, bytes, syncs: syncs) } catch { throw .disk(error) }
@@ -179,7 +184,7 @@ final class ObjectStore: Sendable {
                 } catch {
                     throw Refusal.disk(error)
                 }
-                if let old = bucket.objects[object.key] { doom(old, in: name) }
+                if !keepsContent, let old = bucket.objects[object.key] { doom(old, in: name) }
                 bucket.objects[object.key] = object
             }
         } catch {
@@ -190,7 +195,9 @@ final class ObjectStore: Sendable {
     }
 
     private func doom(_ old: StoredObject, in bucket: String) {
-        if let uploadID = old.uploadID {
+        if old.kind == .appendable {
+            for file in old.content.files { file.doom() }
+        } else if let uploadID = old.uploadID {
             old.content.doom(files: [], folder: "\(folder(bucket))/uploads/\(uploadID)")
         } else if !old.isInline {
             old.content.doom(files: old.content.pieces.map(\.path), folder: nil)
@@ -219,6 +226,15 @@ final class ObjectStore: Sendable {
             var objects: [ObjectKey: StoredObject] = [:]
             for case .key(let key) in page.entries { objects[key] = bucket.objects[key] }
             return (page, objects)
+        }
+    }
+
+    func totals(of bucket: String) throws(Refusal) -> (objects: Int, bytes: Int64, uploads: Int, parts: Int) {
+        try withBucket(bucket) { bucket throws(Refusal) in
+            var bytes: Int64 = 0
+            for key in bucket.objects.sortedKeys() { bytes += bucket.objects[key]?.size ?? 0 }
+            for upload in bucket.uploads.values { bytes += upload.parts.values.reduce(0) { $0 + $1.size } }
+            return (bucket.objects.count, bytes, bucket.uploads.count, bucket.uploads.values.reduce(0) { $0 + $1.parts.count })
         }
     }
 

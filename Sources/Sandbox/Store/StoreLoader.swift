@@ -16,7 +16,7 @@ struct StoreLoader {
         for shard in try StoreFiles.list("\(folder)/objects") {
             for file in try StoreFiles.list("\(folder)/objects/\(shard)") {
                 guard let (object, content) = try object("\(folder)/objects/\(shard)/\(file)") else { continue }
-                if let content { contents.insert(content) }
+                contents.formUnion(content)
                 if let uploadID = object.uploadID { completed.insert(uploadID) }
                 bucket.objects[object.key] = object
             }
@@ -37,7 +37,7 @@ struct StoreLoader {
     }
 
     /// `nil` for a file that is no object of ours.
-    private func object(_ path: String) throws(StoreError) -> (StoredObject, content: String?)? {
+    private func object(_ path: String) throws(StoreError) -> (StoredObject, content: [String])? {
         var bytes = try StoreFiles.read(path, limit: 65_536)
         if !bytes.contains(UInt8(ascii: "\n")) { bytes = try StoreFiles.read(path, limit: StoreLoader.longestRecord) }
         guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")), let record = try? JSON.decode(ObjectRecord.self, Array(bytes[..<end])),
@@ -49,6 +49,8 @@ struct StoreLoader {
                 (record.parts ?? []).map {
                     StoredContent.Piece(path: "\(folder)/uploads/\(uploadID)/\($0.file)", offset: 0, length: $0.size)
                 })
+        } else if let parts = record.parts {
+            content = StoredContent(appended: parts, in: "\(folder)/content")
         } else if let file = record.content {
             content = StoredContent([StoredContent.Piece(path: "\(folder)/content/\(file)", offset: 0, length: record.size)])
         } else {
@@ -57,8 +59,9 @@ struct StoreLoader {
         let object = StoredObject(
             key: ObjectKey(utf8: key), kind: record.kind, etag: record.etag, crc64: record.crc64, contentMD5: record.contentMD5,
             modified: record.modified, attributes: record.attributes, content: content,
-            isInline: record.uploadID == nil && record.content == nil, uploadID: record.uploadID)
-        return (object, record.content)
+            isInline: record.uploadID == nil && record.content == nil && record.parts == nil, uploadID: record.uploadID)
+        let appended = record.uploadID == nil ? (record.parts ?? []).map(\.file) : []
+        return (object, appended + [record.content].compactMap { $0 })
     }
 
     /// `nil` for a folder that is no open upload.

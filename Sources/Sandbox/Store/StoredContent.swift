@@ -11,10 +11,12 @@ final class StoredContent: Sendable {
 
     let pieces: [Piece]
     let length: Int64
+    /// The files of an appendable object, which each longer content of it shares.
+    let files: [SharedFile]
     private let state: Lock<(doomed: [String], folder: String?, sha256: [UInt8]?)>
 
-    init(_ pieces: [Piece]) {
-        self.pieces = pieces
+    init(_ pieces: [Piece], files: [SharedFile] = []) {
+        (self.pieces, self.files) = (pieces, files)
         length = pieces.reduce(0) { $0 + $1.length }
         state = Lock(([], nil, nil))
     }
@@ -32,6 +34,18 @@ final class StoredContent: Sendable {
         get { state.withLock { $0.sha256 } }
         set { state.withLock { $0.sha256 = newValue } }
     }
+}
+
+/// A file that several contents may be made of. Once doomed, it goes with the last of them.
+final class SharedFile: Sendable {
+    private let path: String
+    private let isDoomed = Lock(false)
+
+    init(path: String) { self.path = path }
+
+    deinit { if isDoomed.withLock({ $0 }) { StoreFiles.remove(path) } }
+
+    func doom() { isDoomed.withLock { $0 = true } }
 }
 
 /// Reads stored bytes in order. The file of a small object is open from the start, since the next put replaces it.

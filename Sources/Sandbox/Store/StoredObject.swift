@@ -28,6 +28,7 @@ struct StoredObject: Sendable {
     enum Kind: String, Sendable, Codable {
         case normal = "Normal"
         case multipart = "Multipart"
+        case appendable = "Appendable"
     }
 
     var key: ObjectKey
@@ -64,6 +65,7 @@ struct ObjectRecord: Codable {
     var content: String?
     /// A folder in `uploads/`, with the files in order.
     var uploadID: String?
+    /// Of an appendable object: files in `content/`, in order.
     var parts: [PartName]?
 
     struct PartName: Codable {
@@ -121,4 +123,6 @@ struct BucketRecord: Codable, Sendable {
     var created: Timestamp
     var acl = "private"
     var storageClass = "Standard"
+    /// `nil`: that of the sandbox, whatever it is told to be.
+    var region: String?
 }

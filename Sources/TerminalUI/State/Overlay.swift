@@ -96,6 +96,8 @@ struct AddSheet: Sendable, Equatable {
 /// A line editor with Emacs keys. Bounded: longer input is refused.
 struct TextField: Sendable, Equatable {
     static let limit = 4096
+    /// Bytes of one character: more is a pile of marks, which could be as long as a paste.
+    private static let longest = 64
     private(set) var characters: [Character] = []
     private(set) var cursor = 0
 
@@ -107,7 +109,7 @@ struct TextField: Sendable, Equatable {
     var isEmpty: Bool { characters.isEmpty }
 
     mutating func insert(_ text: String) {
-        for character in text where characters.count < Self.limit {
+        for character in text where characters.count < Self.limit && character.utf8.count <= Self.longest {
             // A typed or pasted line end is a space: a paste never submits.
             let isLineEnd = character.isNewline || character == "\t"
             characters.insert(isLineEnd ? " " : character, at: cursor)

@@ -109,15 +109,18 @@ private struct Cleaner {
     }
 
     private mutating func take(_ scalar: Unicode.Scalar) {
-        defer { lastScalar = scalar }
         let value = scalar.value
+        switch value {
+        // What is left out does not stand between its neighbours either: a joiner must not save the skin tone behind it.
+        case 0x200C, 0x200D, 0xFE00...0xFE0F, 0xE0100...0xE01EF: return
+        case 0x1F3FB...0x1F3FF where lastScalar?.properties.isEmojiModifierBase == true: return
+        default: lastScalar = scalar
+        }
         switch value {
         case 0x20...0x7E: return append(String(scalar), width: 1)
         case 0...0x1F: return escape("^" + String(Unicode.Scalar(UInt8(value) + 0x40)))
         case 0x7F: return escape("^?")
         case 0x80...0x9F: return escape("\\x" + hex(value, digits: 2))
-        case 0x200C, 0x200D, 0xFE00...0xFE0F, 0xE0100...0xE01EF: return
-        case 0x1F3FB...0x1F3FF where lastScalar?.properties.isEmojiModifierBase == true: return
         default: break
         }
         let properties = scalar.properties

@@ -151,7 +151,8 @@ public struct ThemeMessage: Sendable, Hashable, CustomStringConvertible {
     public var column: Int?
     public var text: String
     public init(_ severity: Severity, file: String, line: Int?, column: Int?, text: String) {
-        (self.severity, self.file, self.line, self.column, self.text) = (severity, file, line, column, text)
+        // Both may quote the theme file, which may be anybody's, and the message goes to a terminal.
+        (self.severity, self.file, self.line, self.column, self.text) = (severity, cleaned(file), line, column, cleaned(text))
     }
     public var description: String {
         var place = file

@@ -69,6 +69,14 @@ struct ThemeReader {
 
     /// A chain of inheritance is no longer than this.
     private static let deepest = 8
+    /// Mistakes of one kind: more help nobody, and finding out what each was meant to be takes its time.
+    private static let mostMessages = 100
+    /// A theme has a hundred; past this it is something else, or made to keep the program busy.
+    private static let limits: TOMLLimits = {
+        var limits = TOMLLimits()
+        limits.values = 4096
+        return limits
+    }()
 
     let resolve: (String) -> (text: String, name: String)?
     var messages: [ThemeMessage] = []
@@ -79,19 +87,24 @@ struct ThemeReader {
     private var palette: [String: Placed] = [:]
     private var foregrounds: [Role: Placed] = [:]
     private var backgrounds: [Role: Placed] = [:]
+    /// Colours of the palette that were looked up, `nil` inside for wrong ones: each may be in many lists, which may be in lists again.
+    private var found: [String: ThemeColor?] = [:]
 
     init(resolve: @escaping (String) -> (text: String, name: String)?) { self.resolve = resolve }
 
     private mutating func note(_ severity: ThemeMessage.Severity, _ text: String, _ file: String, _ position: TOMLPosition?) {
+        guard hasRoom(severity) else { return }
         messages.append(ThemeMessage(severity, file: file, line: position?.line, column: position?.column, text: text))
     }
+
+    private func hasRoom(_ severity: ThemeMessage.Severity) -> Bool { messages.count { $0.severity == severity } < Self.mostMessages }
 
     // MARK: files
 
     mutating func read(_ text: String, name: String, chain: [String]) {
         let document: TOMLDocument
         do {
-            document = try TOMLDocument(parsing: text)
+            document = try TOMLDocument(parsing: text, limits: Self.limits)
         } catch {
             note(.error, error.message, name, error.position)
             return
@@ -309,11 +322,16 @@ struct ThemeReader {
         case .color(let color): return ThemeColor(full: color)
         case .palette(let name):
             guard let next = palette[name] else {
+                guard hasRoom(.error) else { return nil }
                 let choices = palette.keys.sorted() + Self.named + ["default"]
                 once(.error, "unknown colour \"\(name)\"." + suggestion(name, choices), placed)
                 return nil
             }
-            return look(up: next, isForeground: isForeground, depth: depth + 1)
+            let key = (isForeground ? "f" : "b") + name
+            if let color = found[key] { return color }
+            let color = look(up: next, isForeground: isForeground, depth: depth + 1)
+            found[key] = .some(color)
+            return color
         case .role(let role):
             var next: Role? = role
             while let current = next {
@@ -336,6 +354,7 @@ struct ThemeReader {
 
     /// A shared palette entry is wrong for every role that uses it and is reported once.
     private mutating func once(_ severity: ThemeMessage.Severity, _ text: String, _ placed: Placed) {
+        guard hasRoom(severity) else { return }
         let message = ThemeMessage(severity, file: placed.file, line: placed.position.line, column: placed.position.column, text: text)
         if !messages.contains(message) { messages.append(message) }
     }

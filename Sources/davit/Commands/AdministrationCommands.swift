@@ -7,27 +7,56 @@ import TerminalUI
 
 struct Auth: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Credentials: what the engine holds, and whether it works.", subcommands: [AuthStatusCommand.self, AuthTest.self])
+        abstract: "Credentials: what the engine holds, and whether it works.",
+        subcommands: [AuthStatusCommand.self, AuthRenew.self, AuthTest.self])
 }
 
 struct AuthStatusCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "status", abstract: "Leases and their lives. Never a secret.")
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Leases, where they come from, how long they live, when they are renewed. Never a secret.")
     @OptionGroup var global: GlobalOptions
+    @Argument(help: "A remote's name; all of them else.") var remote: String?
 
     func run() async throws {
         let client = try await ControlClient.connect(global)
-        let auth = try await client.get(AuthStatus.self, "/v1/auth")
-        if global.json { return try Output.json(auth) }
-        if auth.leases.isEmpty { return Output.note("No credentials were asked for yet.") }
+        try Output.auth(try await client.get(AuthStatus.self, "/v1/auth"), remote: remote ?? global.remote, global)
+    }
+}
+
+struct AuthRenew: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "renew", abstract: "Ask for new credentials now; uploads that wait for them go on.",
+        discussion: "What is held stays when none can be had; the exit status is 6 then. Example: davit auth renew ingest")
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "A remote's name; all of them else.") var remote: String?
+
+    func run() async throws {
+        let client = try await ControlClient.connect(global)
+        let auth = try await client.post("/v1/auth/renew", AuthTestRequest(remote: remote ?? global.remote, dest: nil, credentials: nil), as: AuthStatus.self)
+        if global.quiet, !global.json { return }
+        try Output.auth(auth, remote: remote ?? global.remote, global)
+    }
+}
+
+extension Output {
+    fileprivate static func auth(_ auth: AuthStatus, remote: String?, _ global: GlobalOptions) throws {
+        var auth = auth
+        if let remote {
+            auth.leases = auth.leases.filter { $0.scope.utf8.elementsEqual(remote.utf8) }
+            guard !auth.leases.isEmpty else {
+                throw Failure("there is no remote “\(clean(remote))” in the configuration. See: davit config show", exit: Exit.usage)
+            }
+        }
+        if global.json { return try json(auth) }
+        if auth.leases.isEmpty { return note("No credentials were asked for yet.") }
         let rows = auth.leases.map { lease in
             [
-                Output.clean(lease.scope), lease.kind, lease.state, Output.clean(lease.identity ?? ""),
-                lease.left.map { Formats.duration($0) } ?? "", lease.renewsIn.map { Formats.duration($0) } ?? "",
-                Output.clean(lease.lastError ?? ""),
+                clean(lease.scope), lease.kind, lease.state, clean(lease.identity ?? ""), lease.left.map { Formats.duration($0) } ?? "",
+                lease.renewsIn.map { Formats.duration($0) } ?? "", clean(lease.lastError ?? ""),
             ]
         }
-        if global.plain { return Output.plain(rows) }
-        Output.table([["SCOPE", "KIND", "STATE", "IDENTITY", "LEFT", "RENEWS IN", "LAST ERROR"]] + rows)
+        if global.plain { return plain(rows) }
+        table([["SCOPE", "KIND", "STATE", "IDENTITY", "LEFT", "RENEWS IN", "LAST ERROR"]] + rows)
     }
 }
 

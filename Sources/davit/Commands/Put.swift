@@ -68,6 +68,7 @@ struct Follower {
         defer { interrupts.stop() }
         var refusedSince: ContinuousClock.Instant?
         var shown = false
+        var said: String?
         while true {
             let view = try await client.get(JobView.self, "/v1/jobs/\(job)")
             let ended = UploadState.allCases.filter(\.isEnded).reduce(0) { $0 + view.counts[$1.rawValue, default: 0] }
@@ -79,7 +80,9 @@ struct Follower {
                 if shown { Output.progress("\r\u{1B}[K") }
                 return view
             }
-            if let reason = try await refusal(view) {
+            let waiting = try await held(view)
+            if let waiting, waiting.heldReason == "credentials", waiting.nextTry == nil {
+                let reason = waiting.lastError?.message ?? "none are configured for this destination"
                 let since = refusedSince ?? ContinuousClock.now
                 refusedSince = since
                 if ContinuousClock.now - since >= Self.patience {
@@ -90,6 +93,8 @@ struct Follower {
                 }
             } else {
                 refusedSince = nil
+                // On a terminal the line above says "held"; in a log nobody would know why nothing moves.
+                if let waiting, !quiet, !Output.errorIsTerminal { said = note(waiting, after: said) }
             }
             if let deadline, ContinuousClock.now >= deadline {
                 if shown { Output.note("") }
@@ -100,14 +105,19 @@ struct Follower {
         }
     }
 
-    /// Why nothing can go on, when everything left is held for credentials that were refused.
-    private func refusal(_ view: JobView) async throws -> String? {
-        let held = view.counts["held", default: 0]
+    /// One of the uploads that wait for something outside, when nothing else is left to do.
+    private func held(_ view: JobView) async throws -> UploadView? {
         let alive = ["uploading", "verifying", "retrying", "queued"].reduce(0) { $0 + view.counts[$1, default: 0] }
-        guard held > 0, alive == 0 else { return nil }
-        let page = try await client.allUploads(query: "job:\(job) state:held", limit: 1)
-        guard let upload = page.items.first, upload.heldReason == "credentials", upload.nextTry == nil else { return nil }
-        return upload.lastError?.message ?? "none are configured for this destination"
+        guard view.counts["held", default: 0] > 0, alive == 0 else { return nil }
+        return try await client.allUploads(query: "job:\(job) state:held", limit: 1).items.first
+    }
+
+    /// Says once what is waited for.
+    private func note(_ upload: UploadView, after said: String?) -> String {
+        let reason = upload.lastError.map { " (\(Output.clean($0.message)))" } ?? ""
+        let text = "waiting for \(upload.heldReason ?? "something outside")\(reason). The uploads go on by themselves"
+        if text != said { Output.note(text) }
+        return text
     }
 
     private func line(_ view: JobView, ended: Int) -> String {

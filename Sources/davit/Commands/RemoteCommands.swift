@@ -4,7 +4,8 @@ import TerminalUI
 
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ls", abstract: "Remotes, or the objects below DEST.", discussion: "Example: davit ls ingest:2026/ --recursive")
+        commandName: "ls", abstract: "Remotes, buckets (oss://), or the objects below DEST.",
+        discussion: "Examples: davit ls ingest:2026/ --recursive; davit ls oss://")
     @OptionGroup var global: GlobalOptions
     @Flag(name: .shortAndLong, help: "Everything below, not one level.") var recursive = false
     @Option(name: .long, help: ArgumentHelp("At most so many.", valueName: "n")) var limit = 10_000
@@ -31,7 +32,7 @@ struct List: AsyncParsableCommand {
         let rows = entries.map { [$0.size.map { global.plain ? String($0) : Formats.size($0) } ?? "", $0.modified ?? "", Output.clean($0.key)] }
         if global.plain { return Output.plain(rows) }
         if rows.isEmpty {
-            Output.note("oss://\(last.bucket)/\(Output.clean(last.prefix)) has no objects here.")
+            Output.note(last.bucket.isEmpty ? "These credentials see no bucket." : "oss://\(last.bucket)/\(Output.clean(last.prefix)) has no objects here.")
             return
         }
         Output.table(rows, right: [0])

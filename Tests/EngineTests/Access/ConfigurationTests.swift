@@ -1,3 +1,4 @@
+import Credentials
 import OSSProtocol
 import Testing
 
@@ -89,7 +90,7 @@ import Testing
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nendpoint = \"ftp://x\"", "4:12", "https"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nendpoint = \"https://x/y\"", "4:12", "path"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nprefix = \"/a\"", "4:10", "slash"),
-        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nsignature = \"v1\"", "4:13", "v4"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nsignature = \"v2\"", "4:13", "v4"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nexisting = \"replace\"", "4:12", "overwrite"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nstorage-class = \"Cold\"", "4:17", "Standard"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nbuckett = \"b\"", "4:1", "bucket"),
@@ -97,18 +98,24 @@ import Testing
         ("[remote.a.credentials]\nkind = \"broker\"\ntoken-file = \"t\"", "1:1", "url"),
         ("[remote.a.credentials]\nkind = \"broker\"\nurl = \"http://auth.example.com\"\ntoken-file = \"t\"", "3:7", "https"),
         ("[remote.a.credentials]\nkind = \"broker\"\nurl = \"https://a\"\ntoken-file = \"t\"\ntoken = \"x\"", "5:1", "token"),
-        ("[remote.a.credentials]\nkind = \"process\"\ncommand = [\"x\"]", "2:8", "not in this version"),
-        ("[remote.a.credentials]\nkind = \"anonymous\"", "2:8", "not in this version"),
-        ("[remote.a.credentials]\nkind = \"ecs-role\"", "2:8", "not in this version"),
+        ("[remote.a.credentials]\nkind = \"process\"", "1:1", "command"),
+        ("[remote.a.credentials]\nkind = \"process\"\ncommand = []", "3:11", "program"),
+        ("[remote.a.credentials]\nkind = \"process\"\ncommand = [\"x\"]\ntimeout = \"11m\"", "4:11", "10m"),
+        ("[remote.a.credentials]\nkind = \"anonymous\"\nrole = \"x\"", "3:1", "role"),
+        ("[remote.a.credentials]\nkind = \"ecs-role\"\nrole = \"../x\"", "3:8", "RAM role"),
+        ("[remote.a.credentials]\nkind = \"ecs-role\"\nmetadata-url = \"file:///etc\"", "3:16", "http"),
+        ("[remote.a.credentials]\nkind = \"oidc\"\nprovider-arn = \"p\"", "3:16", "oidc-provider"),
+        ("[remote.a.credentials]\nkind = \"uri\"\nurl = \"ftp://x\"", "3:7", "http"),
+        ("[remote.a.credentials]\nkind = \"profile\"\nprofile = \"x\"", "3:1", "name"),
+        ("[remote.a.credentials]\nkind = \"assume-role\"\nrole-arn = \"r\"", "3:12", "acs:ram"),
+        ("[remote.a.credentials]\nkind = \"assume-role\"\nrole-arn = \"acs:ram::1:role/r\"", "1:1", "source"),
         (
-            "[remote.a.credentials]\nkind = \"oidc\"\nprovider-arn = \"p\"\nrole-arn = \"r\"\nid-token-file = \"f\"", "2:8",
-            "not in this version"
+            "[remote.a.credentials]\nkind = \"assume-role\"\nrole-arn = \"acs:ram::1:role/r\"\nduration = \"1m\"\nsource = {kind = \"env\"}",
+            "4:12", "15m"
         ),
-        ("[remote.a.credentials]\nkind = \"uri\"\nurl = \"https://x\"", "2:8", "not in this version"),
-        ("[remote.a.credentials]\nkind = \"profile\"", "2:8", "not in this version"),
         (
-            "[remote.a.credentials]\nkind = \"assume-role\"\nrole-arn = \"r\"\n[remote.a.credentials.source]\nkind = \"env\"", "2:8",
-            "not in this version"
+            "[remote.a.credentials]\nkind = \"assume-role\"\nrole-arn = \"acs:ram::1:role/r\"\nsource = {kind = \"signed-url\"}",
+            "4:18", "broker"
         ),
         (
             "[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\n[remote.a.credentials]\nkind = \"static\"\naccess-key-id = \"x\"", "4:1",
@@ -124,6 +131,71 @@ import Testing
         #expect(errors.contains { "\($0)".hasPrefix("\(file):\(place): error: ") && $0.message.contains(word) }, "\(errors)")
     }
 
+    /// Every kind as docs/interface.md writes it, and what it becomes.
+    static let kinds: [(text: String, source: CredentialSource)] = [
+        ("kind = \"env\"", .environment), ("kind = \"anonymous\"", .anonymous),
+        ("kind = \"profile\"", .profile(ProfileChoice())),
+        ("kind = \"profile\"\nfile = \"p.json\"\nname = \"prod\"", .profile(ProfileChoice(file: "/etc/davit/p.json", name: "prod"))),
+        ("kind = \"ecs-role\"", .ecsRole(role: nil, metadataURL: nil)),
+        (
+            "kind = \"ecs-role\"\nrole = \"up\"\nmetadata-url = \"http://127.0.0.1:80\"",
+            .ecsRole(role: "up", metadataURL: "http://127.0.0.1:80")
+        ),
+        ("kind = \"uri\"\nurl = \"http://169.254.1.1/c?x=1\"", .uri("http://169.254.1.1/c?x=1")),
+        ("kind = \"process\"\ncommand = [\"get\", \"a b\"]", .process(command: ["get", "a b"], timeout: .seconds(15))),
+        (
+            "kind = \"process\"\ncommand = [\"bin/get\"]\ntimeout = \"2m\"",
+            .process(command: ["/etc/davit/bin/get"], timeout: .seconds(120))
+        ),
+        (
+            "kind = \"oidc\"\nprovider-arn = \"acs:ram::1:oidc-provider/idp\"\nrole-arn = \"acs:ram::1:role/up\"\nid-token-file = \"/run/t\"",
+            .oidc(RoleSettings(roleARN: "acs:ram::1:role/up"), providerARN: "acs:ram::1:oidc-provider/idp", tokenFile: "/run/t")
+        ),
+        (
+            """
+            kind = "assume-role"
+            role-arn = "acs:ram::1:role/up"
+            sts-endpoint = "https://sts.cn-beijing.aliyuncs.com"
+            duration = "30m"
+            external-id = "x-1"
+            policy-file = "p.json"
+            [remote.a.credentials.source]
+            kind = "assume-role"
+            role-arn = "acs:ram::2:role/first"
+            source = {kind = "ecs-role"}
+            """,
+            .assumeRole(
+                RoleSettings(
+                    roleARN: "acs:ram::1:role/up", stsEndpoint: "https://sts.cn-beijing.aliyuncs.com", duration: .seconds(1800),
+                    externalID: "x-1", policy: .file("/etc/davit/p.json")),
+                source: .assumeRole(RoleSettings(roleARN: "acs:ram::2:role/first"), source: .ecsRole(role: nil, metadataURL: nil)))
+        ),
+    ]
+
+    @Test(arguments: kinds) func everyKindIsRead(_ text: String, _ source: CredentialSource) {
+        let reading = ConfigurationReader.read(
+            Array("[remote.a]\nbucket = \"abc\"\nregion = \"cn-hangzhou\"\n[remote.a.credentials]\n\(text)\n".utf8), file: "/etc/davit/config.toml")
+
+        #expect(reading.problems == [])
+        #expect(reading.configuration.remotes.first?.credentials == source)
+    }
+
+    @Test(arguments: Endpoint.Network.allCases) func anEndpointMayBeNamedByItsWayIntoTheRegion(_ network: Endpoint.Network) throws {
+        let reading = read("[remote.a]\nbucket = \"abc\"\nregion = \"cn-hangzhou\"\nendpoint = \"\(network.rawValue)\"\naddressing = \"cname\"\n")
+
+        let remote = try #require(reading.configuration.remotes.first)
+        #expect(reading.problems == [])
+        #expect(remote.network == network && remote.endpoint == nil && remote.addressing == .cname)
+    }
+
+    @Test func aRemoteThatSignsNoRegionNeedsNone() {
+        for words in ["signature = \"v1\"", "credentials = {kind = \"anonymous\"}"] {
+            let text = "[remote.a]\nbucket = \"abc\"\nendpoint = \"http://127.0.0.1:9000\"\n\(words)\n"
+
+            #expect(read(text).problems == [], "\(words)")
+        }
+    }
+
     @Test func everyErrorIsReportedAtOnce() {
         let errors = read("thema = 1\n[engine]\nuploads = 0\nparts = 0\n[remote.a]\nbuckett = 1\n").errors
 
@@ -134,11 +206,11 @@ import Testing
     @Test(arguments: [
         ("24h", 86_400), ("90d", 7_776_000), ("1h30m", 5400), ("45s", 45), ("2w", 1_209_600), ("0s", 0),
     ]) func durationsAreRead(_ text: String, _ seconds: Int) {
-        #expect(SettingText.duration(text) == .seconds(seconds))
+        #expect(DurationText.parse(text) == .seconds(seconds))
     }
 
     @Test(arguments: ["", "5", "h", "-5s", "5 m", "1.5h", "99999999999999999999s", "5x"]) func otherTextsAreNoDurations(_ text: String) {
-        #expect(SettingText.duration(text) == nil)
+        #expect(DurationText.parse(text) == nil)
     }
 
     @Test(arguments: [

@@ -1,3 +1,5 @@
+import Credentials
+import OSSProtocol
 import Testing
 
 @testable import Engine
@@ -44,6 +46,6 @@ import Testing
             ("http://127.0.0.1:9000", nil), ("https://example.com", nil),
         ] as [(String, String?)]) func theRegionIsToldFromTheEndpointWhereItCanBe(_ endpoint: String, _ region: String?)
     {
-        #expect(RegionNames.region(ofEndpoint: endpoint) == region)
+        #expect(Endpoint.region(of: endpoint) == region)
     }
 }

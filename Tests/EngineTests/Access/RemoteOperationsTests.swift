@@ -1,4 +1,5 @@
 import Contracts
+import Credentials
 import OSSProtocol
 import Platform
 import Testing

@@ -1,4 +1,5 @@
 import Contracts
+import Credentials
 import OSSProtocol
 import Platform
 import Testing
@@ -107,7 +108,7 @@ import Testing
 
     @Test(
         arguments: [
-            (nil, nil, nil, "OSS_REGION"), ("cn-x", "ftp://x", nil, "OSS_ENDPOINT"), ("cn-x", nil, "cname", "OSS_ADDRESSING"),
+            (nil, nil, nil, "OSS_REGION"), ("cn-x", "ftp://x", nil, "OSS_ENDPOINT"), ("cn-x", nil, "sideways", "OSS_ADDRESSING"),
             ("Cn X", nil, nil, "OSS_REGION"),
         ] as [(String?, String?, String?, String)]) func wrongVariablesAreNamed(
             _ region: String?, _ endpoint: String?, _ addressing: String?, _ word: String

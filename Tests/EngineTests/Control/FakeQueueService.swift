@@ -15,6 +15,7 @@ final class FakeQueueService: QueueService {
         var ledger: [LedgerEntry] = []
         var settled: [String] = []
         var frontEnds = 0
+        var accessChanges = 0
         /// How often the status was read.
         var looks = 0
         var counts: [String: Int] = [:]
@@ -68,6 +69,7 @@ final class FakeQueueService: QueueService {
     }
     func ledger() async -> [LedgerEntry] { state.withLock { $0.ledger } }
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async { state.withLock { $0.settled.append(uploadID) } }
+    func accessChanged() { state.withLock { $0.accessChanges += 1 } }
     func frontEnds(_ change: Int) async { state.withLock { $0.frontEnds += change } }
 
     func say(_ event: EngineEvent) { for listener in state.withLock({ $0.listeners }) { listener.yield(event) } }

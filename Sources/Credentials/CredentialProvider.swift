@@ -44,16 +44,29 @@ public enum ProviderFailure: Error, Sendable, Equatable {
     case refused(String)
     /// Worth asking again, not before that long.
     case unavailable(retryAfter: Duration?, String)
+
+    /// One line for people.
+    public var text: String {
+        switch self {
+        case .notConfigured(let text), .refused(let text), .unavailable(_, let text): text
+        }
+    }
 }
 
 /// A source of credentials. One fetch at a time is asked of it; it keeps nothing itself.
 ///
-/// A new kind is one file with one of these and a case in `ConfigurationReader` and `Access.provider`.
+/// A new kind is one file with one of these, a case of `CredentialSource`, and a line in `CredentialReader` and `ProviderMaker`.
 public protocol CredentialProvider: Sendable {
     /// As people write it after `kind =`; shown, never a secret.
     var kind: String { get }
     /// Two providers with the same fingerprint give interchangeable credentials, so a lease cached by one serves the other.
     /// Holds no secret.
     var fingerprint: String { get }
-    func fetch() async throws(ProviderFailure) -> IssuedCredentials
+    /// - Parameter accessKeyID: of credentials that this source gave and OSS refused before their end. A source that keeps what it
+    ///   hands out must not give the same again; others need not care.
+    func fetch(refusing accessKeyID: String?) async throws(ProviderFailure) -> IssuedCredentials
+}
+
+extension CredentialProvider {
+    public func fetch() async throws(ProviderFailure) -> IssuedCredentials { try await fetch(refusing: nil) }
 }

@@ -1,23 +1,24 @@
 import OSSProtocol
 
 /// `scheme://host[:port]/path[?query]` taken apart without changing a byte of it: signed URLs must be sent as they were given.
-struct WebAddress: Sendable, Equatable {
-    var scheme: String
+public struct WebAddress: Sendable, Equatable {
+    public var scheme: String
     /// With the port, when there is one.
-    var host: String
+    public var host: String
     /// Begins with `/`.
-    var path: String
-    var query: String?
+    public var path: String
+    public var query: String?
 
-    init?(_ text: String) {
+    public init?(_ text: String) {
         let bytes = Array(text.utf8)
         // Blanks, control characters, a fragment or user information have no place in any URL davit is given.
         guard bytes.count <= 64 << 10, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else { return nil }
         guard let rest = ["https://", "http://"].lazy.compactMap({ WebAddress.after($0, in: bytes) }).first else { return nil }
         scheme = bytes.starts(with: Array("https".utf8)) ? "https" : "http"
         let authority = rest.prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
-        guard !authority.isEmpty, !authority.contains(UInt8(ascii: "@")) else { return nil }
         host = String(decoding: authority, as: UTF8.self)
+        // A host that is none would be judged by how it begins: `[::1]x` is not this machine.
+        guard (try? Endpoint(host)) != nil else { return nil }
         let target = rest.dropFirst(authority.count)
         let path = target.prefix { $0 != UInt8(ascii: "?") }
         self.path = path.isEmpty ? "/" : String(decoding: path, as: UTF8.self)
@@ -25,10 +26,10 @@ struct WebAddress: Sendable, Equatable {
     }
 
     /// `scheme://host`.
-    var origin: String { "\(scheme)://\(host)" }
+    public var origin: String { "\(scheme)://\(host)" }
 
     /// Whether requests to it stay on this machine, so that a token may go without TLS.
-    var isLoopback: Bool {
+    public var isLoopback: Bool {
         var name = Array(host.utf8)
         if name.first == UInt8(ascii: "[") {
             name = Array(name.dropFirst().prefix { $0 != UInt8(ascii: "]") })
@@ -43,17 +44,5 @@ struct WebAddress: Sendable, Equatable {
 
     private static func after(_ prefix: String, in bytes: [UInt8]) -> ArraySlice<UInt8>? {
         bytes.starts(with: Array(prefix.utf8)) ? bytes.dropFirst(prefix.utf8.count) : nil
-    }
-}
-
-/// Text from a server on its way into a message: one line, bounded, nothing that moves a cursor.
-enum PlainText {
-    static func line(_ text: String, limit: Int = 300) -> String {
-        let scalars = text.unicodeScalars.lazy.map { scalar -> UnicodeScalar in
-            scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) ? " " : scalar
-        }
-        var line = String.UnicodeScalarView()
-        line.append(contentsOf: scalars.prefix(limit))
-        return String(line)
     }
 }

@@ -90,7 +90,7 @@ public struct LeaseView: Codable, Sendable, Equatable {
     public var kind: String
     /// `empty fetching held refreshing backing-off refused`.
     public var state: String
-    /// Access key id, shortened in the middle.
+    /// Access key id, shortened in the middle; with signed URLs, how many are ready.
     @Nullable public var identity: String?
     @Nullable public var expires: String?
     /// Seconds left.

@@ -9,6 +9,9 @@ struct CredentialServer: Sendable {
     /// What must not be seen although the server may repeat it.
     var secrets: [String] = []
 
+    /// A metadata service is asked by this machine alone.
+    var avoidsProxy = false
+
     /// Credentials are some 2 KiB.
     static let mostBytes = 64 << 10
 
@@ -29,6 +32,7 @@ struct CredentialServer: Sendable {
         options.connectTimeout = patience.connect
         options.stallTimeout = patience.total
         options.total = patience.total
+        options.avoidsProxy = avoidsProxy
         options.maxAnswerBytes = CredentialServer.mostBytes
         do throws(TransportError) {
             return try await transport.send(request, body: nil, options: options, progress: nil).response

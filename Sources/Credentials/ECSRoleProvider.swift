@@ -108,7 +108,8 @@ struct ECSRoleProvider: CredentialProvider {
 
     private func server(_ address: WebAddress, hiding token: Secret?) -> CredentialServer {
         CredentialServer(
-            name: ECSRoleProvider.name(address), transport: transport, secrets: token.map { [$0.reveal()] } ?? [])
+            name: ECSRoleProvider.name(address), transport: transport, secrets: token.map { [$0.reveal()] } ?? [],
+            avoidsProxy: true)
     }
 
     private static func name(_ address: WebAddress) -> String { "the ECS metadata service \(address.origin)" }

@@ -73,8 +73,8 @@ final class EasyHandle {
         setAuthorities(settings)
         if let socket = settings.unixSocket {
             _ = dcurl_set_text(easy, CURLOPT_UNIX_SOCKET_PATH, socket)
-            _ = dcurl_set_text(easy, CURLOPT_NOPROXY, "*")
         }
+        if settings.unixSocket != nil || options.avoidsProxy { _ = dcurl_set_text(easy, CURLOPT_NOPROXY, "*") }
         if let agent = settings.userAgent { _ = dcurl_set_text(easy, CURLOPT_USERAGENT, agent) }
     }
 

@@ -9,23 +9,24 @@ import Testing
         try INIFile(parsing: bytes).sections.flatMap { section in section.entries.map { "\(section.name).\($0.key)=\($0.value)" } }
     }
 
-    @Test(arguments: [
-        ("[default]\nregion = cn-hangzhou\n", ["default.region=cn-hangzhou"]),
-        ("[a]\nk=v", ["a.k=v"]),
-        ("[a]\r\nk=v\r\n\r\n", ["a.k=v"]),
-        ("\u{FEFF}[a]\nk=v\n", ["a.k=v"]),
-        ("  [ a ]  \n\t k\t=\t v \t\n", ["a.k=v"]),
-        ("[profile my dev] # mine\nk=v", ["profile my dev.k=v"]),
-        ("; one\n# two\n[a]\n  # three\n;k=v\nk=v", ["a.k=v"]),
-        ("[a]\nk: v", ["a.k=v"]),
-        ("[a]\nurl = http://h:1/?a=b", ["a.url=http://h:1/?a=b"]),
-        ("[a]\nk=a=b==", ["a.k=a=b=="]),
-        ("[a]\nk=", ["a.k="]),
-        ("[a]\nk=v # no comment\nl=#v", ["a.k=v # no comment", "a.l=#v"]),
-        ("[a]\nk=1\n[b]\nk=2\n[a]\nl=3", ["a.k=1", "a.l=3", "b.k=2"]),
-        ("[a]\nk=1\nk=2", ["a.k=1", "a.k=2"]),
-        ("[]x]\n", nil), ("", []), ("\n\n", []), ("[a]\nключ = значение", ["a.ключ=значение"]),
-    ] as [(String, [String]?)])
+    @Test(
+        arguments: [
+            ("[default]\nregion = cn-hangzhou\n", ["default.region=cn-hangzhou"]),
+            ("[a]\nk=v", ["a.k=v"]),
+            ("[a]\r\nk=v\r\n\r\n", ["a.k=v"]),
+            ("\u{FEFF}[a]\nk=v\n", ["a.k=v"]),
+            ("  [ a ]  \n\t k\t=\t v \t\n", ["a.k=v"]),
+            ("[profile my dev] # mine\nk=v", ["profile my dev.k=v"]),
+            ("; one\n# two\n[a]\n  # three\n;k=v\nk=v", ["a.k=v"]),
+            ("[a]\nk: v", ["a.k=v"]),
+            ("[a]\nurl = http://h:1/?a=b", ["a.url=http://h:1/?a=b"]),
+            ("[a]\nk=a=b==", ["a.k=a=b=="]),
+            ("[a]\nk=", ["a.k="]),
+            ("[a]\nk=v # no comment\nl=#v", ["a.k=v # no comment", "a.l=#v"]),
+            ("[a]\nk=1\n[b]\nk=2\n[a]\nl=3", ["a.k=1", "a.l=3", "b.k=2"]),
+            ("[a]\nk=1\nk=2", ["a.k=1", "a.k=2"]),
+            ("[]x]\n", nil), ("", []), ("\n\n", []), ("[a]\nключ = значение", ["a.ключ=значение"]),
+        ] as [(String, [String]?)])
     func aFileHasTheKeysThatItsTextSays(text: String, keys: [String]?) throws {
         #expect((try? INIFileTests.flat(text)) == keys)
     }
@@ -63,15 +64,22 @@ import Testing
         #expect(!message.contains("somebody"))
     }
 
-    @Test(arguments: [
-        [UInt8](repeating: UInt8(ascii: "#"), count: INIFile.mostBytes + 1),
-        [UInt8](repeating: 0x0A, count: INIFile.mostLines + 1),
-        Array("[a]\nk=".utf8) + [UInt8](repeating: UInt8(ascii: "v"), count: INIFile.longestLine),
-        Array((0...INIFile.mostSections).map { "[\($0)]\n" }.joined().utf8),
-        [0xFF, 0xFE, 0x5B, 0], [0xFE, 0xFF, 0, 0x5B], Array("[a]\nk=".utf8) + [0xC3, 0x28],
-    ] as [[UInt8]])
-    func whatNoFileOfProfilesIsIsRefused(bytes: [UInt8]) {
+    @Test(arguments: [[0xFF, 0xFE, 0x5B, 0], [0xFE, 0xFF, 0, 0x5B], Array("[a]\nk=".utf8) + [0xC3, 0x28]] as [[UInt8]])
+    func whatIsNoUTF8IsRefused(bytes: [UInt8]) {
         #expect(throws: ProfileError.self) { try INIFile(parsing: bytes) }
+    }
+
+    @Test(arguments: [("", "#", INIFile.mostBytes + 1), ("", "\n", INIFile.mostLines + 1), ("[a]\nk=", "v", INIFile.longestLine)])
+    func whatIsTooLongForAFileOfProfilesIsRefused(start: String, unit: String, count: Int) {
+        let text = start + String(repeating: unit, count: count)
+
+        #expect(throws: ProfileError.self) { try INIFile(parsing: Array(text.utf8)) }
+    }
+
+    @Test func moreSectionsThanAFileOfProfilesHasAreRefused() {
+        let text = (0...INIFile.mostSections).map { "[\($0)]\n" }.joined()
+
+        #expect(throws: ProfileError.self) { try INIFile(parsing: Array(text.utf8)) }
     }
 
     @Test func theLargestFileIsStillRead() throws {

@@ -16,64 +16,80 @@ import Testing
     static let arn = "acs:ram::1:role/uploader"
     static let role = RoleSettings(roleARN: arn)
 
-    @Test(arguments: [
-        // Every mode, and every way to write a key.
-        ("[default]\naccessKeyID = ak\naccessKeySecret = sk", key("ak", "sk")),
-        ("[default]\naccessKeyID = \"ak\"\naccessKeySecret = 'sk'", key("ak", "sk")),
-        ("[DEFAULT]\nACCESS_KEY_ID=ak\naccess-key-secret=sk\n", key("ak", "sk")),
-        ("[profile default]\naccesskeyid=ak\naccesskeysecret=sk", key("ak", "sk")),
-        ("[default]\nmode=ak\naccess_key_id=ak\naccess_key_secret=sk\nsts_token=t", key("ak", "sk")),
-        ("[default]\naccess-key-id=ak\naccess-key-secret=sk\nsts-token=t", key("ak", "sk", "t")),
-        ("[default]\nmode=StsToken\naccess-key-id=ak\naccess-key-secret=sk\nstsToken=t", key("ak", "sk", "t")),
-        (
-            "[default]\nmode=RamRoleArn\naccessKeyID=ak\naccessKeySecret=sk\nroleArn=\(arn)\nroleSessionName=camera",
-            .assumeRole(RoleSettings(roleARN: arn, sessionName: "camera"), source: key("ak", "sk"))
-        ),
-        (
-            "[default]\nmode=ramrolearn\naccess-key-id=ak\naccess-key-secret=sk\nsts-token=t\nrole-arn=\(arn)\nexternal-id=e1\ntoken-timeout=900\nsts-region=cn-shenzhen",
-            .assumeRole(
-                RoleSettings(
-                    roleARN: arn, stsEndpoint: "https://sts.cn-shenzhen.aliyuncs.com", duration: .seconds(900), externalID: "e1"),
-                source: key("ak", "sk", "t"))
-        ),
-        ("[default]\nmode = EcsRamRole\nregion=cn-hangzhou", .ecsRole(role: nil, metadataURL: nil)),
-        ("[default]\nmode = Ali-EcsRamRole\n# none needed\necsRoleName = EcsRamRoleOss", .ecsRole(role: "EcsRamRoleOss", metadataURL: nil)),
-        ("[default]\necs-role-name = r", .ecsRole(role: "r", metadataURL: nil)),
-        ("[default]\nmode=Process\ncredentialProcess = user-cmd", .process(command: ["user-cmd"], timeout: .seconds(15))),
-        (
-            "[default]\nmode=External\ncredential-process = \"/opt/my tool\" a 'b c'\ncredential-process-timeout = 600",
-            .process(command: ["/opt/my tool", "a", "b c"], timeout: .seconds(600))
-        ),
-        ("[default]\ncredential_process=/opt/tool $HOME | x", .process(command: ["/opt/tool", "$HOME", "|", "x"], timeout: .seconds(15))),
-        ("[default]\ncredential-uri = http://127.0.0.1:8080/x?t=1", .uri("http://127.0.0.1:8080/x?t=1")),
-        ("[default]\nmode=CredentialsURI\ncredential-uri = https://h/x", .uri("https://h/x")),
-        (
-            "[default]\nmode = oidcRoleArn\nOIDCProviderArn=acs:ram::1:oidc-provider/p\nOIDCTokenFilePath=/var/t\nroleArn=\(arn)",
-            .oidc(role, providerARN: "acs:ram::1:oidc-provider/p", tokenFile: "/var/t")
-        ),
-        ("[default]\nmode=anonymous", .anonymous),
-        // A mode beats what else lies around.
-        ("[default]\nmode=Anonymous\naccess-key-id=ak\naccess-key-secret=sk", .anonymous),
-        ("[default]\naccess-key-id=ak\naccess-key-secret=sk\ncredential-uri=http://h/", key("ak", "sk")),
-        // The last of a kind counts, sections of one name are one, and others' keys do not matter.
-        ("[default]\naccessKeyID=old\naccess-key-id=ak\n[dev]\nx=1\n[Default]\naccess-key-secret=sk\nproxyHost=h\njob=10", key("ak", "sk")),
-        // Version 1.
-        ("[Credentials]\nlanguage=EN\nendpoint=e\naccessKeyID=ak\naccessKeySecret=sk", key("ak", "sk")),
-        ("[Credentials]\naccess_id=ak\naccess_key=sk\nstsToken=t", key("ak", "sk", "t")),
-        ("[Credentials]\nmode=RamRoleArn\naccessKeyID=ak\naccessKeySecret=sk\nramRoleArn=\(arn)", .assumeRole(role, source: key("ak", "sk"))),
-        ("[Credentials]\nmode=EcsRamRole\necsRoleName=r", .ecsRole(role: "r", metadataURL: nil)),
-        (
-            "[Credentials]\nendpoint=e\n[AkService]\necsAk=http://100.100.100.200/latest/meta-data/Ram/security-credentials/r",
-            .ecsRole(role: "r", metadataURL: nil)
-        ),
-        (
-            "[Credentials]\nmode=EcsRamRole\n[AkService]\necsAk=http://127.0.0.1:9/latest/meta-data/ram/security-credentials/r",
-            .ecsRole(role: "r", metadataURL: "http://127.0.0.1:9")
-        ),
-        ("[Credentials]\nendpoint=e\n[AkService]\necsAk=http://10.0.0.1/keys", .uri("http://10.0.0.1/keys")),
-        ("[Default]\nuserAgent=x\n[Credentials]\naccessKeyID=ak\naccessKeySecret=sk", key("ak", "sk")),
-        ("[Credentials]\naccessKeyID=old\naccessKeySecret=old\nstsToken=t\n[default]\naccess-key-id=ak\naccess-key-secret=sk", key("ak", "sk")),
-    ] as [(String, CredentialSource)])
+    @Test(
+        arguments: [
+            // Every mode, and every way to write a key.
+            ("[default]\naccessKeyID = ak\naccessKeySecret = sk", key("ak", "sk")),
+            ("[default]\naccessKeyID = \"ak\"\naccessKeySecret = 'sk'", key("ak", "sk")),
+            ("[DEFAULT]\nACCESS_KEY_ID=ak\naccess-key-secret=sk\n", key("ak", "sk")),
+            ("[profile default]\naccesskeyid=ak\naccesskeysecret=sk", key("ak", "sk")),
+            ("[default]\nmode=ak\naccess_key_id=ak\naccess_key_secret=sk\nsts_token=t", key("ak", "sk")),
+            ("[default]\naccess-key-id=ak\naccess-key-secret=sk\nsts-token=t", key("ak", "sk", "t")),
+            ("[default]\nmode=StsToken\naccess-key-id=ak\naccess-key-secret=sk\nstsToken=t", key("ak", "sk", "t")),
+            (
+                "[default]\nmode=RamRoleArn\naccessKeyID=ak\naccessKeySecret=sk\nroleArn=\(arn)\nroleSessionName=camera",
+                .assumeRole(RoleSettings(roleARN: arn, sessionName: "camera"), source: key("ak", "sk"))
+            ),
+            (
+                "[default]\nmode=ramrolearn\naccess-key-id=ak\naccess-key-secret=sk\nsts-token=t\nrole-arn=\(arn)\nexternal-id=e1\ntoken-timeout=900\nsts-region=cn-shenzhen",
+                .assumeRole(
+                    RoleSettings(
+                        roleARN: arn, stsEndpoint: "https://sts.cn-shenzhen.aliyuncs.com", duration: .seconds(900), externalID: "e1"),
+                    source: key("ak", "sk", "t"))
+            ),
+            ("[default]\nmode = EcsRamRole\nregion=cn-hangzhou", .ecsRole(role: nil, metadataURL: nil)),
+            (
+                "[default]\nmode = Ali-EcsRamRole\n# none needed\necsRoleName = EcsRamRoleOss",
+                .ecsRole(role: "EcsRamRoleOss", metadataURL: nil)
+            ),
+            ("[default]\necs-role-name = r", .ecsRole(role: "r", metadataURL: nil)),
+            ("[default]\nmode=Process\ncredentialProcess = user-cmd", .process(command: ["user-cmd"], timeout: .seconds(15))),
+            (
+                "[default]\nmode=External\ncredential-process = \"/opt/my tool\" a 'b c'\ncredential-process-timeout = 600",
+                .process(command: ["/opt/my tool", "a", "b c"], timeout: .seconds(600))
+            ),
+            (
+                "[default]\ncredential_process=/opt/tool $HOME | x",
+                .process(command: ["/opt/tool", "$HOME", "|", "x"], timeout: .seconds(15))
+            ),
+            ("[default]\ncredential-uri = http://127.0.0.1:8080/x?t=1", .uri("http://127.0.0.1:8080/x?t=1")),
+            ("[default]\nmode=CredentialsURI\ncredential-uri = https://h/x", .uri("https://h/x")),
+            (
+                "[default]\nmode = oidcRoleArn\nOIDCProviderArn=acs:ram::1:oidc-provider/p\nOIDCTokenFilePath=/var/t\nroleArn=\(arn)",
+                .oidc(role, providerARN: "acs:ram::1:oidc-provider/p", tokenFile: "/var/t")
+            ),
+            ("[default]\nmode=anonymous", .anonymous),
+            // A mode beats what else lies around.
+            ("[default]\nmode=Anonymous\naccess-key-id=ak\naccess-key-secret=sk", .anonymous),
+            ("[default]\naccess-key-id=ak\naccess-key-secret=sk\ncredential-uri=http://h/", key("ak", "sk")),
+            // The last of a kind counts, sections of one name are one, and others' keys do not matter.
+            (
+                "[default]\naccessKeyID=old\naccess-key-id=ak\n[dev]\nx=1\n[Default]\naccess-key-secret=sk\nproxyHost=h\njob=10",
+                key("ak", "sk")
+            ),
+            // Version 1.
+            ("[Credentials]\nlanguage=EN\nendpoint=e\naccessKeyID=ak\naccessKeySecret=sk", key("ak", "sk")),
+            ("[Credentials]\naccess_id=ak\naccess_key=sk\nstsToken=t", key("ak", "sk", "t")),
+            (
+                "[Credentials]\nmode=RamRoleArn\naccessKeyID=ak\naccessKeySecret=sk\nramRoleArn=\(arn)",
+                .assumeRole(role, source: key("ak", "sk"))
+            ),
+            ("[Credentials]\nmode=EcsRamRole\necsRoleName=r", .ecsRole(role: "r", metadataURL: nil)),
+            (
+                "[Credentials]\nendpoint=e\n[AkService]\necsAk=http://100.100.100.200/latest/meta-data/Ram/security-credentials/r",
+                .ecsRole(role: "r", metadataURL: nil)
+            ),
+            (
+                "[Credentials]\nmode=EcsRamRole\n[AkService]\necsAk=http://127.0.0.1:9/latest/meta-data/ram/security-credentials/r",
+                .ecsRole(role: "r", metadataURL: "http://127.0.0.1:9")
+            ),
+            ("[Credentials]\nendpoint=e\n[AkService]\necsAk=http://10.0.0.1/keys", .uri("http://10.0.0.1/keys")),
+            ("[Default]\nuserAgent=x\n[Credentials]\naccessKeyID=ak\naccessKeySecret=sk", key("ak", "sk")),
+            (
+                "[Credentials]\naccessKeyID=old\naccessKeySecret=old\nstsToken=t\n[default]\naccess-key-id=ak\naccess-key-secret=sk",
+                key("ak", "sk")
+            ),
+        ] as [(String, CredentialSource)])
     func theDefaultProfileGivesItsCredentials(text: String, source: CredentialSource) throws {
         #expect(try ProfileOSSUtilTests.read(text).source == source)
     }
@@ -106,30 +122,31 @@ import Testing
 
     // MARK: - Profiles on top of each other
 
-    @Test(arguments: [
-        ("[profile dev]\nsource-profile=cred\n[profile cred]\naccess-key-id=ak\naccess-key-secret=sk", key("ak", "sk")),
-        (
-            "[profile dev]\nmode=RamRoleArn\nrole-arn=\(arn)\nsource_profile=cred\n[profile cred]\nmode=AK\naccess-key-id=ak\naccess-key-secret=sk",
-            .assumeRole(role, source: key("ak", "sk"))
-        ),
-        (
-            "[profile dev]\nmode=RamRoleArn\nrole-arn=\(arn)\nsource-profile=ecs\n[profile ecs]\nmode=EcsRamRole\necs-role-name=r",
-            .assumeRole(role, source: .ecsRole(role: "r", metadataURL: nil))
-        ),
-        (
-            "[profile dev]\nmode=RamRoleArn\nrole-arn=\(arn)\nsource-profile=default\n[Credentials]\naccessKeyID=ak\naccessKeySecret=sk",
-            .assumeRole(role, source: key("ak", "sk"))
-        ),
-        // The parts of a key stay together.
-        (
-            "[profile dev]\naccess-key-id=ak\naccess-key-secret=sk\nsource-profile=c\n[profile c]\naccess-key-id=x\naccess-key-secret=y\nsts-token=z",
-            key("ak", "sk")
-        ),
-        (
-            "[profile dev]\nsource-profile=b\n[profile b]\naccess-key-id=\nsource-profile=C\n[profile c]\naccess-key-id=ak\naccess-key-secret=sk",
-            key("ak", "sk")
-        ),
-    ] as [(String, CredentialSource)])
+    @Test(
+        arguments: [
+            ("[profile dev]\nsource-profile=cred\n[profile cred]\naccess-key-id=ak\naccess-key-secret=sk", key("ak", "sk")),
+            (
+                "[profile dev]\nmode=RamRoleArn\nrole-arn=\(arn)\nsource_profile=cred\n[profile cred]\nmode=AK\naccess-key-id=ak\naccess-key-secret=sk",
+                .assumeRole(role, source: key("ak", "sk"))
+            ),
+            (
+                "[profile dev]\nmode=RamRoleArn\nrole-arn=\(arn)\nsource-profile=ecs\n[profile ecs]\nmode=EcsRamRole\necs-role-name=r",
+                .assumeRole(role, source: .ecsRole(role: "r", metadataURL: nil))
+            ),
+            (
+                "[profile dev]\nmode=RamRoleArn\nrole-arn=\(arn)\nsource-profile=default\n[Credentials]\naccessKeyID=ak\naccessKeySecret=sk",
+                .assumeRole(role, source: key("ak", "sk"))
+            ),
+            // The parts of a key stay together.
+            (
+                "[profile dev]\naccess-key-id=ak\naccess-key-secret=sk\nsource-profile=c\n[profile c]\naccess-key-id=x\naccess-key-secret=y\nsts-token=z",
+                key("ak", "sk")
+            ),
+            (
+                "[profile dev]\nsource-profile=b\n[profile b]\naccess-key-id=\nsource-profile=C\n[profile c]\naccess-key-id=ak\naccess-key-secret=sk",
+                key("ak", "sk")
+            ),
+        ] as [(String, CredentialSource)])
     func aSourceProfileGivesWhatTheProfileLeavesOut(text: String, source: CredentialSource) throws {
         #expect(try ProfileOSSUtilTests.read(text, "dev").source == source)
     }
@@ -180,11 +197,12 @@ import Testing
         inline = region=cn-shenzhen addressing-style=path
         """
 
-    @Test(arguments: [
-        ("internal", "cn-hangzhou", "oss-cn-hangzhou-internal.aliyuncs.com", nil), ("beijing", "cn-beijing", nil, nil),
-        ("own", "cn-shanghai", "files.example.com", "cname"), ("inline", "cn-shenzhen", nil, "path"),
-        ("other", "cn-hangzhou", "oss-cn-hangzhou.aliyuncs.com", nil), ("region", "cn-hangzhou", "oss-cn-hangzhou.aliyuncs.com", nil),
-    ] as [(String, String, String?, String?)])
+    @Test(
+        arguments: [
+            ("internal", "cn-hangzhou", "oss-cn-hangzhou-internal.aliyuncs.com", nil), ("beijing", "cn-beijing", nil, nil),
+            ("own", "cn-shanghai", "files.example.com", "cname"), ("inline", "cn-shenzhen", nil, "path"),
+            ("other", "cn-hangzhou", "oss-cn-hangzhou.aliyuncs.com", nil), ("region", "cn-hangzhou", "oss-cn-hangzhou.aliyuncs.com", nil),
+        ] as [(String, String, String?, String?)])
     func aBucketMayHaveAPlaceOfItsOwn(bucket: String, region: String, endpoint: String?, addressing: String?) throws {
         let profile = try ProfileOSSUtilTests.read(ProfileOSSUtilTests.buckets, "dev").at(bucket: bucket)
 
@@ -237,7 +255,10 @@ import Testing
         ("[default]\nmode=RamRoleArn\nrole-arn=\(arn)\nsts-endpoint=http://sts.example.com", "“sts-endpoint” takes https"),
         ("[default]\nmode=RamRoleArn\nrole-arn=\(arn)\nexternal-id=x y", "“external-id” takes"),
         ("[default]\nmode=EcsRamRole\necs-role-name=../x", "“ecs-role-name” takes"),
-        ("[default]\nmode=OIDC\nrole-arn=\(arn)\noidc-provider-arn=acs:ram::1:oidc-provider/p\noidc-token-file-path=t", "takes a path from / on"),
+        (
+            "[default]\nmode=OIDC\nrole-arn=\(arn)\noidc-provider-arn=acs:ram::1:oidc-provider/p\noidc-token-file-path=t",
+            "takes a path from / on"
+        ),
         ("[default]\nmode=OIDC\nrole-arn=\(arn)\noidc-provider-arn=p\noidc-token-file-path=/t", "“oidc-provider-arn” takes"),
         ("[default]\nmode=Process", "“credential-process” is missing"),
         ("[default]\ncredential-process=./get", "takes a program's path from / on"),
@@ -248,7 +269,10 @@ import Testing
         ("[default]\nmode=Anonymous\nsign-version=v2", "“sign-version” takes v1 or v4"),
         ("[default]\nmode=Anonymous\nbuckets=mine", "“buckets” names a section"),
         ("[default]\nsource-profile=x\n[profile a]\nmode=AK", "names the profile “x”, which is not there; there are “default” and “a”"),
-        ("[default]\nmode=RamRoleArn\nrole-arn=\(arn)\nsource-profile=x\n[profile x]\nregion=r", "names the profile “x”, which says nothing about credentials"),
+        (
+            "[default]\nmode=RamRoleArn\nrole-arn=\(arn)\nsource-profile=x\n[profile x]\nregion=r",
+            "names the profile “x”, which says nothing about credentials"
+        ),
     ])
     func whatIsWrongIsSaidWithoutTheSecret(text: String, says: String) throws {
         let message = try #require(ProfileOSSUtilTests.message(text))
@@ -256,7 +280,9 @@ import Testing
         #expect(message.contains(says) && !message.contains("hidden"), "\(message)")
     }
 
-    @Test(arguments: ["[default]\nregion=cn-hangzhou", "[Credentials]\nlanguage=EN", "[default]\naccess-key-id=\naccess-key-secret=\nmode=AK"])
+    @Test(arguments: [
+        "[default]\nregion=cn-hangzhou", "[Credentials]\nlanguage=EN", "[default]\naccess-key-id=\naccess-key-secret=\nmode=AK",
+    ])
     func aProfileThatSaysNothingIsTold(text: String) {
         #expect(throws: ProfileError.empty) { try ProfileOSSUtilTests.read(text) }
     }

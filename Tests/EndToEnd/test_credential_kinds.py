@@ -278,6 +278,14 @@ def test_a_token_of_an_identity_provider_assumes_a_role(world):
     assert len(call) == 1 and call[0].get("access_key_id") in (None, "")
 
 
+def test_a_proxy_is_never_asked_for_the_instances_role(world):
+    """Only OSS itself is exempt from the proxy here; nothing listens where the proxy should be."""
+    world.davit.environment.update(http_proxy="http://127.0.0.1:9", no_proxy="127.0.0.1")
+    world.configure(world.ecs(**{"metadata-url": world.sandbox.sts_endpoint.replace("127.0.0.1", "localhost")}))
+
+    assert world.upload().startswith("STS.")
+
+
 @pytest.mark.parametrize("source", ["static", "uri", "process", "ecs", "oidc"])
 def test_a_role_is_assumed_with_any_source(world, source):
     world.configure(world.role(getattr(world, source)(), arn=world.second, **{"session-name": "camera-7", "duration": "15m"}))

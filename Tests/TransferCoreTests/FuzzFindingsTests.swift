@@ -12,7 +12,9 @@ import Testing
         #expect(error.map { $0.position + $0.length <= text.count + 1 } == true)
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: ["/(){100}{100}{100}{100}{100}{100}/", "/(^|){100}{100}{100}/", "/((){100}){100}{100}{100}{100}/"])
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: ["/(){100}{100}{100}{100}{100}{100}/", "/(^|){100}{100}{100}/", "/((){100}){100}{100}{100}{100}/"])
     func countingNothingIsNotDoneForEver(text: String) {
         #expect(throws: QueryError.self) { try UploadQuery(text, now: UploadQueryTests.now) }
     }

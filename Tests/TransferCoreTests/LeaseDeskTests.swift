@@ -36,15 +36,19 @@ import TransferCore
 
         #expect(desk.cancelled(1) == [.answer([1], .cancelled)])
         #expect(desk.cancelled(1) == [], "once")
-        #expect(desk.on(.failed(retryAfter: .seconds(5), reason: "away"), at: start).last
-            == .answer([0, 2], .unavailable(until: start + .seconds(5), reason: "away")))
+        #expect(
+            desk.on(.failed(retryAfter: .seconds(5), reason: "away"), at: start).last
+                == .answer([0, 2], .unavailable(until: start + .seconds(5), reason: "away")))
     }
 
     @Test func whatAFlightBringsIsKeptThoughAllHaveGone() {
         var desk = waiting()
         for caller in LeaseCaller(0)..<3 { _ = desk.cancelled(caller) }
 
-        #expect(desk.on(.fetched(identity: "a", end: .after(.seconds(3_600), expiration: start + .seconds(3_600))), at: start) == [.keep(generation: 1)])
+        #expect(
+            desk.on(.fetched(identity: "a", end: .after(.seconds(3_600), expiration: start + .seconds(3_600))), at: start) == [
+                .keep(generation: 1)
+            ])
         #expect(desk.ask(3, minimumLife: need, at: start).answer == .use(generation: 1))
     }
 
@@ -65,8 +69,9 @@ import TransferCore
         #expect(brief.answer == .use(generation: 1), "200 s are enough for it")
         #expect(brief.actions == [.fetch(refusing: nil)])
         #expect(long.answer == nil && long.actions.isEmpty)
-        #expect(desk.on(.failed(retryAfter: .seconds(9), reason: "away"), at: late)
-            == [.answer([2], .unavailable(until: late + .seconds(9), reason: "away"))])
+        #expect(
+            desk.on(.failed(retryAfter: .seconds(9), reason: "away"), at: late)
+                == [.answer([2], .unavailable(until: late + .seconds(9), reason: "away"))])
     }
 
     @Test func aRenewalIsAnsweredByTheFlightAndNotByWhatIsHeld() {
@@ -76,8 +81,9 @@ import TransferCore
         #expect(desk.renew(9, at: start) == [.fetch(refusing: nil)])
         #expect(desk.renew(10, at: start) == [], "the same flight serves both")
         #expect(desk.ask(11, minimumLife: need, at: start).answer == .use(generation: 1))
-        #expect(desk.on(.failed(retryAfter: .seconds(5), reason: "away"), at: start)
-            == [.answer([9, 10], .unavailable(until: start + .seconds(5), reason: "away"))])
+        #expect(
+            desk.on(.failed(retryAfter: .seconds(5), reason: "away"), at: start)
+                == [.answer([9, 10], .unavailable(until: start + .seconds(5), reason: "away"))])
         #expect(desk.ask(12, minimumLife: need, at: start).answer == .use(generation: 1), "the old lease lives")
     }
 
@@ -86,8 +92,9 @@ import TransferCore
         _ = desk.on(.fetched(identity: "a", end: .after(.seconds(3_600), expiration: start + .seconds(3_600))), at: start)
         _ = desk.renew(9, at: start)
 
-        #expect(desk.on(.fetched(identity: "a", end: .after(.seconds(3_500), expiration: start + .seconds(3_500))), at: start)
-            == [.keep(generation: 1), .answer([9], .use(generation: 1))])
+        #expect(
+            desk.on(.fetched(identity: "a", end: .after(.seconds(3_500), expiration: start + .seconds(3_500))), at: start)
+                == [.keep(generation: 1), .answer([9], .use(generation: 1))])
     }
 
     @Test func aPersonWhoGoesAwayIsAnsweredOnce() {

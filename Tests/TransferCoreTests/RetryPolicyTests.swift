@@ -120,6 +120,17 @@ import Testing
         #expect(budget.closedUntil == until)
     }
 
+    @Test func aProbeThatToldNothingLeavesItsTurnToAnotherAtOnce() {
+        var budget = closed()
+        _ = budget.admit(at: start + .seconds(1))
+
+        budget.probeLost(at: start + .seconds(2))
+
+        #expect(budget.admit(at: start + .seconds(2)) == .probe)
+        budget.failed(at: start + .seconds(3))
+        #expect(budget.closedUntil == start + .seconds(5), "it counts as the first that failed")
+    }
+
     @Test func aProbeWhoseEndIsNeverReportedDoesNotLockTheEndpoint() {
         var budget = closed()
         _ = budget.admit(at: start + .seconds(1))

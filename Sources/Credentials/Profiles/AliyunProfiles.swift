@@ -13,7 +13,9 @@ public struct AliyunProfiles: Sendable {
 
     /// - Throws: `.wrong` when it is no such JSON.
     public init(parsing bytes: [UInt8]) throws(ProfileError) {
-        guard bytes.count <= AliyunProfiles.mostBytes else { throw .wrong(line: nil, "the file is larger than 1 MiB, which no file of profiles is") }
+        guard bytes.count <= AliyunProfiles.mostBytes else {
+            throw .wrong(line: nil, "the file is larger than 1 MiB, which no file of profiles is")
+        }
         let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
         guard let document = try? JSONDecoder().decode(Document.self, from: Data(text)) else {
             throw .wrong(line: nil, "the file is no config.json of the aliyun command line. JSON with “current” and “profiles” is expected")
@@ -21,7 +23,9 @@ public struct AliyunProfiles: Sendable {
         current = document.current?.text
         profiles = (document.profiles ?? []).compactMap { profile in
             guard let profile, let name = profile["name"]?.text else { return nil }
-            return (name, profile.compactMap { key, field in field.text.map { (key, $0) } })
+            // In an order of their own: of two writings of one key the last counts, which so is the tool's (`access_key_id`).
+            let fields = profile.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+            return (name, fields.compactMap { key, field in field.text.map { (key, $0) } })
         }
     }
 

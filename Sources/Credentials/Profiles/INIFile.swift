@@ -31,7 +31,9 @@ public struct INIFile: Sendable, Equatable {
 
     /// - Throws: `.wrong` with the line.
     public init(parsing bytes: [UInt8]) throws(ProfileError) {
-        guard bytes.count <= INIFile.mostBytes else { throw .wrong(line: nil, "the file is larger than 1 MiB, which no file of profiles is") }
+        guard bytes.count <= INIFile.mostBytes else {
+            throw .wrong(line: nil, "the file is larger than 1 MiB, which no file of profiles is")
+        }
         guard !bytes.starts(with: [0xFE, 0xFF]), !bytes.starts(with: [0xFF, 0xFE]) else {
             throw .wrong(line: 1, "the file is UTF-16. Save it as UTF-8")
         }
@@ -71,7 +73,9 @@ public struct INIFile: Sendable, Equatable {
 
         mutating func take(_ bytes: ArraySlice<UInt8>) throws(ProfileError) {
             line += 1
-            guard line <= INIFile.mostLines else { throw wrong("the file has more than \(INIFile.mostLines) lines, which no file of profiles has") }
+            guard line <= INIFile.mostLines else {
+                throw wrong("the file has more than \(INIFile.mostLines) lines, which no file of profiles has")
+            }
             guard bytes.count <= INIFile.longestLine else { throw wrong("the line is longer than \(INIFile.longestLine >> 10) KiB") }
             let content = INIFile.trimmed(bytes)
             guard let first = content.first, first != UInt8(ascii: "#"), first != UInt8(ascii: ";") else { return }

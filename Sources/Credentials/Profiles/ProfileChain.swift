@@ -26,6 +26,7 @@ enum ProfileChain {
         let shown = names.prefix(most).map(ProfileValues.quoted)
         guard let last = shown.last else { return "is none" }
         if shown.count == 1 { return "is \(last)" }
-        return "are " + (names.count > most ? shown.joined(separator: ", ") + " …" : shown.dropLast().joined(separator: ", ") + " and " + last)
+        if names.count > most { return "are \(shown.joined(separator: ", ")) …" }
+        return "are \(shown.dropLast().joined(separator: ", ")) and \(last)"
     }
 }

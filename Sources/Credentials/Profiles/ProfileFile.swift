@@ -71,7 +71,8 @@ struct ProfileFile {
     static func check(_ source: CredentialSource, of file: ProfileFile, environment: [String: String]) throws(ProfileError) {
         let variable = "ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS"
         guard case .aliyun = file.content, isTrue(environment[variable]), isExternal(source) else { return }
-        throw .wrong(line: nil, "the profile gets its credentials from a program or a server, and \(variable) forbids it. Use another profile")
+        let what = "the profile gets its credentials from a program or a server"
+        throw .wrong(line: nil, "\(what), and \(variable) forbids it. Use another profile")
     }
 
     private static func isExternal(_ source: CredentialSource) -> Bool {

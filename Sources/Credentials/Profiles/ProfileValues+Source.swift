@@ -104,7 +104,9 @@ extension ProfileValues {
             throw wrong(.externalID, "takes 2 to 1224 letters, digits and _=,.@:/-+")
         }
         // Source: AssumeRole, Policy.
-        if let policy = self[.policy], policy.count > 2048 { throw wrong(.policy, "has \(policy.count) characters; STS takes at most 2048") }
+        if let policy = self[.policy], policy.count > 2048 {
+            throw wrong(.policy, "has \(policy.count) characters; STS takes at most 2048")
+        }
         return RoleSettings(
             roleARN: arn, sessionName: self[.sessionName], stsEndpoint: try stsEndpoint(), duration: try duration(),
             externalID: self[.externalID], policy: self[.policy].map { .text($0) })
@@ -121,7 +123,9 @@ extension ProfileValues {
             return url
         }
         guard let region = self[.stsRegion] else { return nil }
-        do throws(EndpointError) { try Endpoint.check(region: region) } catch { throw wrong(.stsRegion, "takes a region such as cn-hangzhou") }
+        do throws(EndpointError) { try Endpoint.check(region: region) } catch {
+            throw wrong(.stsRegion, "takes a region such as cn-hangzhou")
+        }
         return try flag(.isInVPC) ? "https://sts-vpc.\(region).aliyuncs.com" : "https://sts.\(region).aliyuncs.com"
     }
 
@@ -142,7 +146,9 @@ extension ProfileValues {
 
     private func ecsRole() throws(ProfileError) -> CredentialSource {
         if let role = self[.ecsRole] {
-            guard ResourceName.isRoleName(role) else { throw wrong(.ecsRole, "takes the name of a RAM role: letters, digits, - and .") }
+            guard ResourceName.isRoleName(role) else {
+                throw wrong(.ecsRole, "takes the name of a RAM role: letters, digits, -, . and _")
+            }
             return .ecsRole(role: role, metadataURL: nil)
         }
         guard let service = self[.ecsService] else { return .ecsRole(role: nil, metadataURL: nil) }

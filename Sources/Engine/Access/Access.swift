@@ -115,7 +115,10 @@ public actor Access: RequestAuthorizer, TargetResolver {
             guard let server = AuthorizationServer(url: url, tokenFile: tokenFile, transport: try transport(scope: scope)) else {
                 throw .refused("“\(PlainText.line(url, limit: 100))” is no address of an authorization server")
             }
-            return .signedURLs(SignedURLKeeper(server: server, bucket: remote.bucket, scope: scope, clock: clock, log: log))
+            return .signedURLs(
+                SignedURLKeeper(
+                    server: server, bucket: remote.bucket, scope: scope, clock: clock, log: log,
+                    wishedLife: SignedURLKeeper.wishedLife(environment: environment)))
         case .environment:
             // An order's own credentials come first; the engine's environment serves those that brought none.
             if let order = orders[scope] ?? cache.load().flatMap(OrderProvider.init(cached:)) {
@@ -124,7 +127,8 @@ public actor Access: RequestAuthorizer, TargetResolver {
             }
             return try leases(scope, remote.credentials, at: ProviderMaker.Place(), cache: nil)
         default:
-            let place = ProviderMaker.Place(bucket: remote.bucket, region: remote.region, caFile: remote.caFile)
+            var place = ProviderMaker.Place(bucket: remote.bucket, region: remote.region, caFile: remote.caFile)
+            if place.region == nil, case .profile(let choice) = remote.credentials { place.region = try? profile(choice).region }
             return try leases(scope, remote.credentials, at: place, cache: cache)
         }
     }
@@ -251,19 +255,26 @@ public actor Access: RequestAuthorizer, TargetResolver {
         return full
     }
 
-    /// Fetches anew, for one remote or for all that are in use.
+    /// Asks the sources now, of one remote or of all remotes and orders that are in use.
     func renew(remote: String?) async throws(OrderError) {
         if let remote, configuration.remote(named: remote) == nil {
             throw OrderError(
                 code: "NoSuchRemote", message: "there is no remote “\(PlainText.line(remote, limit: 60))” in the configuration", exit: 2)
         }
-        let scopes = remote.map { [$0] } ?? configuration.remotes.map(\.name)
+        let known = configuration.remotes.map(\.name)
+        let scopes = remote.map { [$0] } ?? known + sources.keys.filter { OrderScope.isOne($0) }.sorted()
+        var failure: OrderError?
         for scope in scopes {
             do throws(AccessFailure) {
-                if case .leases(let keeper, _) = try source(scope) { try await keeper.renew() }
+                switch try source(scope) {
+                case .leases(let keeper, _): try await keeper.renew()
+                case .signedURLs(let keeper): try await keeper.renew()
+                }
             } catch {
-                throw OrderError(code: "NoCredentials", message: "\(scope): \(error.text)", exit: 6)
+                // The others are renewed all the same.
+                failure = failure ?? OrderError(code: "NoCredentials", message: "\(OrderScope.shown(scope)): \(error.text)", exit: 6)
             }
         }
+        if let failure { throw failure }
     }
 }

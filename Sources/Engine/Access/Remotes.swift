@@ -44,7 +44,7 @@ extension Access {
     /// Without keys anywhere the profile of ossutil or of the aliyun command line serves, as with the official tools.
     private func profileTarget(_ bucket: String, _ name: String) throws(OrderError) -> Target {
         let profile: Profile
-        do throws(ProviderFailure) { profile = try standardProfile() } catch {
+        do throws(ProviderFailure) { profile = try standardProfile().at(bucket: bucket) } catch {
             if case .notConfigured = error { throw OrderProvider.missing }
             throw OrderError(
                 code: "NoCredentials", message: "there are no credentials for oss://\(bucket): \(AccessFailure(error).text)", exit: 6)
@@ -94,7 +94,8 @@ extension Access {
             place.endpoint = place.endpoint ?? order?.place.endpoint ?? ownEnvironment()["OSS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
         case .profile(let choice):
             do throws(ProviderFailure) {
-                let profile = try profile(choice)
+                var profile = try profile(choice)
+                if let bucket = remote.bucket { profile = profile.at(bucket: bucket) }
                 place.endpoint = place.endpoint ?? profile.endpoint
                 place.region = place.region ?? profile.region ?? profile.endpoint.flatMap(Endpoint.region(of:))
                 if remote.addressing == .virtual { place.addressing = profile.addressing ?? place.addressing }

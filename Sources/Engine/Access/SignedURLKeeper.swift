@@ -96,7 +96,7 @@ actor SignedURLKeeper {
     /// - Parameter wishedLife: of each URL, whole seconds, 1 … 604,800; the server's usual one when `nil`.
     init(
         server: AuthorizationServer, bucket: String?, scope: String, clock: ServerClock, log: Logger,
-        wishedLife: Duration? = SignedURLKeeper.wishedLife(environment: ProcessInfo.processInfo.environment),
+        wishedLife: Duration? = nil,
         pause: @escaping @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
     ) {
         (self.server, self.bucket, self.scope, self.clock, self.log) = (server, bucket, scope, clock, log)

@@ -69,7 +69,13 @@ struct ControlAPI: Sendable {
             return .json(ListEnvelope(items: checks, total: checks.count))
         case ("POST", 2, "auth", "renew"):
             let asked = try ControlAPI.decode(AuthTestRequest.self, request.body)
-            try await access.renew(remote: asked.remote)
+            do throws(OrderError) {
+                try await access.renew(remote: asked.remote)
+            } catch {
+                // Of several remotes others may have been renewed.
+                await queue.accessChanged()
+                throw error
+            }
             await queue.accessChanged()
             return .json(await access.status(uploads: await usedScopes()))
         case ("POST", 2, "engine", "stop"):

@@ -88,6 +88,7 @@ public actor EngineLoop: QueueService {
     var scans: [Int64: Task<Void, Never>] = [:]
     var abandoned = Abandoned()
     var lastTidy: Timestamp?
+    var isTidying = false
     var lastSweep: Timestamp?
 
     // What people see.
@@ -199,8 +200,8 @@ public actor EngineLoop: QueueService {
             if let again = run.lookAgain, now >= again {
                 run.lookAgain = nil
                 look(run)
-            } else if run.isStarted, run.actions.isEmpty, let deadline = run.machine.nextDeadline, now >= deadline {
-                feed(run, .deadline)
+            } else if run.isStarted, run.actions.isEmpty, let deadline = run.machine.nextDeadline {
+                if now >= deadline { feed(run, .deadline) } else { waitOutside(run, until: deadline, now) }
             }
         }
         sampleRates(now)

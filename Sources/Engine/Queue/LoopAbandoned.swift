@@ -17,6 +17,7 @@ struct Abandoned {
 }
 
 extension EngineLoop {
+    private static let shortestAbortRetry = Duration.seconds(2)
     private static let longestAbortRetry = Duration.seconds(300)
 
     func workOnAbandoned(_ now: Timestamp) {
@@ -33,74 +34,109 @@ extension EngineLoop {
     }
 
     private func abortAbandoned() async {
-        guard let entries = try? await store.read({ db in try QueueStore.ledger(db, onlyAbandoned: true) }) else { return }
+        guard let entries = try? await store.read({ db in try QueueStore.ledger(db, onlyAbandoned: true) }) else {
+            return tryAbortsAgain(after: Self.shortestAbortRetry)
+        }
         abandoned.entries = entries
         var owed = false
+        // Whoever does not answer once is not asked for each of its entries: those of others wait behind them.
+        var silent: Set<String> = []
         for entry in entries {
             if Task.isCancelled || isDead { return }
-            if gates["s:" + entry.target.scope] != nil {
+            let (scope, endpoint) = ("s:" + entry.target.scope, "e:" + entry.target.endpoint)
+            guard gates[scope] == nil, gates[endpoint] == nil, !silent.contains(scope), !silent.contains(endpoint) else {
                 owed = true
                 continue
             }
-            if await Aborting(entry: entry, transport: transport, authorizer: authorizer).isGone() {
-                await ledgerSettled(uploadID: entry.uploadID, bucket: entry.bucket, key: entry.key)
-            } else {
+            switch await Aborting(entry: entry, transport: transport, authorizer: authorizer).result() {
+            case .gone:
+                // What cannot be written down is asked once more: an id that is unknown costs nothing.
+                if await settle(entry) == false { owed = true }
+            case .owed: owed = true
+            case .noCredentials:
                 owed = true
+                silent.insert(scope)
+            case .noAnswer:
+                owed = true
+                silent.insert(endpoint)
             }
         }
         abandoned.failures = owed ? abandoned.failures + 1 : 0
         if owed {
-            let pause = min(Duration.seconds(2) * (1 << min(abandoned.failures, 10)), Self.longestAbortRetry)
-            abandoned.nextTry = clocks.steady() + pause
+            let pause = Self.shortestAbortRetry * (1 << min(abandoned.failures, 10))
+            tryAbortsAgain(after: min(pause, Self.longestAbortRetry))
         } else {
             abandoned.entries = []
         }
     }
 
+    private func tryAbortsAgain(after pause: Duration) { abandoned.nextTry = clocks.steady() + pause }
+
     public func ledger() async -> [LedgerEntry] { (try? await store.read { db in try QueueStore.ledger(db) }) ?? [] }
 
     public func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async {
+        _ = await settle(uploadID: uploadID, bucket: bucket, key: key)
+    }
+
+    private func settle(_ entry: LedgerEntry) async -> Bool {
+        await settle(uploadID: entry.uploadID, bucket: entry.bucket, key: entry.key)
+    }
+
+    private func settle(uploadID: String, bucket: String, key: ObjectKey) async -> Bool {
         let text = key.description
-        try? await writeNow { db in try QueueStore.settle(db, bucket: bucket, key: text, uploadID: uploadID) }
+        do {
+            try await writeNow { db in try QueueStore.settle(db, bucket: bucket, key: text, uploadID: uploadID) }
+        } catch {
+            return false
+        }
         abandoned.entries.removeAll { $0.uploadID == uploadID && $0.bucket == bucket && $0.key == key }
+        return true
     }
 }
 
 /// One abort. A part that was on its way may be stored after the first one, so it is repeated until the id is unknown.
 private struct Aborting {
+    enum Result {
+        /// The server knows it no more.
+        case gone
+        case owed
+        /// Still owed, and others of the same scope or endpoint would fare no better now.
+        case noCredentials, noAnswer
+    }
+
     private static let mostTries = 5
 
     let entry: LedgerEntry
     let transport: any Transport
     let authorizer: any RequestAuthorizer
 
-    func isGone() async -> Bool {
+    func result() async -> Result {
         var wasAccepted = false
         for _ in 0..<Aborting.mostTries {
             guard
                 let authorized = try? await authorizer.authorize(
                     .abort(uploadID: entry.uploadID), key: entry.key, target: entry.target, minimumLife: .seconds(30))
-            else { return false }
+            else { return .noCredentials }
             var options = SendOptions()
             options.total = .seconds(60)
             guard let reply = try? await transport.send(authorized.request, body: nil, options: options, progress: nil) else {
-                return false
+                return .noAnswer
             }
             do throws(OSSError) {
                 try OSSReply.empty(reply.response)
                 wasAccepted = true
             } catch {
-                if error.code == "NoSuchUpload" { return true }
                 switch classify(RequestFailure(error, of: authorized, at: entry.target)) {
                 case .staleLease: await authorizer.retire(generation: authorized.generation, target: entry.target)
                 case .clockSkew(let serverTime?): await authorizer.learnClock(serverTime: serverTime)
-                case .uploadGone: return true
-                default: return false
+                case .uploadGone: return .gone
+                case .transient, .throttled: return .noAnswer
+                default: return .owed
                 }
             }
         }
         // Accepted again and again: a server that never says NoSuchUpload. Refused again and again, it is still owed.
-        return wasAccepted
+        return wasAccepted ? .gone : .noCredentials
     }
 }
 
@@ -143,40 +179,39 @@ extension EngineLoop {
         for id in found.scanning {
             let read = try await store.read { db in (try QueueStore.job(db, id: id), try QueueStore.sources(db, job: id)) }
             guard let job = read.0,
-                var plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
-            else { continue }
+                let plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
+            else {
+                log.error("an order that was cut off cannot be read: its scan does not go on", metadata: ["job": "\(JobID.text(id))"])
+                continue
+            }
             jobs[id] = job
-            // The kind of a single source decides about the key, as it did when the order came. One that is gone is reported by the scan.
-            try? plan.settleKey(isOneFile: read.1.count == 1 && !SourceReader.isFolder(read.1[0]), count: read.1.count)
-            startScan(id, plan, read.1)
+            startScan(id, plan, read.1, settlesKey: true)
         }
     }
 
     /// Once a second: rows whose time has come; now and then: what is too old.
     func tidy(_ isThorough: Bool) async {
-        let (wall, steady) = (clocks.wall(), clocks.steady())
-        let endpoints = gates.values.compactMap { if case .endpoint(let endpoint) = $0.place { endpoint } else { nil } }
-        let scopes = gates.values.compactMap { if case .scope(let scope) = $0.place { scope } else { nil } }
-        let marks = { (values: [String]) in values.map { _ in "?" }.joined(separator: ",") }
-        // What waits at a gate goes on when the gate is opened, not before.
-        let due = """
-            state = \(UploadState.held.code) AND nextTry <= ? AND id NOT IN (\(QueueStore.list(Array(runs.keys))))
-              AND (held = 'schedule' OR job NOT IN (SELECT id FROM jobs WHERE endpoint IN (\(marks(endpoints))) OR scope IN (\(marks(scopes)))))
-            """
-        let arguments = StatementArguments([max(wall, steady).milliseconds]) + StatementArguments(endpoints + scopes)
+        // A slow disk must not make them pile up.
+        guard !isTidying else { return }
+        isTidying = true
+        defer { isTidying = false }
+        let wall = clocks.wall()
+        let due = QueueStore.due(
+            excluding: Array(runs.keys), wall: wall, latest: max(wall, clocks.steady()), closedScopes: closedScopes,
+            closedEndpoints: closedEndpoints)
         let isDue = try? await store.read { db in
-            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM uploads WHERE nextTry IS NOT NULL AND \(due))", arguments: arguments)
-                ?? false
+            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM uploads WHERE \(due.condition))", arguments: due.arguments) ?? false
         }
         if isDue == true {
             write(urgent: true) { db in
                 try db.execute(
                     sql: """
                         UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
-                        WHERE nextTry IS NOT NULL AND \(due)
-                        """, arguments: arguments)
+                        WHERE id IN (SELECT id FROM uploads WHERE \(due.condition) LIMIT \(Self.sweep))
+                        """, arguments: due.arguments)
             } then: { [self] in
                 forgetReady()
+                holdRowsAtGates()
                 changed()
                 schedule()
             }
@@ -194,15 +229,17 @@ extension EngineLoop {
         let cancelled = (now - settings.keepCancelled).milliseconds
         let history = (now - settings.keepHistory).milliseconds
         let running = QueueStore.list(Array(runs.keys))
-        // Read first: an idle engine writes nothing.
+        // Read first: an idle engine writes nothing. What is old is found by what is rare: by its time, or from the ledger (CROSS JOIN keeps
+        // that order), never by walking the history.
         let lookups = [
             "SELECT EXISTS (SELECT 1 FROM uploads WHERE finished <= \(done) AND hidden = 0 AND state IN (5, 6))",
             """
-            SELECT EXISTS (SELECT 1 FROM ledger l JOIN uploads u ON u.id = l.upload WHERE u.finished <= \(cancelled)
+            SELECT EXISTS (SELECT 1 FROM ledger l CROSS JOIN uploads u ON u.id = l.upload WHERE u.finished <= \(cancelled)
               AND (u.state = \(UploadState.cancelled.code) OR u.hidden = 1))
             """,
-            "SELECT EXISTS (SELECT 1 FROM uploads WHERE finished <= \(history) AND hidden = 1)",
-            "SELECT COALESCE(MAX(id) - MIN(id), 0) > \(Self.mostEvents) FROM events",
+            "SELECT EXISTS (SELECT 1 FROM uploads WHERE finished <= \(history) AND +hidden = 1)",
+            // One aggregate a look-up: both together would walk the whole table.
+            "SELECT COALESCE((SELECT MAX(id) FROM events) - (SELECT MIN(id) FROM events), 0) > \(Self.mostEvents)",
             "SELECT COUNT(*) > \(QueueStore.mostEdits) FROM edits",
         ]
         guard let needs = try? await store.read({ db in try lookups.map { try Bool.fetchOne(db, sql: $0) ?? false } }), needs.contains(true)
@@ -217,7 +254,7 @@ extension EngineLoop {
             }
             if needs[1] {
                 let old = """
-                    SELECT u.id FROM ledger l JOIN uploads u ON u.id = l.upload WHERE u.finished <= \(cancelled)
+                    SELECT u.id FROM ledger l CROSS JOIN uploads u ON u.id = l.upload WHERE u.finished <= \(cancelled)
                       AND (u.state = \(UploadState.cancelled.code) OR u.hidden = 1) AND u.id NOT IN (\(running))
                     """
                 try db.execute(sql: "CREATE TEMP TABLE IF NOT EXISTS given (id INTEGER PRIMARY KEY)")
@@ -233,7 +270,7 @@ extension EngineLoop {
             }
             if needs[2] {
                 let old =
-                    "SELECT id FROM uploads WHERE finished <= \(history) AND hidden = 1 AND id NOT IN (SELECT upload FROM ledger WHERE upload IS NOT NULL) LIMIT \(Self.sweep)"
+                    "SELECT id FROM uploads WHERE finished <= \(history) AND +hidden = 1 AND id NOT IN (SELECT upload FROM ledger WHERE upload IS NOT NULL) LIMIT \(Self.sweep)"
                 try db.execute(sql: "DELETE FROM parts WHERE upload IN (\(old))")
                 try db.execute(sql: "DELETE FROM events WHERE upload IN (\(old))")
                 try db.execute(sql: "DELETE FROM uploads WHERE id IN (\(old))")

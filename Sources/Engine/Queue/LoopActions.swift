@@ -75,12 +75,14 @@ extension EngineLoop {
         let outcome = Lock(RowAction.Outcome())
         let pausesQueue = isWholeQueue && kind == .queue(.pause) && !isDryRun
         let resumes = !isDryRun && (kind == .queue(.resume) || kind == .queue(.retry))
+        // What is refused moves nothing, the queue that somebody paused least of all.
+        let moves = isWholeQueue || result.changed > 0
         let prepared = action
         let change: QueueStore.Change = { db in
             let done = try prepared.perform(db)
             if pausesQueue {
                 try QueueStore.set(db, "queuePaused", done.edit.map(String.init) ?? "0")
-            } else if resumes {
+            } else if resumes, moves || done.changed > 0 {
                 try QueueStore.set(db, "queuePaused", nil)
             }
             outcome.withLock { $0 = done }
@@ -95,8 +97,9 @@ extension EngineLoop {
         result.changed += rows.changed
         result.items += rows.items.prefix(RowAction.mostItems - result.items.count)
         guard !isDryRun else { return result }
+        if case .priority(let priority) = kind { for run in action.runs { runs[run.id]?.row.priority = priority } }
         if pausesQueue { queueMachine.isPaused = true }
-        if resumes {
+        if resumes, moves || rows.changed > 0 {
             // A person wants it to move: what stood in the way is tried again at once.
             queueMachine.isPaused = false
             openAllGates()
@@ -134,15 +137,8 @@ extension EngineLoop {
     /// - Returns: the state it will have, and why nothing is done when nothing is.
     private func order(_ run: UploadRun, _ kind: RowAction.Kind, isDryRun: Bool) -> (made: UploadState, reason: String?) {
         switch kind {
-        case .priority(let priority):
-            if !isDryRun {
-                run.row.priority = priority
-                let id = run.id
-                write(urgent: true) { db in
-                    try db.execute(sql: "UPDATE uploads SET priority = ? WHERE id = ?", arguments: [priority.code, id])
-                }
-            }
-            return (run.state, nil)
+        // Written with the rows, so that the edit knows what it was before.
+        case .priority: return (run.state, nil)
         case .move: return (run.state, "runs already")
         case .queue(let action):
             let facts = QueueFacts(
@@ -175,7 +171,6 @@ extension EngineLoop {
                 return look(run)
             }
         }
-        run.isProbe = false
         feed(run, event)
     }
 
@@ -234,7 +229,6 @@ extension EngineLoop {
         do {
             try await writeNow { db in
                 let undone = try QueueStore.undo(db, edit: edit, running: running, at: at, keepCancelled: keep)
-                if undone?.action == "pause" { try QueueStore.set(db, "queuePaused", nil) }
                 found.withLock { $0 = undone }
             }
         } catch {
@@ -245,7 +239,9 @@ extension EngineLoop {
             throw OrderError(
                 code: "CannotUndo", message: "an abort cannot be taken back: its parts are deleted. Use retry to begin again", exit: 1)
         }
-        if undone.action == "pause" { queueMachine.isPaused = false }
+        if undone.endsPause { queueMachine.isPaused = false }
+        for (id, priority) in undone.priorities { runs[id]?.row.priority = priority }
+        holdRowsAtGates()
         for id in undone.running { if let run = runs[id], !run.isLanding { tell(run, .paused) } }
         changed()
         return ActionResult(action: "undo", matched: undone.matched, changed: undone.changed, items: undone.items)
@@ -256,31 +252,28 @@ extension EngineLoop {
     public func limits() -> LimitsView { LimitsView(rate: limitsNow.rate, uploads: limitsNow.uploads, parts: limitsNow.parts) }
 
     public func setLimits(_ change: LimitsChange) async throws(OrderError) -> LimitsView {
-        var new = limitsNow
+        var rate: Int64??
         if let text = change.rate {
-            do throws(ByteTextError) { new.rate = try ByteRate(parsing: text).bytesPerSecond } catch {
+            do throws(ByteTextError) { rate = .some(try ByteRate(parsing: text).bytesPerSecond) } catch {
                 throw .option("\(error.description). For the limit also: none; 0 pauses")
             }
         }
-        if let uploads = change.uploads {
-            guard (1...QueueMachine.mostSlots).contains(uploads) else {
-                throw .option("uploads at once go from 1 to \(QueueMachine.mostSlots), not \(uploads)")
-            }
-            new.uploads = uploads
+        if let uploads = change.uploads, !(1...QueueMachine.mostSlots).contains(uploads) {
+            throw .option("uploads at once go from 1 to \(QueueMachine.mostSlots), not \(uploads)")
         }
-        if let parts = change.parts {
-            guard (1...256).contains(parts) else { throw .option("parts in flight go from 1 to 256, not \(parts)") }
-            new.parts = parts
-        }
-        let written = new
+        if let parts = change.parts, !(1...256).contains(parts) { throw .option("parts in flight go from 1 to 256, not \(parts)") }
+        let written = rate
         do {
-            try await writeNow { db in try QueueStore.set(db, written) }
+            // Only what was named, here and below: somebody else may be changing the rest at the same time.
+            try await writeNow { db in try QueueStore.setLimits(db, rate: written, uploads: change.uploads, parts: change.parts) }
         } catch {
             throw storeFailure(error)
         }
-        limitsNow = new
-        queueMachine.slots = new.uploads
-        setRateLimit(new.rate)
+        if let rate { limitsNow.rate = rate }
+        limitsNow.uploads = change.uploads ?? limitsNow.uploads
+        limitsNow.parts = change.parts ?? limitsNow.parts
+        queueMachine.slots = limitsNow.uploads
+        setRateLimit(limitsNow.rate)
         changed()
         schedule()
         return limits()
@@ -288,10 +281,11 @@ extension EngineLoop {
 }
 
 extension QueueStore {
-    static func set(_ db: Database, _ limits: Limits) throws {
-        try set(db, "limit.rate", limits.rate.map(String.init) ?? "none")
-        try set(db, "limit.uploads", String(limits.uploads))
-        try set(db, "limit.parts", String(limits.parts))
+    /// - Parameter rate: `nil` stays as it is, `.some(nil)` is no limit.
+    static func setLimits(_ db: Database, rate: Int64??, uploads: Int?, parts: Int?) throws {
+        if let rate { try set(db, "limit.rate", rate.map(String.init) ?? "none") }
+        if let uploads { try set(db, "limit.uploads", String(uploads)) }
+        if let parts { try set(db, "limit.parts", String(parts)) }
     }
 
     /// What was set while the engine ran wins over the configuration.

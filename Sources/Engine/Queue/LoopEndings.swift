@@ -13,6 +13,7 @@ extension EngineLoop {
         run.row.held = nil
         run.row.nextTry = nil
         var event: (kind: String, text: String)?
+        var isRefused = false
         switch outcome {
         case .done(let etag, let crc64, let isVerified):
             run.row.state = .done
@@ -50,6 +51,7 @@ extension EngineLoop {
             run.row.state = .held
             run.row.held = reason
             run.row.nextTry = until
+            isRefused = reason == .credentials
             event = ("held", run.row.error?.message ?? reason.rawValue)
             if reason == .network {
                 let endpoint = run.job.target.endpoint
@@ -62,6 +64,8 @@ extension EngineLoop {
             (run.row.held, run.row.nextTry) = (nil, nil)
         }
         leave(run, event: event, isUrgent: run.row.state != .done)
+        // Each of a million uploads could ask three times more: one asks for all.
+        if isRefused { closeScope(run.job.target.scope, refusing: run.row.error) }
     }
 
     /// Ends a run without its machine: what the store has is what a later run begins with, as after a kill.
@@ -86,6 +90,8 @@ extension EngineLoop {
         let changes = run.isStarted ? run.machine.takeChanges() : CheckpointChanges(header: false, replacesParts: false, parts: [])
         let isOver = run.row.state == .done || (run.isAborting && run.machine.outcome == .aborted)
         let isAborted = run.isAborting && !isOver
+        // The machine knows it to be gone, or has given it up: it is no upload's any more, and whoever aborts has the last look.
+        let isForgotten = !isOver && !isAborted && run.row.uploadID == nil && run.uploadIDOnDisk != nil
         if run.isAborting, run.row.state != .done {
             (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0)
         }
@@ -102,11 +108,14 @@ extension EngineLoop {
             } else if isAborted {
                 try QueueStore.giveUp(db, upload: row.id)
                 try db.cachedStatement(sql: "DELETE FROM parts WHERE upload = ?").execute(arguments: [row.id])
+            } else if isForgotten {
+                try QueueStore.giveUp(db, upload: row.id)
             } else if let uploadID = row.uploadID, uploadID != before {
                 try QueueStore.giveUp(db, upload: row.id, keeping: uploadID)
                 try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at)
             }
         } then: { [self] in
+            if isForgotten { abandoned.isStale = true }
             left(run)
         } failed: { [self] _ in
             left(run)
@@ -117,7 +126,7 @@ extension EngineLoop {
     private func left(_ run: UploadRun) {
         guard runs[run.id] === run else { return }
         runs[run.id] = nil
-        if run.isProbe { for name in ["s:" + run.job.target.scope, "e:" + run.job.target.endpoint] { gates[name]?.isProbing = false } }
+        if let gate = run.probed { loseProbe(gate) }
         if isRefilling { endedSinceRefill.insert(run.id) }
         if run.row.state == .queued { forgetReady() }
         if run.isAborting { abandoned.isStale = true }
@@ -139,8 +148,7 @@ extension EngineLoop {
         guard let gate = gates[gate.name] else { return leave(run, as: .queued) }
         run.row.held = gate.reason
         run.row.nextTry = gate.shownNextTry
-        let now = clocks.wall()
-        let error = StoredError(code: gate.code, http: nil, request: nil, at: now, part: nil, message: gate.text)
+        let error = StoredError(gate, at: clocks.wall())
         run.row.error = error
         run.heldError = error
         leave(run, as: .held, event: ("held", gate.text))
@@ -164,6 +172,11 @@ extension EngineLoop {
         if run.hasSent {
             let detail = SourceReader.difference(run.row.identity, identity)
             return feed(run, .sourceChanged(detail: detail))
+        }
+        run.adoptions += 1
+        guard run.adoptions <= UploadRun.mostAdoptions else {
+            return fail(
+                run, code: "SourceChanged", message: "\(run.row.path) is being written to all the time. Retry when it is complete")
         }
         let preferred = run.job.options.partSize ?? settings.partSize
         guard let plan = try? PartPlan(fileSize: identity.size, preferred: preferred) else {
@@ -192,6 +205,8 @@ extension EngineLoop {
             (run.storedOnDisk, run.stateOnDisk) = (0, .queued)
             abandoned.isStale = true
             look(run)
+        } failed: { [self] error in
+            fail(run, code: "LocalError", message: "what its file is now cannot be written (\(error)). Report this")
         }
     }
 

@@ -1,6 +1,7 @@
 import Contracts
 import GRDB
 import OSSProtocol
+import Platform
 import TransferCore
 
 /// Something outside that many uploads need is missing: nothing that needs it starts until one probe has got through.
@@ -20,6 +21,10 @@ struct Gate {
     var failures = 0
     /// An upload is finding out.
     var isProbing = false
+    /// Its rows are being shown as held, a batch at a time.
+    var isHolding = false
+    /// The service itself refused what the source gave: only an answer of the service shows that it is over.
+    var needsAnswer = false
 
     var reason: HeldReason { if case .scope = place { .credentials } else { .network } }
     var code: String { if case .scope = place { "NoCredentials" } else { "Network" } }
@@ -35,6 +40,11 @@ extension EngineLoop {
     /// Whoever must act (a refused token, a missing file) may do so without telling us: looked at that often.
     private static let refusedRetry = Duration.seconds(15)
     private static let longestRetry = Duration.seconds(30)
+    /// What could try the credentials waits for its endpoint.
+    private static let behindAnotherRetry = Duration.seconds(5)
+
+    var closedScopes: [String] { gates.values.compactMap { if case .scope(let scope) = $0.place { scope } else { nil } } }
+    var closedEndpoints: [String] { gates.values.compactMap { if case .endpoint(let endpoint) = $0.place { endpoint } else { nil } } }
 
     func gate(_ run: UploadRun) -> Gate? { gate(run.job) }
 
@@ -48,33 +58,50 @@ extension EngineLoop {
 
     func closeScope(_ scope: String, _ failure: AccessFailure) {
         let now = clocks.steady()
-        let old = gates["s:" + scope]
-        let failures = (old?.failures ?? 0) + 1
-        var gate = Gate(place: .scope(scope), text: "", since: old?.since ?? now, nextTry: now, failures: failures)
         switch failure {
-        case .refused(let text):
-            gate.text = text
-            gate.nextTry = now + Self.refusedRetry
+        case .refused(let text): closeScope(scope, text, nextTry: now + Self.refusedRetry, isShown: false)
         case .unavailable(let until, let text):
-            gate.text = text
-            let pause = min(Duration.milliseconds(500) * (1 << min(failures, 10)), Self.longestRetry)
-            // Its own time is on the wall clock, and neither at once nor for ever is an answer.
-            let asked = until.map { $0 - clocks.wall() } ?? pause
-            gate.nextTry = now + min(max(asked, .seconds(1)), .seconds(300))
-            gate.shownNextTry = gate.nextTry
+            // Neither at once nor for ever is an answer.
+            let asked = until.map { $0 - now } ?? pause(scope)
+            closeScope(scope, text, nextTry: now + min(max(asked, .seconds(1)), .seconds(300)), isShown: true)
         }
+    }
+
+    /// The service refused what the source of credentials gives, also after it was asked for others: the next upload would hear the same.
+    func closeScope(_ scope: String, refusing failure: StoredError?) {
+        let answer = [failure?.http.map(String.init), failure?.code].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
+        let text = "the service refuses the credentials that their source gives\(answer.isEmpty ? "" : " (\(answer))")"
+        closeScope(scope, text, nextTry: clocks.steady() + pause(scope), isShown: true)
+        gates["s:" + scope]?.needsAnswer = true
+    }
+
+    private func pause(_ scope: String) -> Duration {
+        let failures = (gates["s:" + scope]?.failures ?? 0) + 1
+        return min(max(Duration.milliseconds(500) * (1 << min(failures, 10)), .seconds(1)), Self.longestRetry)
+    }
+
+    private func closeScope(_ scope: String, _ text: String, nextTry: Timestamp, isShown: Bool) {
+        let old = gates["s:" + scope]
+        var gate = Gate(place: .scope(scope), text: text, since: old?.since ?? clocks.steady(), nextTry: nextTry)
+        gate.failures = (old?.failures ?? 0) + 1
+        gate.shownNextTry = isShown ? nextTry : nil
+        gate.isHolding = old?.isHolding ?? false
         gates[gate.name] = gate
-        if old == nil { log.warning("no credentials: uploads are held", metadata: ["scope": "\(scope)", "reason": "\(gate.text)"]) }
         forgetReady()
-        holdRows(gate)
+        if old == nil {
+            log.warning("no credentials: uploads are held", metadata: ["scope": "\(scope)", "reason": "\(text)"])
+            holdRows(gate)
+        }
         for run in Array(runs.values) where run.job.target.scope == scope && !run.isProbe { hold(run, gate) }
     }
 
     /// The probe has credentials.
-    func openScope(_ run: UploadRun) {
-        guard gates["s:" + run.job.target.scope] != nil else { return }
-        open("s:" + run.job.target.scope)
-        run.isProbe = false
+    ///
+    /// - Parameter isAnswered: the service has answered a request that they signed, and did not refuse them.
+    func openScope(_ run: UploadRun, isAnswered: Bool) {
+        guard let gate = gates["s:" + run.job.target.scope], isAnswered || !gate.needsAnswer else { return }
+        open(gate.name)
+        endProbe(run)
     }
 
     /// The configuration was read anew, or somebody renewed: what waits for credentials is tried at once.
@@ -87,7 +114,8 @@ extension EngineLoop {
 
     /// Every answer tells whether the endpoint is there.
     func judgeEndpoint(_ run: UploadRun, _ end: FlightEnd) {
-        guard end.access == nil, end.unreadable == nil, end.changed == nil, end.event != nil || end.failure != nil else { return }
+        // Nothing was sent where nothing was signed.
+        guard end.generation != nil else { return }
         let endpoint = run.job.target.endpoint
         var budget = budgets[endpoint] ?? RetryBudget()
         let now = clocks.steady()
@@ -99,10 +127,11 @@ extension EngineLoop {
                 budget.failed(at: now, throttled: isThrottled)
                 outageReasons[endpoint] = FlightEnd(failure: failure).text ?? failure.message
             case .cancelled: return
-            default: budget.succeeded()
+            default:
+                // A file that cannot be read, a certificate that nobody vouches for: the endpoint has not answered.
+                guard case .answer = failure.cause else { return }
+                budget.succeeded()
             }
-        } else if case .hashed? = end.event {
-            return
         } else {
             budget.succeeded()
         }
@@ -111,11 +140,11 @@ extension EngineLoop {
         if let until = budget.closedUntil {
             closeEndpoint(endpoint, until: until, since: budget.closedSince ?? now)
             if run.isProbe, let gate = gate(run) {
-                run.isProbe = false
+                endProbe(run)
                 hold(run, gate)
             }
         } else if gates["e:" + endpoint] != nil {
-            run.isProbe = false
+            if run.probed == "e:" + endpoint { endProbe(run) }
             open("e:" + endpoint)
         }
     }
@@ -144,51 +173,82 @@ extension EngineLoop {
     func open(_ name: String) {
         guard let gate = gates.removeValue(forKey: name) else { return }
         forgetReady()
-        let (column, value, held): (String, String, HeldReason) =
-            switch gate.place {
-            case .scope(let scope): ("scope", scope, .credentials)
-            case .endpoint(let endpoint): ("endpoint", endpoint, .network)
-            }
+        releaseRows(gate)
+        if !abandoned.entries.isEmpty { abandoned.isStale = true }
+        log.notice("uploads go on", metadata: ["gate": "\(name)"])
+    }
+
+    /// Rows of a gate change a batch at a time, so that a million of them keep no other upload from being written down.
+    private static let rowBatch = 10_000
+
+    private func releaseRows(_ gate: Gate) {
+        let (running, count) = (Array(runs.keys), Lock(0))
         write(urgent: true) { db in
-            try db.execute(
-                sql: """
-                    UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
-                    WHERE hidden = 0 AND state = \(UploadState.held.code) AND held = ? AND job IN (SELECT id FROM jobs WHERE \(column) = ?)
-                    """, arguments: [held.rawValue, value])
+            let released = try QueueStore.release(db, gate.place, held: gate.reason, excluding: running, limit: Self.rowBatch)
+            count.withLock { $0 = released }
         } then: { [self] in
-            for run in runs.values where run.stateOnDisk == .held { run.stateOnDisk = .queued }
             forgetReady()
             changed()
+            if count.withLock({ $0 }) == Self.rowBatch, gates[gate.name] == nil { releaseRows(gate) }
             schedule()
         }
-        log.notice("uploads go on", metadata: ["gate": "\(name)"])
     }
 
     /// Rows that wait for the same: they are shown as held too, so that nobody waits for them in vain.
     func holdRows(_ gate: Gate) {
-        guard case .scope(let scope) = gate.place else { return }
-        let (running, until, at) = (Array(runs.keys), gate.shownNextTry?.milliseconds, clocks.wall())
-        let error = StoredError(code: gate.code, http: nil, request: nil, at: at, part: nil, message: gate.text)
-        startsBlocked += 1
+        guard case .scope(let scope) = gate.place, gates[gate.name]?.isHolding == false else { return }
+        gates[gate.name]?.isHolding = true
+        holdBatch(gate.name, scope, StoredError(gate, at: clocks.wall()))
+    }
+
+    private func holdBatch(_ name: String, _ scope: String, _ error: StoredError) {
+        let (running, count) = (Array(runs.keys), Lock(0))
         write(urgent: true) { db in
-            try db.execute(
-                sql: """
-                    UPDATE uploads SET state = \(UploadState.held.code), held = ?, nextTry = ?, error = ?
-                    WHERE hidden = 0 AND (state = \(UploadState.queued.code) OR state = \(UploadState.held.code) AND held = ?)
-                      AND job IN (SELECT id FROM jobs WHERE scope = ?) AND id NOT IN (\(QueueStore.list(running)))
-                    """,
-                arguments: [HeldReason.credentials.rawValue, until, try error.json, HeldReason.credentials.rawValue, scope])
+            let held = try QueueStore.hold(db, scope: scope, error: error, excluding: running, limit: Self.rowBatch)
+            count.withLock { $0 = held }
         } then: { [self] in
-            startsBlocked -= 1
             changed()
+            guard count.withLock({ $0 }) == Self.rowBatch, gates[name] != nil else {
+                gates[name]?.isHolding = false
+                return
+            }
+            holdBatch(name, scope, error)
         } failed: { [self] _ in
-            startsBlocked -= 1
+            gates[name]?.isHolding = false
         }
+    }
+
+    /// Rows came back into the queue while gates are closed.
+    func holdRowsAtGates() { for gate in Array(gates.values) { holdRows(gate) } }
+
+    /// What a row that waits for something outside has to say now. Rows are not written anew each time the gate is looked at.
+    func gate(of row: UploadRow, _ job: JobFacts) -> Gate? {
+        guard row.state == .held, !gates.isEmpty else { return nil }
+        switch row.held {
+        case .credentials?: return gates["s:" + job.target.scope]
+        case .network?: return gates["e:" + job.target.endpoint]
+        case .disk?, .schedule?, nil: return nil
+        }
+    }
+
+    // MARK: - Probes
+
+    /// It has found out what it was let through for, or never will: another may be let through.
+    func endProbe(_ run: UploadRun) {
+        guard let name = run.probed else { return }
+        run.probed = nil
+        gates[name]?.isProbing = false
+    }
+
+    /// It ended without a word about the endpoint: that is not the endpoint's fault, and the next one need not wait.
+    func loseProbe(_ name: String) {
+        gates[name]?.isProbing = false
+        if case .endpoint(let endpoint)? = gates[name]?.place { budgets[endpoint]?.probeLost(at: clocks.steady()) }
     }
 
     func openGatesThatAreDue(_ now: Timestamp) {
         guard !isFinishing, startsBlocked == 0, !queueMachine.isPaused else { return }
-        for (name, gate) in gates where !gate.isProbing && now >= gate.nextTry {
+        for (name, gate) in gates where !gate.isProbing && !gate.isHolding && now >= gate.nextTry {
             if case .endpoint(let endpoint) = gate.place {
                 guard case .probe = budgets[endpoint]?.admit(at: now) ?? .probe else { continue }
             }
@@ -199,43 +259,37 @@ extension EngineLoop {
 
     /// Lets one upload through: the first that is held for it, else the first that would be.
     private func probe(_ name: String, _ gate: Gate) {
-        let (column, value): (String, String) =
-            switch gate.place {
-            case .scope(let scope): ("scope", scope)
-            case .endpoint(let endpoint): ("endpoint", endpoint)
-            }
-        let (running, store) = (Array(runs.keys), store)
-        let epoch = readyEpoch
+        let (running, store, epoch) = (Array(runs.keys), store, readyEpoch)
+        let (scopes, endpoints) = (closedScopes, closedEndpoints)
+        // Unstructured on purpose: the loop goes on while the store reads.
         Task {
-            let found = try? await store.read { db -> (UploadRow, JobFacts?)? in
-                let sql = """
-                    SELECT \(UploadRow.columns) FROM uploads WHERE hidden = 0 AND state IN (\(UploadState.held.code), \(UploadState.queued.code))
-                      AND job IN (SELECT id FROM jobs WHERE \(column) = ?) AND COALESCE(held, '') <> 'schedule'
-                      AND id NOT IN (\(QueueStore.list(running))) ORDER BY hidden, state DESC, priority, position LIMIT 1
-                    """
-                guard let row = try Row.fetchOne(db, sql: sql, arguments: [value]).map(UploadRow.init) else { return nil }
-                return (row, try QueueStore.job(db, id: row.job))
+            let found = try? await store.read { db in
+                try QueueStore.firstAtGate(
+                    db, gate.place, excluding: running, closedScopes: scopes, closedEndpoints: endpoints)
             }
-            probeFound(name, found ?? nil, epoch: epoch)
+            probeFound(name, found, epoch: epoch)
         }
     }
 
-    private func probeFound(_ name: String, _ found: (row: UploadRow, job: JobFacts?)?, epoch: Int) {
+    private func probeFound(_ name: String, _ found: QueueStore.AtGate?, epoch: Int) {
         guard !isDead, !isStopping, gates[name] != nil else { return }
-        gates[name]?.isProbing = false
         // Somebody changed the queue meanwhile: what was read may be wrong. The next tick asks again.
-        guard epoch == readyEpoch, startsBlocked == 0 else { return }
-        guard let found, let job = found.job, runs[found.row.id] == nil else {
-            // Nothing needs it any more (or what does is running and will tell).
-            if found == nil { open(name) }
-            return
+        guard let found, epoch == readyEpoch, startsBlocked == 0 else { return loseProbe(name) }
+        switch found {
+        case .row(let row, let job):
+            // What needs it is running and will tell.
+            guard runs[row.id] == nil else { return loseProbe(name) }
+            jobs[job.id] = job
+            let stateOnDisk = row.state
+            var row = row
+            (row.state, row.held, row.nextTry) = (.queued, nil, nil)
+            begin(row, probing: name)
+            runs[row.id]?.stateOnDisk = stateOnDisk
+        case .behindAnother:
+            loseProbe(name)
+            gates[name]?.nextTry = clocks.steady() + Self.behindAnotherRetry
+        // Nothing needs it any more.
+        case .none: open(name)
         }
-        jobs[job.id] = job
-        gates[name]?.isProbing = true
-        let stateOnDisk = found.row.state
-        var row = found.row
-        (row.state, row.held, row.nextTry) = (.queued, nil, nil)
-        begin(row, asProbe: true)
-        runs[row.id]?.stateOnDisk = stateOnDisk
     }
 }

@@ -4,6 +4,12 @@ import Platform
 import TransferCore
 
 /// What is found before anything is sent: the source, the parts of an earlier run, and the destination where the order asks for it.
+struct LookEnd: Sendable {
+    var result: LookResult
+    /// The lease that signed a question about the destination which was answered.
+    var answered: UInt64?
+}
+
 enum LookResult: Sendable {
     case go(SourceFile, parts: [StoredPart])
     case changed(SourceIdentity)
@@ -26,21 +32,27 @@ extension EngineLoop {
         nextFlight += 1
         let (number, row, job, requests, store, id) = (nextFlight, run.row, run.job, requests, store, run.id)
         let task = Task {
-            let result = await Looking(row: row, job: job, requests: requests, store: store).result()
-            looked(id, number, result)
+            var looking = Looking(row: row, job: job, requests: requests, store: store)
+            let result = await looking.result()
+            looked(id, number, LookEnd(result: result, answered: looking.answered))
         }
         run.flights[number] = UploadRun.Flight(
             task: task, kind: .look, meter: FlightMeter(total: wire), since: clocks.steady(), length: 0, holdsSlot: false)
     }
 
-    private func looked(_ id: Int64, _ number: Int, _ result: LookResult) {
+    private func looked(_ id: Int64, _ number: Int, _ end: LookEnd) {
         guard !isDead, let run = runs[id], run.flights.removeValue(forKey: number) != nil else { return }
+        if let generation = end.answered {
+            run.lookLeases = 0
+            judgeEndpoint(run, FlightEnd(generation: generation))
+            if run.isProbe { openScope(run, isAnswered: true) }
+        }
         if let hold = run.pendingHold, !run.isProbe {
             run.isOutOfStep = true
             self.hold(run, hold)
             return schedule()
         }
-        switch result {
+        switch end.result {
         case .go(let source, let parts):
             run.source = source
             if !parts.isEmpty || run.row.uploadID != nil { run.machine = machine(run.row, job: run.job, parts: parts) }
@@ -53,7 +65,7 @@ extension EngineLoop {
         case .noAccess(let failure):
             run.isOutOfStep = true
             closeScope(run.job.target.scope, failure)
-            run.isProbe = false
+            endProbe(run)
             if let gate = gate(run) { hold(run, gate) }
         case .failed(let failure, let generation): lookFailed(run, failure, generation)
         }
@@ -65,6 +77,13 @@ extension EngineLoop {
         run.row.error = StoredError(failure, part: nil, at: clocks.wall())
         judgeEndpoint(run, FlightEnd(generation: generation, failure: failure))
         guard !run.isLanding else { return }
+        if classify(failure) == .staleLease {
+            run.lookLeases += 1
+            // Another lease did not help, nor will the next: all of its scope would hear the same.
+            if run.lookLeases > policy.cures || isRefused(run, failure) { return credentialsRefused(run, failure, generation) }
+        } else if run.isProbe, generation != nil {
+            openScope(run, isAnswered: failure.isAnswer)
+        }
         run.lookTries += 1
         var wait = policy.delay(afterFailures: run.lookTries, retryAfter: failure.retryAfter, random: &seeds)
         switch classify(failure) {
@@ -94,8 +113,10 @@ extension EngineLoop {
 
     private func rename(_ run: UploadRun, _ key: String, _ source: SourceFile) {
         run.isSaving = true
-        let (id, at) = (run.id, clocks.wall())
+        let (id, at, row) = (run.id, clocks.wall(), run.row)
         write(urgent: true) { db in
+            try db.execute(
+                sql: "INSERT OR IGNORE INTO renamed (job, key, path) VALUES (?, ?, ?)", arguments: [row.job, row.key, row.path])
             try db.execute(sql: "UPDATE uploads SET key = ? WHERE id = ?", arguments: [key, id])
             try QueueStore.addEvent(db, upload: id, at: at, kind: "start", text: "the object was there: stored as \(key)")
         } then: { [self] in
@@ -111,7 +132,7 @@ extension EngineLoop {
     }
 }
 
-/// One look, off the
+/// One look, off the loop's actor.
 private struct Looking {
     private static let mostNames = 100
 
@@ -119,8 +140,9 @@ private struct Looking {
     let job: JobFacts
     let requests: UploadRequests
     let store: QueueStore
+    var answered: UInt64?
 
-    func result() async -> LookResult {
+    mutating func result() async -> LookResult {
         let source: SourceFile
         do throws(FileError) { source = try SourceFile.open(row.path) } catch { return .unreadable(error) }
         guard source.identity == row.identity else { return .changed(source.identity) }
@@ -138,11 +160,11 @@ private struct Looking {
     }
 
     /// `skip`: the same size and CRC-64. `newer`: the file was not modified after the object.
-    private func compare(_ source: SourceFile) async -> LookResult {
+    private mutating func compare(_ source: SourceFile) async -> LookResult {
         let head: ObjectHead?
         switch await requests.look(row, job: job, key: row.key) {
-        case .found(let found): head = found
-        case .absent: head = nil
+        case .found(let found, let generation): (head, answered) = (found, generation)
+        case .absent(let generation): (head, answered) = (nil, generation)
         case .failed(let failure, let generation): return .failed(failure, generation: generation)
         case .noAccess(let failure): return .noAccess(failure)
         }
@@ -161,12 +183,14 @@ private struct Looking {
     }
 
     /// `name (1).ext`, counting up.
-    private func freeName(_ source: SourceFile) async -> LookResult {
+    private mutating func freeName(_ source: SourceFile) async -> LookResult {
         for number in 0..<Looking.mostNames {
             let key = number == 0 ? row.key : KeyRules.numbered(row.key, number)
             switch await requests.look(row, job: job, key: key) {
-            case .absent: return number == 0 ? .go(source, parts: []) : .rename(key, source)
-            case .found: continue
+            case .absent(let generation):
+                answered = generation
+                return number == 0 ? .go(source, parts: []) : .rename(key, source)
+            case .found(_, let generation): answered = generation
             case .failed(let failure, let generation): return .failed(failure, generation: generation)
             case .noAccess(let failure): return .noAccess(failure)
             }
@@ -178,8 +202,8 @@ private struct Looking {
 }
 
 enum HeadLook: Sendable {
-    case found(ObjectHead)
-    case absent
+    case found(ObjectHead, generation: UInt64)
+    case absent(generation: UInt64)
     case failed(RequestFailure, generation: UInt64?)
     case noAccess(AccessFailure)
 }
@@ -197,8 +221,8 @@ extension UploadRequests {
         options.total = .seconds(60)
         do throws(TransportError) {
             let reply = try await transport.send(authorized.request, body: nil, options: options, progress: nil)
-            if reply.response.status == 404 { return .absent }
-            do throws(OSSError) { return .found(try OSSReply.head(reply.response)) } catch {
+            if reply.response.status == 404 { return .absent(generation: authorized.generation) }
+            do throws(OSSError) { return .found(try OSSReply.head(reply.response), generation: authorized.generation) } catch {
                 return .failed(RequestFailure(error, of: authorized, at: job.target), generation: authorized.generation)
             }
         } catch {

@@ -1,6 +1,5 @@
 import Contracts
 import GRDB
-import Glibc
 import OSSProtocol
 import Platform
 import TransferCore
@@ -28,7 +27,8 @@ extension EngineLoop {
         guard let dest = order.dest else { throw .option("the order names no destination. Write oss://BUCKET/KEY or REMOTE:KEY") }
         let target = try await resolver.resolve(dest: dest, credentials: order.credentials)
         var plan = try OrderPlan(order.options, target: target, partSize: settings.partSize, now: clocks.wall())
-        try settle(&plan, order.sources)
+        let kinds = order.sources.count <= Self.fewFiles.count ? await SourceReader.kinds(order.sources) : []
+        try settle(&plan, order.sources, kinds)
         if order.options.dryRun == true { return await dryRun(order, plan) }
 
         let at = clocks.wall()
@@ -46,7 +46,7 @@ extension EngineLoop {
         if job.isNew {
             jobs[job.id] = JobFacts(id: job.id, dest: dest, target: plan.target, options: plan.options, headers: plan.headers)
             startScan(job.id, plan, order.sources)
-            let isFew = order.sources.count <= Self.fewFiles.count && !order.sources.contains(where: SourceReader.isFolder)
+            let isFew = !kinds.isEmpty && !kinds.contains(.folder)
             await waitForScan(job.id, isFew ? Self.fewFiles.patience : Self.patience)
         }
         guard let view = await self.job(JobID.text(job.id)) else { throw storeFailure(StoreIsGone()) }
@@ -65,19 +65,13 @@ extension EngineLoop {
     }
 
     /// A single source that is missing is the whole order's mistake; one of many is reported with the others queued.
-    private func settle(_ plan: inout OrderPlan, _ sources: [String]) throws(OrderError) {
-        var isOneFile = false
-        if sources.count == 1 {
-            var information = stat()
-            guard stat(sources[0], &information) == 0 else {
-                throw OrderError(
-                    code: "NoSuchSource",
-                    message: "\(sources[0]) cannot be read (\(FileError.text(of: errno))). Name a file or folder that is there",
-                    exit: 2)
-            }
-            isOneFile = information.st_mode & S_IFMT != S_IFDIR
+    private func settle(_ plan: inout OrderPlan, _ sources: [String], _ kinds: [SourceReader.Kind]) throws(OrderError) {
+        if sources.count == 1, case .unreadable(let number)? = kinds.first {
+            throw OrderError(
+                code: "NoSuchSource",
+                message: "\(sources[0]) cannot be read (\(FileError.text(of: number))). Name a file or folder that is there", exit: 2)
         }
-        try plan.settleKey(isOneFile: isOneFile, count: sources.count)
+        try plan.settleKey(isOneFile: sources.count == 1 && kinds.first == .other, count: sources.count)
     }
 
     private func waitForScan(_ id: Int64, _ patience: Duration) async {
@@ -88,8 +82,16 @@ extension EngineLoop {
     // MARK: - Scans
 
     /// Unstructured on purpose: an order is read on whether or not somebody waits for it.
-    func startScan(_ id: Int64, _ plan: OrderPlan, _ sources: [String]) {
+    ///
+    /// - Parameter settlesKey: it goes on after a restart. The kind of a single source decides about the key, as it did when the order came;
+    ///   one that is gone is reported by the scan.
+    func startScan(_ id: Int64, _ plan: OrderPlan, _ sources: [String], settlesKey: Bool = false) {
         scans[id] = Task {
+            var plan = plan
+            if settlesKey {
+                let isOneFile = sources.count == 1 ? await SourceReader.kinds(sources) != [.folder] : false
+                try? plan.settleKey(isOneFile: isOneFile, count: sources.count)
+            }
             await scan(id, plan, sources)
             scans[id] = nil
             changed()
@@ -98,7 +100,7 @@ extension EngineLoop {
     }
 
     private func scan(_ id: Int64, _ plan: OrderPlan, _ sources: [String]) async {
-        guard await writeUntilDone({ db in try QueueStore.beginScan(db, job: id) }) else { return }
+        guard await writeUntilDone({ { db in try QueueStore.beginScan(db, job: id) } }) else { return }
         let maker = RowMaker(job: id, plan: plan)
         for source in sources {
             let scanner = Scanner(source: source, links: plan.options.links == "follow" ? .follow : .skip) { plan.wants($0, isFolder: $1) }
@@ -106,24 +108,30 @@ extension EngineLoop {
                 let items = await scanner.next()
                 if items.isEmpty { break }
                 let (rows, refused) = maker.rows(items, source: source, at: clocks.wall())
-                guard await writeUntilDone({ db in try QueueStore.addRows(db, job: id, rows, refused: refused) }) else { return }
+                let add = { [self] () -> QueueStore.Change in
+                    // Where credentials are missing they are held from the beginning.
+                    let made = gates["s:" + plan.target.scope].map { maker.held(rows, StoredError($0, at: clocks.wall())) } ?? rows
+                    return { db in try QueueStore.addRows(db, job: id, made, refused: refused) }
+                }
+                guard await writeUntilDone(add) else { return }
                 // Within a priority new rows come last; a higher one comes before what was read ahead.
                 let priority = plan.options.priority ?? .normal
                 if let last = ready.last, last.priority.code > priority.code { forgetReady() } else { moreMayBeReady() }
-                if let gate = gates["s:" + plan.target.scope] { holdRows(gate) }
                 changed()
                 schedule()
             }
             if Task.isCancelled { return }
         }
-        _ = await writeUntilDone { db in try QueueStore.endScan(db, job: id) }
+        _ = await writeUntilDone { { db in try QueueStore.endScan(db, job: id) } }
     }
 
     /// A scan has time: a full disk only makes it wait.
-    private func writeUntilDone(_ change: @escaping QueueStore.Change) async -> Bool {
+    ///
+    /// - Parameter change: asked anew for each try, since what was right before the wait may not be any more.
+    private func writeUntilDone(_ change: () -> QueueStore.Change) async -> Bool {
         while !isDead && !Task.isCancelled {
             do {
-                try await writeNow(change)
+                try await writeNow(change())
                 return true
             } catch  where QueueStore.isPlaceTrouble(error) {
                 try? await Task.sleep(for: .seconds(1))
@@ -140,12 +148,12 @@ extension EngineLoop {
         var view = JobView(job: "", state: "ready", uploads: [], total: 0, bytes: 0, refused: [])
         for source in order.sources {
             let scanner = Scanner(source: source, links: plan.options.links == "follow" ? .follow : .skip) { plan.wants($0, isFolder: $1) }
-            while true {
+            while !Task.isCancelled {
                 let items = await scanner.next()
                 if items.isEmpty { break }
                 let (rows, refused) = maker.rows(items, source: source, at: clocks.wall())
                 view.total += rows.count
-                view.bytes += rows.reduce(0) { $0 + $1.size }
+                view.bytes.addSaturating(rows.map(\.size).total)
                 view.refused += refused.prefix(max(QueueStore.mostRefused - view.refused.count, 0))
             }
         }
@@ -161,19 +169,19 @@ extension EngineLoop {
         let refused = state.refused
         return JobView(
             job: id, state: state.isScanning ? "scanning" : "ready", uploads: state.uploads.map(UploadID.text),
-            total: counts.values.reduce(0) { $0 + $1.uploads }, bytes: counts.values.reduce(0) { $0 + $1.bytes }, refused: refused,
+            total: counts.values.reduce(0) { $0 + $1.uploads }, bytes: counts.values.map(\.bytes).total, refused: refused,
             counts: Dictionary(uniqueKeysWithValues: counts.filter { $0.value.uploads > 0 }.map { ($0.key.rawValue, $0.value.uploads) }),
-            stored: counts.values.reduce(0) { $0 + $1.stored })
+            stored: counts.values.map(\.stored).total)
     }
 
     /// Counts say what rows say; a run knows better.
     func overlay(_ run: UploadRun, _ counts: inout [UploadState: StateCount]) {
         guard !run.isLanding else { return }
         counts[run.stateOnDisk, default: StateCount()].uploads -= 1
-        counts[run.stateOnDisk, default: StateCount()].bytes -= run.row.size
+        counts[run.stateOnDisk, default: StateCount()].bytes.addSaturating(-run.row.size)
         let now = run.state
         counts[now, default: StateCount()].uploads += 1
-        counts[now, default: StateCount()].bytes += run.row.size
+        counts[now, default: StateCount()].bytes.addSaturating(run.row.size)
         counts[now, default: StateCount()].stored += (run.isStarted ? run.machine.storedBytes : run.row.stored) - run.storedOnDisk
     }
 }
@@ -208,6 +216,16 @@ struct RowMaker: Sendable {
             }
         }
         return (rows, refused)
+    }
+
+    /// As they are while there are no credentials.
+    func held(_ rows: [UploadRow], _ error: StoredError) -> [UploadRow] {
+        rows.map { row in
+            guard row.state == .queued else { return row }
+            var row = row
+            (row.state, row.held, row.error) = (.held, .credentials, error)
+            return row
+        }
     }
 
     private func row(_ path: String, _ key: String, _ identity: SourceIdentity, _ at: Timestamp) throws(PlanError) -> UploadRow {

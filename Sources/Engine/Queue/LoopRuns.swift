@@ -8,10 +8,11 @@ import TransferCore
 extension EngineLoop {
     // MARK: - Begin
 
-    func begin(_ row: UploadRow, asProbe: Bool = false) {
+    /// - Parameter gate: the closed one that it is let through.
+    func begin(_ row: UploadRow, probing gate: String? = nil) {
         guard let job = jobs[row.job], runs[row.id] == nil else { return }
         let run = UploadRun(row: row, job: job, machine: machine(row, job: job, parts: []))
-        run.isProbe = asProbe
+        run.probed = gate
         run.row.started = row.started ?? clocks.wall()
         runs[row.id] = run
         if !run.isSmall { multipart.append(row.id) }
@@ -137,6 +138,15 @@ extension EngineLoop {
         }
     }
 
+    /// A busy server that asks for much patience gets it, and meanwhile another upload gets the place.
+    func waitOutside(_ run: UploadRun, until deadline: Timestamp, _ now: Timestamp) {
+        guard deadline - now >= policy.hold, run.state == .retrying, run.flights.isEmpty, !run.isProbe, !run.isAborting,
+            let last = run.machine.lastFailure, case .answer(let status, _, _) = last.failure.cause, [429, 503].contains(status)
+        else { return }
+        (run.row.held, run.row.nextTry) = (.network, deadline)
+        leave(run, as: .held, event: ("held", FlightEnd(failure: last.failure).text ?? last.failure.message))
+    }
+
     /// The next request waits for the fresh lease by itself, or says that there is none.
     private func leaseArrived(_ id: Int64) {
         guard let run = runs[id] else { return }
@@ -179,11 +189,16 @@ extension EngineLoop {
             release(flight, run)
             adopt(run, identity)
         } else if let event = end.event {
-            if end.failure != nil { run.staleGeneration = end.generation }
-            if run.isProbe, end.generation != nil { openScope(run) }
             note(event, run)
-            feed(run, event)
-            release(flight, run)
+            if run.isProbe, let failure = end.failure, isRefused(run, failure) {
+                release(flight, run)
+                credentialsRefused(run, failure, end.generation)
+            } else {
+                if end.failure != nil { run.staleGeneration = end.generation }
+                if run.isProbe, end.generation != nil { openScope(run, isAnswered: end.isAnswered) }
+                feed(run, event)
+                release(flight, run)
+            }
         } else {
             release(flight, run)
         }
@@ -212,7 +227,25 @@ extension EngineLoop {
     private func lost(_ run: UploadRun, _ flight: UploadRun.Flight, _ access: AccessFailure) {
         run.isOutOfStep = true
         closeScope(run.job.target.scope, access)
-        run.isProbe = false
+        endProbe(run)
+        if let gate = gate(run) { hold(run, gate) }
+    }
+
+    /// The gate of its scope is closed, and the service refuses the credentials that were to open it.
+    func isRefused(_ run: UploadRun, _ failure: RequestFailure) -> Bool {
+        classify(failure) == .staleLease && gates["s:" + run.job.target.scope] != nil
+    }
+
+    /// Nobody else may find out the same way, and this upload is not to blame: it waits with the others.
+    func credentialsRefused(_ run: UploadRun, _ failure: RequestFailure, _ generation: UInt64?) {
+        if let generation {
+            let target = run.job.target
+            // Unstructured on purpose: nothing here waits for it, and the next who asks for credentials comes behind it.
+            Task { [authorizer] in await authorizer.retire(generation: generation, target: target) }
+        }
+        run.isOutOfStep = true
+        closeScope(run.job.target.scope, refusing: StoredError(failure, part: nil, at: clocks.wall()))
+        endProbe(run)
         if let gate = gate(run) { hold(run, gate) }
     }
 

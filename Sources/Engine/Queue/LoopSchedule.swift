@@ -46,9 +46,12 @@ extension EngineLoop {
         guard mayStart, !ready.isEmpty else { return nil }
         let largeRunning = multipart.count
         let smallMayGo = isSlotFree && (!partsAreWanted || smallInFlight * 2 < limitsNow.parts)
+        // A look takes no slot, but as many at once as there are small files would be more than any server likes.
+        lazy var mayLook = runs.values.count { !$0.isStarted && !$0.isLanding && $0.lookAgain == nil } < limitsNow.parts
         return ready.prefix(Self.overtaking).firstIndex { row in
             guard turnHasCome(row.job, now), gate(row.job) == nil else { return false }
-            return row.size <= row.partSize ? smallMayGo : largeRunning < limitsNow.uploads
+            guard row.size <= row.partSize else { return largeRunning < limitsNow.uploads }
+            return smallMayGo && (jobs[row.job]?.looksFirst != true || mayLook)
         }
     }
 
@@ -147,8 +150,7 @@ extension EngineLoop {
         endedSinceRefill = []
         let running = Array(runs.keys)
         let epoch = readyEpoch
-        let scopes = gates.values.compactMap { if case .scope(let scope) = $0.place { scope } else { nil } }
-        let endpoints = gates.values.compactMap { if case .endpoint(let endpoint) = $0.place { endpoint } else { nil } }
+        let (scopes, endpoints) = (closedScopes, closedEndpoints)
         let now = clocks.steady()
         let waiting = jobTurns.filter { $0.value > now }.map(\.key)
         let known = Set(jobs.keys)

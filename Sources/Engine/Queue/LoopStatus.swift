@@ -82,11 +82,10 @@ extension EngineLoop {
         // Cancelled and skipped ones are no work any more; failed ones are until somebody decides.
         let work = counts.filter { $0.key != .cancelled && $0.key != .skipped }.values
         let totals = StatusView.Totals(
-            bytes: work.reduce(0) { $0 + $1.bytes }, stored: work.reduce(0) { $0 + $1.stored },
-            resent: counts.values.reduce(0) { $0 + $1.resent } + resent, uploads: counts.values.reduce(0) { $0 + $1.uploads },
+            bytes: work.map(\.bytes).total, stored: work.map(\.stored).total, resent: (counts.values.map(\.resent) + [resent]).total, uploads: counts.values.reduce(0) { $0 + $1.uploads },
             unknown: scans.count)
         let open = counts.filter { !$0.key.isEnded && $0.key != .paused }.values
-        let left = open.reduce(Int64(0)) { $0 + $1.bytes - $1.stored }
+        let left = max(open.map { $0.bytes - $0.stored }.total, 0)
         let eta = rates.rate(at: now) > 0 ? estimate(left) : nil
         return StatusView(
             revision: revision, now: clocks.wall().iso8601,
@@ -106,7 +105,7 @@ extension EngineLoop {
         guard left > 0, seen.count >= Self.etaLeast, !queueMachine.isPaused else { return nil }
         let fast = seen[seen.count * 8 / 10]
         let slow = seen[seen.count * 2 / 10]
-        return (Int(left / max(fast, 1)), Int((left + slow - 1) / max(slow, 1)))
+        return (Int(left / max(fast, 1)), Int((left - 1) / max(slow, 1) + 1))
     }
 
     private func outage(hasHeld: Bool) -> StatusView.Outage? {

@@ -108,14 +108,16 @@ extension EngineLoop {
             rate = live.rate.rate(at: clocks.steady())
         }
         let isHeld = state == .held
-        var next = isHeld ? row.nextTry : nil
+        let gate = live == nil ? gate(of: row, job) : nil
+        var next = isHeld ? gate.map(\.shownNextTry) ?? row.nextTry : nil
         var held = isHeld ? row.held?.rawValue : nil
         if let live, live.state == .retrying { next = live.isStarted ? live.machine.nextDeadline : live.lookAgain }
         var shown = state
         if live != nil, let trouble = diskTrouble, live?.isSaving == true {
             (shown, held, next) = (.held, HeldReason.disk.rawValue, trouble.nextTry)
         }
-        let error = live.flatMap(Self.lastError) ?? row.error
+        var error = live.flatMap(Self.lastError) ?? row.error
+        if let gate, error == nil || error?.code == gate.code { error = StoredError(gate, at: error?.at ?? row.added) }
         let eta = rate > 0 && live != nil ? Double(row.size - stored) / Double(rate) : nil
         let isUTF8 = String(validating: Array(row.path.utf8), as: UTF8.self) != nil
         return UploadView(

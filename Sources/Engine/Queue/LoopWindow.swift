@@ -65,7 +65,7 @@ extension EngineLoop {
     private func rows(_ question: WindowQuestion, _ text: String) async throws(OrderError) -> WindowAnswer {
         let now = clocks.steady()
         do {
-            if !question.plan.isExact, let memo = windowMemo, memo.query == text, memo.sort == question.sort,
+            if !question.isDirect, let memo = windowMemo, memo.query == text, memo.sort == question.sort,
                 memo.revision == revision || now - memo.at < Self.memoLife
             {
                 let excluded = Set(question.excluding)

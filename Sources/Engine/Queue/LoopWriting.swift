@@ -119,7 +119,7 @@ extension EngineLoop {
         changed()
     }
 
-    /// The store is gone, as by a kill: nothing more leaves this
+    /// The store is gone, as by a kill: nothing more leaves this loop.
     private func die(_ batch: [PendingChange]) {
         isDead = true
         ticker?.cancel()

@@ -16,7 +16,7 @@ struct UploadRow: Sendable, Equatable {
     var state: UploadState = .queued
     var held: HeldReason?
     var priority: Priority = .normal
-    /// Places within a priority; the row's id unless it was moved.
+    /// Places within a priority, the id decides between equals: 0 unless it was moved, or stands behind one that was.
     var position: Int64 = 0
     var isHidden = false
     var stored: Int64 = 0
@@ -123,12 +123,13 @@ extension UploadRow {
     func insert(_ db: Database) throws -> Bool {
         let statement = try db.cachedStatement(
             sql: """
-                INSERT OR IGNORE INTO uploads (job, path, key, size, device, inode, modified, state, held, priority, position, added, nextTry,
-                  partSize) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT OR IGNORE INTO uploads (job, path, key, size, device, inode, modified, state, held, priority, added, nextTry, partSize,
+                  error, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, MAX(0,
+                  COALESCE((SELECT MAX(position) FROM uploads WHERE hidden = 0 AND state = ?8 AND priority = ?10), 0)))
                 """)
         let values: [(any DatabaseValueConvertible)?] = [
             job, path, key, size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code,
-            held?.rawValue, priority.code, position, added.milliseconds, nextTry?.milliseconds, partSize,
+            held?.rawValue, priority.code, added.milliseconds, nextTry?.milliseconds, partSize, try error?.json,
         ]
         try statement.execute(arguments: StatementArguments(values))
         return db.changesCount > 0

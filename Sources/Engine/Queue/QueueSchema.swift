@@ -14,6 +14,16 @@ enum QueueSchema {
             try db.execute(sql: beside)
             try db.execute(sql: counts)
         }
+        migrator.registerMigration("2 places and names") { db in
+            // Where a row stood before it was moved.
+            try db.execute(sql: "ALTER TABLE editRows ADD COLUMN position INTEGER")
+            // Keys that `rename` gave up: a scan that begins again must not take such a file for a new one.
+            try db.execute(
+                sql: """
+                    CREATE TABLE renamed (job INTEGER NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (job, key, path))
+                    WITHOUT ROWID
+                    """)
+        }
         return migrator
     }
 

@@ -8,14 +8,21 @@ enum SourceReader {
     private static let bufferSize = 512 << 10
 
     /// CRC-64 of the range.
+    ///
+    /// Ends soon when the task is cancelled: the next file waits behind this one.
     static func crc64(of source: SourceFile, offset: Int64, length: Int64) async throws(FileError) -> UInt64 {
-        let result: Result<UInt64, FileError> = await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: read(source, offset, length)) }
+        let isCancelled = Lock(false)
+        let result: Result<UInt64, FileError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                queue.async { continuation.resume(returning: read(source, offset, length, isCancelled)) }
+            }
+        } onCancel: {
+            isCancelled.withLock { $0 = true }
         }
         return try result.get()
     }
 
-    private static func read(_ source: SourceFile, _ offset: Int64, _ length: Int64) -> Result<UInt64, FileError> {
+    private static func read(_ source: SourceFile, _ offset: Int64, _ length: Int64, _ isCancelled: Lock<Bool>) -> Result<UInt64, FileError> {
         // Opened anew: the descriptor of the source belongs to the transport. Its identity is compared by the caller.
         let descriptor = open(source.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { return .failure(FileError(path: source.path, errno: errno, what: "cannot be read")) }
@@ -30,6 +37,7 @@ enum SourceReader {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 16)
         defer { buffer.deallocate() }
         while at < end {
+            if isCancelled.withLock({ $0 }) { return .failure(FileError(path: source.path, errno: ECANCELED, what: "is not wanted any more")) }
             let count = pread(descriptor, buffer.baseAddress, min(buffer.count, Int(end - at)), off_t(at))
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
@@ -41,9 +49,25 @@ enum SourceReader {
         return .success(crc.value)
     }
 
-    static func isFolder(_ path: String) -> Bool {
-        var information = stat()
-        return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+    enum Kind: Sendable, Equatable {
+        case folder
+        /// A file, or what a scan will refuse.
+        case other
+        case unreadable(errno: Int32)
+    }
+
+    /// Of each path. Not on the threads of tasks: a file system that hangs must not take the engine with it.
+    static func kinds(_ paths: [String]) async -> [Kind] {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(
+                    returning: paths.map { path in
+                        var information = stat()
+                        guard stat(path, &information) == 0 else { return .unreadable(errno: errno) }
+                        return information.st_mode & S_IFMT == S_IFDIR ? .folder : .other
+                    })
+            }
+        }
     }
 
     /// What a person should know of it.
@@ -84,6 +108,13 @@ extension SourceIdentity {
     init(stat status: stat) {
         self.init(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-            modified: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec))
+            modified: SourceIdentity.nanoseconds(status.st_mtim))
+    }
+
+    /// File systems know times that 64 bits of nanoseconds do not hold (before 1677, after 2262): such a time is the nearest that they do.
+    static func nanoseconds(_ time: timespec) -> Int64 {
+        let (seconds, isTooFar) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isOver) = seconds.addingReportingOverflow(Int64(time.tv_nsec))
+        return isTooFar || isOver ? (time.tv_sec < 0 ? .min : .max) : sum
     }
 }

@@ -52,6 +52,9 @@ struct RowAction: Sendable {
                         SELECT ?, id, ?, NULL, priority, hidden, NULL, ? FROM uploads WHERE id = ?
                         """, arguments: [edit, run.before.code, run.made.code, run.id])
             }
+            if case .priority(let priority) = kind {
+                try db.execute(sql: "UPDATE uploads SET priority = \(priority.code) WHERE id IN (\(QueueStore.list(runs.map(\.id))))")
+            }
         }
         return outcome
     }
@@ -109,15 +112,32 @@ struct RowAction: Sendable {
         let edit = try openEdit(db, &outcome)
         try db.execute(
             sql: """
-                INSERT OR REPLACE INTO editRows (edit, upload, state, held, priority, hidden, nextTry, made)
-                SELECT ?, id, state, held, priority, hidden, nextTry, ? FROM uploads WHERE \(group)
+                INSERT OR REPLACE INTO editRows (edit, upload, state, held, priority, hidden, nextTry, made, position)
+                SELECT ?, id, state, held, priority, hidden, nextTry, ?, position FROM uploads WHERE \(group)
                 """, arguments: [edit, made.code])
         if change.givesUp {
             outcome.abortsSomething = true
             try db.execute(sql: "UPDATE ledger SET upload = NULL WHERE upload IN (SELECT id FROM uploads WHERE \(group))")
             try db.execute(sql: "DELETE FROM parts WHERE upload IN (SELECT id FROM uploads WHERE \(group))")
         }
+        if case .move(let front) = kind { try place(db, group, state, front: front) }
         try db.execute(sql: "UPDATE uploads SET \(change.sql) WHERE \(group)", arguments: change.arguments)
+    }
+
+    /// Where the rows of the group go: as a block that keeps its order. Decided for all of them before any is moved.
+    private func place(_ db: Database, _ group: String, _ state: UploadState, front: Bool) throws {
+        try db.execute(sql: "CREATE TEMP TABLE IF NOT EXISTS places (id INTEGER PRIMARY KEY, place INTEGER NOT NULL)")
+        try db.execute(sql: "DELETE FROM temp.places")
+        for priority in [Priority.high, .normal, .low] {
+            let edge = "FROM uploads WHERE hidden = 0 AND state = \(state.code) AND priority = \(priority.code)"
+            let place =
+                front
+                ? "(SELECT COALESCE(MIN(position), 0) \(edge)) - ROW_NUMBER() OVER (ORDER BY position DESC, id DESC)"
+                : "(SELECT COALESCE(MAX(position), 0) \(edge)) + ROW_NUMBER() OVER (ORDER BY position, id)"
+            try db.execute(
+                sql:
+                    "INSERT INTO temp.places (id, place) SELECT id, \(place) FROM uploads WHERE \(group) AND priority = \(priority.code)")
+        }
     }
 
     private func openEdit(_ db: Database, _ outcome: inout Outcome) throws -> Int64 {
@@ -150,14 +170,10 @@ struct RowAction: Sendable {
         case .priority(let priority):
             guard !state.isEnded else { return .leave("had already finished") }
             return .change(RowChange(sql: "priority = ?", arguments: [priority.code], made: state))
-        case .move(let front):
+        case .move:
             guard !state.isEnded else { return .leave("had already finished") }
-            let edge = front ? "COALESCE(MIN(position), 0) - 1" : "COALESCE(MAX(position), 0) + 1"
             return .change(
-                RowChange(
-                    sql:
-                        "position = (SELECT \(edge) FROM uploads o WHERE o.hidden = 0 AND o.state = \(state.code) AND o.priority = uploads.priority)",
-                    arguments: [], made: state))
+                RowChange(sql: "position = (SELECT place FROM temp.places p WHERE p.id = uploads.id)", arguments: [], made: state))
         case .queue(let action):
             // A row that does not run is what its state says; the queue machine knows what may become of it.
             let facts = QueueFacts(state: QueueState(rawValue: state.rawValue) ?? .queued, isRunning: false, hasUploadID: hasUploadID)
@@ -198,8 +214,12 @@ extension QueueStore {
         var changed = 0
         var items: [ActionResult.Item] = []
         var action = ""
+        /// It was the pause of the whole queue.
+        var endsPause = false
         /// Rows that run: the loop pauses those whose resumption is taken back.
         var running: [Int64] = []
+        /// And those that get their priority back.
+        var priorities: [Int64: Priority] = [:]
     }
 
     /// - Parameter edit: `nil` for the newest.
@@ -212,10 +232,13 @@ extension QueueStore {
         var undone = Undone()
         undone.action = found[1]
         guard undone.action != "abort" else { return undone }
+        let pause = try setting(db, "queuePaused").flatMap { Int64($0) }
+        undone.endsPause = undone.action == "pause" && pause == id
+        if undone.endsPause { try set(db, "queuePaused", nil) }
         let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT e.upload, e.state, e.held, e.priority, e.hidden, e.nextTry, e.made, u.state, u.finished FROM editRows e
+                SELECT e.upload, e.state, e.held, e.priority, e.hidden, e.nextTry, e.made, u.state, u.finished, e.position FROM editRows e
                 JOIN uploads u ON u.id = e.upload WHERE e.edit = ?
                 """, arguments: [id])
         let runs = Set(running)
@@ -224,7 +247,15 @@ extension QueueStore {
             undone.matched += 1
             var reason: String?
             if runs.contains(upload) {
-                if before == UploadState.paused.code { undone.running.append(upload) } else { reason = "runs" }
+                if undone.action == "priority" {
+                    let priority: Int = row[3]
+                    undone.priorities[upload] = Priority(code: priority)
+                    try db.execute(sql: "UPDATE uploads SET priority = ? WHERE id = ?", arguments: [priority, upload])
+                } else if before == UploadState.paused.code, made == UploadState.queued.code {
+                    undone.running.append(upload)
+                } else {
+                    reason = "runs"
+                }
             } else if now != made {
                 reason = "has changed since"
             } else if made == UploadState.cancelled.code, let finished: Int64 = row[8],
@@ -232,13 +263,14 @@ extension QueueStore {
             {
                 reason = "was cancelled too long ago; retry it"
             } else {
-                let (held, priority, hidden, nextTry): (String?, Int, Int, Int64?) = (row[2], row[3], row[4], row[5])
+                let (held, priority, hidden, nextTry, position): (String?, Int, Int, Int64?, Int64?) = (row[2], row[3], row[4], row[5], row[9])
                 let isEnded = UploadState(code: before)?.isEnded ?? false
+                // What has ended has a time, or its parts would be kept on the server for ever. A retry took it away.
                 try db.execute(
                     sql: """
-                        UPDATE uploads SET state = ?, held = ?, priority = ?, hidden = ?, nextTry = ?, finished = CASE WHEN ? THEN finished END
-                        WHERE id = ?
-                        """, arguments: [before, held, priority, hidden, nextTry, isEnded, upload])
+                        UPDATE uploads SET state = ?, held = ?, priority = ?, hidden = ?, nextTry = ?, position = COALESCE(?, position),
+                          finished = CASE WHEN ? THEN COALESCE(finished, ?) END WHERE id = ?
+                        """, arguments: [before, held, priority, hidden, nextTry, position, isEnded, at.milliseconds, upload])
             }
             if reason == nil { undone.changed += 1 }
             if undone.items.count < RowAction.mostItems {

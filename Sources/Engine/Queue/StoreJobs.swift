@@ -60,7 +60,10 @@ extension QueueStore {
 
     static func addRows(_ db: Database, job: Int64, _ rows: [UploadRow], refused: [JobView.Refused]) throws {
         var refused = refused
-        for row in rows where !(try row.insert(db)) {
+        let hasRenamed = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM renamed WHERE job = ?)", arguments: [job]) ?? false
+        for row in rows {
+            if hasRenamed, try isRenamed(db, row) { continue }
+            guard !(try row.insert(db)) else { continue }
             let path = try String.fetchOne(
                 db.cachedStatement(sql: "SELECT path FROM uploads WHERE job = ? AND key = ?"), arguments: [job, row.key])
             if let path, !path.utf8.elementsEqual(row.path.utf8) {
@@ -74,6 +77,12 @@ extension QueueStore {
                 sql: "INSERT OR IGNORE INTO refused (job, path, reason) VALUES (?, ?, ?)", arguments: [job, item.path, item.reason])
         }
         try db.execute(sql: "UPDATE jobs SET refusedCount = refusedCount + ? WHERE id = ?", arguments: [refused.count, job])
+    }
+
+    /// An interrupted scan comes upon it again, and it is queued already, under another key.
+    private static func isRenamed(_ db: Database, _ row: UploadRow) throws -> Bool {
+        let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM renamed WHERE job = ? AND key = ? AND path = ?)")
+        return try Bool.fetchOne(statement, arguments: [row.job, row.key, row.path]) ?? false
     }
 
     struct JobState: Sendable {
@@ -95,13 +104,30 @@ extension QueueStore {
     /// - Parameter job: 0 for the whole visible queue.
     static func counts(_ db: Database, job: Int64) throws -> [UploadState: StateCount] {
         var counts: [UploadState: StateCount] = [:]
-        let statement = try db.cachedStatement(sql: "SELECT state, n, bytes, stored, resent FROM counts WHERE job = ?")
+        // Past 64 bits SQLite goes on with a floating number; CAST makes the largest integer of it.
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT state, n, CAST(bytes AS INTEGER), CAST(stored AS INTEGER), CAST(resent AS INTEGER) FROM counts WHERE job = ?
+                """)
         for row in try Row.fetchAll(statement, arguments: [job]) {
             guard let state = UploadState(code: row[0]) else { continue }
             counts[state] = StateCount(uploads: row[1], bytes: row[2], stored: row[3], resent: row[4])
         }
         return counts
     }
+}
+
+extension Int64 {
+    /// Files of nothing but holes may be as large as they like: their sum ends at what 64 bits hold.
+    mutating func addSaturating(_ other: Int64) {
+        let (sum, isOver) = addingReportingOverflow(other)
+        self = isOver ? (other < 0 ? .min : .max) : sum
+    }
+}
+
+extension Sequence<Int64> {
+    /// At most what 64 bits hold.
+    var total: Int64 { reduce(into: 0) { $0.addSaturating($1) } }
 }
 
 /// Of the uploads in one state. Bytes.

@@ -23,8 +23,15 @@ struct WindowAnswer: Sendable {
     var jobs: [Int64: JobFacts] = [:]
     /// Of all matching rows, the excluded ones not counted.
     var total = 0
-    /// Every matching row's id in order, where they had to be looked at one by one.
+    /// Every matching row's id in order, where they had to be looked at one by one or counted off.
     var matching: [Int64]?
+}
+
+extension WindowQuestion {
+    /// SQLite finds the window by itself; else a list of all ids is made, and kept for the next one.
+    ///
+    /// "Behind that row" is a place in the queue's own order; in any other the rows before it have to be counted off.
+    var isDirect: Bool { plan.isExact && (after == nil || sort.isEmpty) }
 }
 
 extension QueueStore {
@@ -36,7 +43,7 @@ extension QueueStore {
         let order = try orderClause(question.sort)
         let scope = "hidden = 0\(question.excluding.isEmpty ? "" : " AND id NOT IN (\(list(question.excluding)))")"
         let arguments = StatementArguments(question.plan.arguments)
-        if question.plan.isExact {
+        if question.isDirect {
             let filter = "\(scope) AND \(question.plan.condition)"
             if question.plan.query == nil {
                 let all = try Int.fetchOne(db, sql: "SELECT COALESCE(SUM(n), 0) FROM counts WHERE job = 0") ?? 0
@@ -80,13 +87,16 @@ extension QueueStore {
         _ db: Database, _ question: WindowQuestion, filter: String, order: String, _ arguments: StatementArguments,
         _ answer: inout WindowAnswer
     ) throws {
-        guard let query = question.plan.query else { return }
-        var lookup = JobLookup(question.jobs)
         var matching: [Int64] = []
-        let cursor = try Row.fetchCursor(
-            db, sql: "SELECT \(UploadRow.columns) FROM uploads WHERE \(filter) ORDER BY \(order)", arguments: arguments)
-        while let row = try cursor.next().map(UploadRow.init) {
-            if query.matches(row.facts(try lookup.job(row.job, db), now: question.now)) { matching.append(row.id) }
+        if question.plan.isExact {
+            matching = try Int64.fetchAll(db, sql: "SELECT id FROM uploads WHERE \(filter) ORDER BY \(order)", arguments: arguments)
+        } else if let query = question.plan.query {
+            var lookup = JobLookup(question.jobs)
+            let cursor = try Row.fetchCursor(
+                db, sql: "SELECT \(UploadRow.columns) FROM uploads WHERE \(filter) ORDER BY \(order)", arguments: arguments)
+            while let row = try cursor.next().map(UploadRow.init) {
+                if query.matches(row.facts(try lookup.job(row.job, db), now: question.now)) { matching.append(row.id) }
+            }
         }
         let excluded = Set(question.excluding)
         let shown = excluded.isEmpty ? matching : matching.filter { !excluded.contains($0) }

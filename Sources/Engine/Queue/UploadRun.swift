@@ -45,8 +45,9 @@ final class UploadRun {
     var isLanding = false
     /// Goes up in one request.
     var isSmall: Bool { machine.plan.isSinglePut }
-    /// It is the one upload that finds out whether a closed gate can be opened.
-    var isProbe = false
+    /// The closed gate for which this one upload finds out whether it can be opened.
+    var probed: String?
+    var isProbe: Bool { probed != nil }
     /// Bytes of the source were sent in this run: it must not change any more.
     var hasSent = false
     /// Its source was looked at and the first event given.
@@ -59,7 +60,12 @@ final class UploadRun {
     /// Its machine waits for the end of a request that was never made: only a new run can go on.
     var isOutOfStep = false
     var lookTries = 0
+    /// Looks in a row that were refused for their credentials.
+    var lookLeases = 0
     var lookAgain: Timestamp?
+    /// How often the file was found to be another one in this run.
+    var adoptions = 0
+    static let mostAdoptions = 5
     /// Answers of parts, for the detail screen; at most one a part that failed.
     var lastAnswers: [Int: String] = [:]
     var rate = RateEstimator()
@@ -132,6 +138,10 @@ final class UploadRun {
 }
 
 extension StoredError {
+    init(_ gate: Gate, at: Timestamp) {
+        self.init(code: gate.code, http: nil, request: nil, at: at, part: nil, message: gate.text)
+    }
+
     init(_ failure: RequestFailure, part: Int?, at: Timestamp) {
         self.init(code: "", http: nil, request: failure.requestID, at: at, part: part, message: failure.message)
         switch failure.cause {

@@ -31,6 +31,9 @@ public struct SendOptions: Sendable {
     /// Whether it may be sent twice. libcurl repeats a request by itself when a kept connection died before its answer; what must not happen
     /// twice unseen goes on a new connection, where it never does that.
     public var mayRepeat = true
+    /// Straight to the host, whatever the environment says of proxies: what a proxy answered in a metadata service's place would be the
+    /// proxy's own credentials.
+    public var avoidsProxy = false
     /// A longer answer is `.answerTooLarge`.
     public var maxAnswerBytes: Int = 4 << 20
     public init() {}

@@ -32,7 +32,8 @@ struct AuthRenew: AsyncParsableCommand {
 
     func run() async throws {
         let client = try await ControlClient.connect(global)
-        let auth = try await client.post("/v1/auth/renew", AuthTestRequest(remote: remote ?? global.remote, dest: nil, credentials: nil), as: AuthStatus.self)
+        let auth = try await client.post(
+            "/v1/auth/renew", AuthTestRequest(remote: remote ?? global.remote, dest: nil, credentials: nil), as: AuthStatus.self)
         if global.quiet, !global.json { return }
         try Output.auth(auth, remote: remote ?? global.remote, global)
     }
@@ -122,7 +123,8 @@ struct EngineStart: AsyncParsableCommand {
 }
 
 struct EngineStop: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "stop", abstract: "Stop the engine now; uploads resume when it starts again.")
+    static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "Stop the engine now; uploads resume when it starts again.")
     @OptionGroup var global: GlobalOptions
 
     func run() async throws { try await stopEngine(global, finish: false) }

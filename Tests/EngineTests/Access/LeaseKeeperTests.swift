@@ -147,6 +147,25 @@ private actor ScriptedProvider: CredentialProvider {
         #expect(await provider.fetches == 1)
     }
 
+    @Test func aThousandCallersOfWhomEveryThirdGoesAwayAreAllAnswered() async throws {
+        let provider = ScriptedProvider(clock: clock)
+        await provider.holdBack()
+        let keeper = keeper(provider)
+        let callers = (0..<1_000).map { _ in
+            Task<UInt64?, Never> { try? await keeper.lease(minimumLife: .seconds(30)).generation }
+        }
+        await provider.untilAsked()
+
+        for index in stride(from: 0, to: callers.count, by: 3) { callers[index].cancel() }
+        await provider.release()
+        var answers: [UInt64?: Int] = [:]
+        for caller in callers { answers[await caller.value, default: 0] += 1 }
+
+        // Whoever is cancelled may have had its answer already.
+        #expect(answers[1, default: 0] >= 666 && answers[nil, default: 0] <= 334 && answers.values.reduce(0, +) == 1_000, "\(answers)")
+        #expect(await provider.fetches == 1)
+    }
+
     @Test func tenPartsThatFailTogetherCauseOneFetch() async throws {
         let provider = ScriptedProvider(clock: clock)
         let keeper = keeper(provider)
@@ -269,7 +288,8 @@ private actor ScriptedProvider: CredentialProvider {
         }
 
         #expect(try await signedDate(access) == "20260115T093000Z")
-        #expect(try await access.lease(scope: "ingest", minimumLife: .zero)?.expires == now + .seconds(3600), "an hour less than by our clock")
+        #expect(
+            try await access.lease(scope: "ingest", minimumLife: .zero)?.expires == now + .seconds(3600), "an hour less than by our clock")
     }
 
     @Test func theServerTimeOfARefusalForSkewCorrectsTheClock() async throws {
@@ -412,14 +432,15 @@ private actor ScriptedProvider: CredentialProvider {
         #expect(text.contains("STS.lease-number-1") && !text.contains("s3cret") && !text.contains("t0ken"))
     }
 
-    @Test(arguments: [
-        // The clock is set back by half an hour while no engine runs.
-        (-1800, BootTime(boot: "a", milliseconds: 600_000), 0, 3000.0), (-1800, nil, 1, 3600),
-        // Forward: it seems to be older than it is.
-        (1800, BootTime(boot: "a", milliseconds: 600_000), 0, 1800), (3700, BootTime(boot: "a", milliseconds: 600_000), 1, 3600),
-        // The machine was off.
-        (600, BootTime(boot: "b", milliseconds: 600_000), 1, 3600),
-    ] as [(Int, BootTime?, Int, Double)])
+    @Test(
+        arguments: [
+            // The clock is set back by half an hour while no engine runs.
+            (-1800, BootTime(boot: "a", milliseconds: 600_000), 0, 3000.0), (-1800, nil, 1, 3600),
+            // Forward: it seems to be older than it is.
+            (1800, BootTime(boot: "a", milliseconds: 600_000), 0, 1800), (3700, BootTime(boot: "a", milliseconds: 600_000), 1, 3600),
+            // The machine was off.
+            (600, BootTime(boot: "b", milliseconds: 600_000), 1, 3600),
+        ] as [(Int, BootTime?, Int, Double)])
     func aClockThatIsSetBetweenTwoEnginesMakesNoLeaseYounger(seconds: Int, later: BootTime?, fetches: Int, left: Double) async throws {
         let folder = TemporaryFolder()
         let first = LeaseCache(folder: folder.path, scope: "ingest") { later.map { _ in BootTime(boot: "a", milliseconds: 0) } }

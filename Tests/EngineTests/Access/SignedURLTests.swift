@@ -37,7 +37,8 @@ private final class SigningServer: Sendable {
         let end = (clock.now + (order.expiresIn.map { min(.seconds($0), life) } ?? life)).iso8601
         let urls = order.requests.map { item in
             SignedURLsAnswer.Item(
-                url: "http://media.oss.example.com/\(item.key)?n=\(item.partNumber ?? 0)&x-oss-credential=\(key)%2F20260115&x-oss-signature=5ignature",
+                url:
+                    "http://media.oss.example.com/\(item.key)?n=\(item.partNumber ?? 0)&x-oss-credential=\(key)%2F20260115&x-oss-signature=5ignature",
                 method: method(item.operation),
                 headers: item.headers ?? [:], expiresAt: end)
         }
@@ -255,7 +256,10 @@ private final class SigningServer: Sendable {
 
         for _ in 0..<20 {
             let failure = await #expect(throws: AccessFailure.self) { try await self.part(access, 1) }
-            guard case .unavailable(_?, _)? = failure else { Issue.record("\(String(describing: failure))"); return }
+            guard case .unavailable(_?, _)? = failure else {
+                Issue.record("\(String(describing: failure))")
+                return
+            }
         }
         #expect(transport.requests.count <= 3)
         server.isDeaf.withLock { $0 = false }
@@ -276,10 +280,13 @@ private final class SigningServer: Sendable {
         #expect(try await part(access, 1).request.url.contains("STS.one%2F"), "the same key signs again")
     }
 
-    @Test(arguments: [
-        ("x-oss-credential=STS.a%2F20260115%2Fcn-hangzhou%2Foss%2Faliyun_v4_request&x-oss-date=1", "STS.a"),
-        ("uploads&OSSAccessKeyId=LTAI%2Ba&Expires=1", "LTAI+a"), ("a=b", nil), ("x-oss-credential=", nil), ("x-oss-credential=%zz", nil),
-    ] as [(String, String?)]) func theKeyStandsInTheURL(query: String, id: String?) throws {
+    @Test(
+        arguments: [
+            ("x-oss-credential=STS.a%2F20260115%2Fcn-hangzhou%2Foss%2Faliyun_v4_request&x-oss-date=1", "STS.a"),
+            ("uploads&OSSAccessKeyId=LTAI%2Ba&Expires=1", "LTAI+a"), ("a=b", nil), ("x-oss-credential=", nil),
+            ("x-oss-credential=%zz", nil),
+        ] as [(String, String?)]) func theKeyStandsInTheURL(query: String, id: String?) throws
+    {
         #expect(SignedURLKeeper.keyID(try #require(WebAddress("https://a.example.com/k?" + query))) == id)
     }
 

@@ -19,6 +19,8 @@ final class ModelOSS: Transport {
 
     enum Fault: Sendable {
         case answer(status: Int, code: String)
+        /// 503, and when to come again. Seconds.
+        case busy(retryAfter: Int)
         /// Nothing arrives.
         case curl(Int32)
         /// Done, but the answer is lost.
@@ -81,7 +83,12 @@ final class ModelOSS: Transport {
         let fault = faults.withLock { $0 }(call)
         switch fault {
         case .curl(let code): throw TransportError(kind: .curl(code), message: "curl \(code)")
-        case .answer(let status, let code): return TransportReply(response: ModelOSS.error(status, code), bodyCRC64: 0, bodyBytesSent: 0)
+        case .answer(let status, let code):
+            return TransportReply(response: ModelOSS.error(status, code, hasBody: request.method != "HEAD"))
+        case .busy(let seconds):
+            var response = ModelOSS.error(503, "SlowDown", hasBody: request.method != "HEAD")
+            response.headers["Retry-After"] = String(seconds)
+            return TransportReply(response: response)
         case .blackHole:
             while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             throw TransportError(kind: .cancelled, message: "cancelled")
@@ -205,25 +212,29 @@ final class ModelOSS: Transport {
         HTTPResponse(status: 200, headers: ["ETag": etag(object), "x-oss-hash-crc64ecma": String(object.crc64)])
     }
     private static func xml(_ text: String) -> HTTPResponse { HTTPResponse(status: 200, body: Array(text.utf8)) }
-    static func error(_ status: Int, _ code: String) -> HTTPResponse {
-        HTTPResponse(
-            status: status, body: Array("<Error><Code>\(code)</Code><Message>as asked</Message><RequestId>R1</RequestId></Error>".utf8))
+    static func error(_ status: Int, _ code: String, hasBody: Bool = true) -> HTTPResponse {
+        let text = Array("<Error><Code>\(code)</Code><Message>as asked</Message><RequestId>R1</RequestId></Error>".utf8)
+        return hasBody
+            ? HTTPResponse(status: status, body: text) : HTTPResponse(status: status, headers: ["x-oss-err": Base64.encode(text)])
     }
 }
 
 /// Signs nothing; can be told to have no credentials.
 final class FakeAuthorizer: RequestAuthorizer {
     private let failure = Lock<AccessFailure?>(nil)
+    private let failures = Lock<[String: AccessFailure]>([:])
     private let retirements = Lock<[UInt64]>([])
     private let generation = Lock<UInt64>(1)
 
     func refuse(_ failure: AccessFailure?) { self.failure.withLock { $0 = failure } }
+    /// Of that scope alone.
+    func refuse(_ failure: AccessFailure?, scope: String) { failures.withLock { $0[scope] = failure } }
     var retired: [UInt64] { retirements.withLock { $0 } }
 
     func authorize(_ operation: OSSOperation, key: ObjectKey, target: Target, minimumLife: Duration) async throws(AccessFailure)
         -> AuthorizedRequest
     {
-        if let failure = failure.withLock({ $0 }) { throw failure }
+        if let failure = failure.withLock({ $0 }) ?? failures.withLock({ $0[target.scope] }) { throw failure }
         guard let endpoint = try? Endpoint(target.endpoint) else { throw .refused("endpoint") }
         let address = BucketAddress(endpoint: endpoint, addressing: .path, region: target.region, bucket: target.bucket)
         return AuthorizedRequest(request: operation.request(at: address, key: key), generation: generation.withLock { $0 })
@@ -235,19 +246,22 @@ final class FakeAuthorizer: RequestAuthorizer {
     func learnClock(serverTime: Timestamp) async {}
 }
 
-/// `oss://b/NAME`, a slash at the end making it a prefix.
+/// `oss://b/NAME`, a slash at the end making it a prefix. Another bucket than `b` is a scope of its own.
 struct FakeResolver: TargetResolver {
     var existing = "overwrite"
     var mayRead = true
+    /// Of buckets whose endpoint is another one.
+    var ports: [String: Int] = [:]
 
     func resolve(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target {
         let bytes = Array(dest.utf8)
         guard bytes.starts(with: Array("oss://".utf8)) else { throw OrderError(code: "BadDestination", message: "no", exit: 2) }
         let rest = bytes.dropFirst(6)
         let name = String(decoding: rest.drop { $0 != UInt8(ascii: "/") }.dropFirst(), as: UTF8.self)
+        let bucket = String(decoding: rest.prefix { $0 != UInt8(ascii: "/") }, as: UTF8.self)
         return Target(
-            scope: "test", remote: nil, bucket: "bucket", region: "cn-test", endpoint: "http://127.0.0.1:9", addressing: "path",
-            prefix: name,
+            scope: bucket == "b" ? "test" : bucket, remote: nil, bucket: "bucket", region: "cn-test",
+            endpoint: "http://127.0.0.1:\(ports[bucket] ?? 9)", addressing: "path", prefix: name,
             isKey: !name.isEmpty && name.utf8.last != UInt8(ascii: "/"), existing: existing, mayRead: mayRead)
     }
 }

@@ -173,6 +173,42 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func aScanThatBeginsAgainKnowsAFileThatWasRenamedMeanwhile() async throws {
+        let bench = QueueBench()
+        Files.folder(bench.folder + "/d")
+        bench.file("d/f.txt", 100)
+        bench.oss.put("f.txt", [1])
+        let order = bench.order([bench.folder + "/d/"]) { $0.existing = "rename" }
+        let store = try bench.store()
+        let first = try await bench.loop(store)
+        _ = try await first.add(order)
+        try await bench.untilAllEnded(first)
+        await first.stop(finishRunning: false)
+        // As a kill leaves it before the end of a long scan.
+        try await store.commit([{ db in try db.execute(sql: "UPDATE jobs SET isScanning = 1") }])
+
+        let second = try await bench.loop(store)
+        let job = try await second.add(order)
+        try await bench.untilAllEnded(second)
+
+        #expect(await second.job(job.job)?.total == 1)
+        #expect(bench.oss.objects.keys.sorted() == ["f (1).txt", "f.txt"])
+        await second.stop(finishRunning: false)
+    }
+
+    @Test func looksAtTheDestinationAreNoMoreAtOnceThanParts() async throws {
+        let bench = QueueBench()
+        bench.oss.setFaults { _ in .blackHole }
+        let loop = try await bench.loop()
+
+        _ = try await loop.add(bench.order((0..<50).map { bench.file("f\($0)", 10) }) { $0.existing = "skip" })
+        try await bench.until(loop, "some look", step: .zero) { bench.oss.inFlight >= 4 }
+        for _ in 0..<50 { await loop.tick() }
+
+        #expect(bench.oss.mostInFlight == 4)
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func skipWithoutTheRightToReadNeverOverwrites() async throws {
         let bench = QueueBench()
         bench.oss.put("f", [1, 2, 3])

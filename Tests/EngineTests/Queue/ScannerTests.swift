@@ -39,6 +39,36 @@ import Testing
         #expect(refusals(items).isEmpty)
     }
 
+    @Test func aFileFromTheFarFutureIsQueuedLikeAnyOther() async {
+        let bench = QueueBench()
+        let path = bench.file("f", 3)
+        let far = timespec(tv_sec: 10_413_792_000, tv_nsec: 5)
+        utimensat(AT_FDCWD, path, [far, far], 0)
+
+        let items = await scan(path)
+
+        guard case .file(_, _, let identity)? = items.first else {
+            Issue.record("\(items)")
+            return
+        }
+        #expect(identity.modified == .max && items.count == 1)
+        #expect(SourceIdentity.nanoseconds(timespec(tv_sec: -10_413_792_000, tv_nsec: 5)) == .min)
+        #expect(SourceIdentity.nanoseconds(timespec(tv_sec: -1, tv_nsec: 5)) == -999_999_995)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func readingAFileThatNobodyWaitsForAnyMoreEnds() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 0)
+        // Sparse: hours of reading, no space.
+        #expect(truncate(path, 1 << 40) == 0)
+        let source = try SourceFile.open(path)
+        let reading = Task { try await SourceReader.crc64(of: source, offset: 0, length: 1 << 40) }
+
+        reading.cancel()
+
+        await #expect(throws: FileError.self) { try await reading.value }
+    }
+
     @Test func namesComeSortedWithinAFolder() async {
         let bench = QueueBench()
         Files.folder(bench.folder + "/d")

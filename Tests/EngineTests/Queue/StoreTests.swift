@@ -80,6 +80,18 @@ import TransferCore
         let bytes = (11...30).reduce(Int64(0)) { $0 + Int64($1) }
         #expect(queue[.done]?.stored == bytes && queue[.done]?.bytes == bytes)
     }
+
+    @Test func sizesWhoseSumNoNumberHoldsAreShownAsTheLargest() async throws {
+        let bench = QueueBench()
+        let store = try bench.store()
+        try await QueueFiller.fill(store, 30, state: .paused)
+        try await store.commit([{ db in try db.execute(sql: "UPDATE uploads SET size = \(Int64.max / 4)") }])
+        let loop = try await bench.loop(store)
+
+        #expect(await loop.status().totals.bytes == .max)
+        #expect(await loop.job("j-1")?.bytes == .max)
+        await loop.stop(finishRunning: false)
+    }
 }
 
 /// Rows without files: for what only looks at rows.

@@ -60,6 +60,25 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func aSourceThatNeverStandsStillFailsAndIsNotWrittenDownForEver() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 2 << 20)
+        let commits = Lock(0)
+        // Whatever is written down of it is wrong a moment later.
+        let loop = try await bench.loop(hook: { number, isDone in
+            commits.withLock { $0 = number }
+            if number > 3, !isDone { Files.write(path, Files.bytes((2 << 20) + number, seed: 1)) }
+        })
+        let job = try await loop.add(bench.order([path]) { $0.paused = true })
+
+        _ = try await loop.act(ActionRequest(action: "resume", all: true))
+        try await bench.untilAllEnded(loop)
+
+        #expect(await loop.upload(job.uploads[0])?.upload.lastError?.code == "SourceChanged")
+        #expect(commits.withLock { $0 } < 20 && bench.oss.objects.isEmpty)
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func aSourceThatIsGoneFailsWithThatName() async throws {
         let bench = QueueBench()
         let path = bench.file("f", 100)

@@ -82,6 +82,27 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    /// HEAD after a Complete whose answer was lost: an ended token must not be read as "may not look, so believe it".
+    @Test func aStaleLeaseDuringTheLookAtTheObjectIsRenewedAndTheObjectVerified() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 3 << 20)
+        bench.oss.setFaults {
+            switch ($0.kind, $0.number) {
+            case ("complete", 1): .lostAnswer
+            case ("head", 1): .answer(status: 403, code: "SecurityTokenExpired")
+            default: nil
+            }
+        }
+        let loop = try await bench.loop()
+
+        let job = try await loop.add(bench.order([path]))
+        try await bench.untilAllEnded(loop)
+
+        #expect(bench.authorizer.retired == [1])
+        #expect(await loop.upload(job.uploads[0])?.upload.verify.state == "ok")
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func aCorruptedPartIsSentAgain() async throws {
         let bench = QueueBench()
         let path = bench.file("f", 3 << 20)

@@ -25,6 +25,8 @@ import Testing
         #expect(try await ids(UploadsRequest(offset: 200_000, limit: 3)).isEmpty)
         #expect(try await ids(UploadsRequest(after: UploadID.text(77_777), limit: 2)) == [77_778, 77_779])
         #expect(try await ids(UploadsRequest(sort: "size-", limit: 2)) == [100_000, 99_999])
+        #expect(try await ids(UploadsRequest(sort: "size-", after: UploadID.text(50_000), limit: 2)) == [49_999, 49_998])
+        #expect(try await ids(UploadsRequest(query: "state:paused", sort: "added-", after: UploadID.text(3), limit: 9)) == [2, 1])
         #expect(try await ids(UploadsRequest(sort: "added-", offset: 10, limit: 1)) == [99_990])
         #expect(
             try await loop.uploads(UploadsRequest(sort: "name", limit: 3)).items.map(\.key) == [

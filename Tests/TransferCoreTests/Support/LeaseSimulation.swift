@@ -8,40 +8,6 @@ import OSSProtocol
 struct LeaseSimulation {
     static let callers = 1_000
 
-    /// Each must happen somewhere, else the simulation shows nothing about it.
-    enum Happening: Int, CaseIterable {
-        case usedAtOnce, waited, woken, toldUnavailable, toldRefused, cancelledWaiting, flightWithoutCallers
-        case landed, failed, refusedBySource, slowAnswer, leaseEndedWhileAsked, sameTokenAgain, refusedTokenAgain, repeatedFlight
-        case revoked, reported, reportedDuringFlight, reportedLate, sourceWasTold
-        case serverForward, serverBack, machineForward, machineBack, clockLearned, endMovedNearer, endMovedAway, guessedEnd, usedOnTrust
-        case restarted, restartedInFlight, cacheUsed, cacheOver, cacheRefused, cacheOfAnother
-        case renewed, renewalFailed
-    }
-
-    enum Source: Int, CaseIterable {
-        /// Another token each time.
-        case fresh
-        /// Keeps its token until three tenths of it are left, and lets go of one that OSS refused.
-        case keeping
-        /// Gives the same token until it is dead, whatever it is told.
-        case deaf
-        /// A key without an end.
-        case key
-    }
-
-    /// What this history may meet; drawn from the seed.
-    struct World {
-        var source: Source
-        /// Milliseconds.
-        var life: Int64
-        var tellsTime: Bool
-        var hasBoot: Bool
-        /// Chances of 100.
-        var failures: Int
-        var slowness: Int
-        var needs: [Duration]
-    }
-
     private struct Token {
         var identity: String
         /// On the server's clock, milliseconds; `Int64.max`: none.
@@ -283,7 +249,9 @@ struct LeaseSimulation {
 
     /// What is handed out must be good by all that could be known.
     private mutating func check(_ generation: UInt64) {
-        guard kept.indices.contains(Int(generation)), kept[Int(generation)] >= 0 else { return broken("generation \(generation) is nothing") }
+        guard kept.indices.contains(Int(generation)), kept[Int(generation)] >= 0 else {
+            return broken("generation \(generation) is nothing")
+        }
         let token = tokens[kept[Int(generation)]]
         if token.owner != fingerprint { return broken("\(token.identity) is another source's and is handed out") }
         if token.isReported { return broken("\(token.identity) was refused by OSS and is handed out again") }
@@ -508,9 +476,11 @@ struct LeaseSimulation {
         let issued = tokens[token]
         // The answer was written at some time between the question and now.
         let written = max(issued.issued, flight.since + Int64(random.below(Int(time - flight.since) + 1)))
-        let told: Timestamp? = world.tellsTime ? Timestamp(milliseconds: (LeaseSimulation.epoch + serverOffset + written) / 1000 * 1000) : nil
+        let told: Timestamp? =
+            world.tellsTime ? Timestamp(milliseconds: (LeaseSimulation.epoch + serverOffset + written) / 1000 * 1000) : nil
         if let told { learn(told.milliseconds) }
-        let end: LeaseEnd = issued.expiration == .max ? .never : LeaseClock.end(of: Timestamp(milliseconds: issued.expiration), serverTime: told)
+        let end: LeaseEnd =
+            issued.expiration == .max ? .never : LeaseClock.end(of: Timestamp(milliseconds: issued.expiration), serverTime: told)
         var (left, toldEnd): (Int64?, Int64?)
         switch end {
         case .never: left = nil

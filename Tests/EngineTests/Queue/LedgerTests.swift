@@ -1,0 +1,101 @@
+import Contracts
+import GRDB
+import OSSProtocol
+import Platform
+import Testing
+import TransferCore
+
+@testable import Engine
+
+/// Upload ids that somebody has to complete or abort.
+@Suite(.timeLimit(.minutes(2))) struct LedgerTests {
+    /// Large uploads of which the server has a part each, paused.
+    private func begun(_ bench: QueueBench, _ loop: EngineLoop, _ names: [String], _ dest: String, id: String) async throws -> [String] {
+        bench.oss.setFaults { $0.kind == "part" && $0.part == 2 ? .blackHole : nil }
+        let job = try await loop.add(bench.order(names.map { bench.file($0, 2 << 20) }, dest, id: id))
+        for name in names {
+            try await bench.until(loop, "\(name) has begun", step: .zero) {
+                bench.oss.finished.contains { $0.kind == "part" && $0.key == name }
+            }
+        }
+        _ = try await loop.act(ActionRequest(action: "pause", ids: job.uploads))
+        return job.uploads
+    }
+
+    @Test func anAbortWhoseEndCannotBeWrittenIsSettledWhenItCan() async throws {
+        let bench = QueueBench()
+        let isFull = Lock(false)
+        let loop = try await bench.loop(hook: { _, isDone in
+            if !isDone && isFull.withLock({ $0 }) { throw DatabaseError(resultCode: .SQLITE_FULL, message: "database or disk is full") }
+        })
+        let ids = try await begun(bench, loop, ["f"], "oss://b/", id: "s1")
+        bench.oss.setFaults { call in
+            if call.kind == "abort" { isFull.withLock { $0 = true } }
+            return nil
+        }
+
+        _ = try await loop.act(ActionRequest(action: "abort", ids: ids))
+        #expect(bench.oss.uploadIDs.isEmpty)
+        #expect(await loop.ledger().count == 1)
+        bench.oss.setFaults { _ in nil }
+        isFull.withLock { $0 = false }
+
+        try await bench.until(loop, "settled") { await loop.ledger().isEmpty }
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func aServerThatDoesNotAnswerKeepsNoOtherDebtWaiting() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop(
+            settings: QueueSettings(uploads: 8, parts: 16, partSize: 1 << 20), resolver: FakeResolver(ports: ["first": 8]))
+        let silent = try await begun(bench, loop, (0..<5).map { "a\($0)" }, "oss://first/", id: "a")
+        let other = try await begun(bench, loop, ["b"], "oss://second/", id: "b")
+        bench.oss.setFaults { $0.kind == "abort" && $0.key.utf8.first == UInt8(ascii: "a") ? .curl(28) : nil }
+
+        _ = try await loop.act(ActionRequest(action: "abort", ids: silent + other))
+
+        try await bench.until(loop, "the other is settled", step: .zero) { await loop.ledger().count == 5 }
+        #expect(bench.oss.calls("abort").count { $0.key.utf8.first == UInt8(ascii: "a") } == 1)
+        bench.oss.setFaults { _ in nil }
+        try await bench.until(loop, "all are settled") { await loop.ledger().isEmpty }
+        #expect(bench.oss.uploadIDs.isEmpty)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func whatIsAbortedForAChangedSourceIsOwedNoMore() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 4 << 20)
+        bench.oss.setFaults { call in
+            if call.kind == "part", call.part == 2, call.number == 1 { Files.write(path, Files.bytes(4 << 20, seed: 9)) }
+            return nil
+        }
+        let loop = try await bench.loop()
+
+        let job = try await loop.add(bench.order([path]))
+        try await bench.untilAllEnded(loop)
+
+        #expect(await loop.upload(job.uploads[0])?.upload.state == .failed)
+        try await bench.until(loop, "settled") { await loop.ledger().isEmpty }
+        #expect(bench.oss.uploadIDs.isEmpty)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func aCancelledUploadWhoseRetryWasTakenBackIsAbortedInTime() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let ids = try await begun(bench, loop, ["f"], "oss://b/", id: "s1")
+        // Nothing starts meanwhile.
+        _ = try await loop.setLimits(LimitsChange(rate: "0"))
+        _ = try await loop.act(ActionRequest(action: "cancel", ids: ids))
+        _ = try await loop.act(ActionRequest(action: "retry", ids: ids))
+        _ = try await loop.act(ActionRequest(action: "undo"))
+
+        let view = try #require(await loop.upload(ids[0])?.upload)
+        #expect(view.state == .cancelled && view.finished != nil)
+        bench.clock.advance(.seconds(86_401))
+
+        try await bench.until(loop, "aborted", step: .seconds(1)) { bench.oss.uploadIDs.isEmpty }
+        try await bench.until(loop, "settled") { await loop.ledger().isEmpty }
+        await loop.stop(finishRunning: false)
+    }
+}

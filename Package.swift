@@ -122,3 +122,18 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// scripts/fuzz sets this: the parsers and the fuzzing program alone, and no package from outside.
+if Context.environment["DAVIT_FUZZ"] != nil {
+    let parsers = ["Contracts", "Credentials", "OSSProtocol", "Platform", "TOML", "TerminalUI", "TransferCore"]
+    let needed = parsers + ["COpenSSL", "CPosix", "CLzma"]
+    package.products = []
+    package.dependencies = []
+    package.targets.removeAll { !needed.contains($0.name) }
+    package.targets += [
+        .target(name: "CAllocations", path: "Fuzz/Allocations"),
+        .executableTarget(
+            name: "davit-fuzz", dependencies: (parsers + ["CAllocations"]).map { .byName(name: $0) }, path: "Fuzz/Targets",
+            swiftSettings: strict),
+    ]
+}

@@ -105,6 +105,8 @@ struct RemoteReader {
         let wrong = SettingError(
             "takes https://HOST[:PORT], without bucket and path, such as \"https://oss-cn-hangzhou.aliyuncs.com\", or one of the region's: \(ways)"
         )
+        // A lone word is more likely a misspelled way than a host; with a scheme it is a host.
+        guard text.utf8.contains(where: { ":./".utf8.contains($0) }) else { throw wrong }
         let full = text.utf8.starts(with: "http://".utf8) || text.utf8.starts(with: "https://".utf8) ? text : "https://" + text
         guard let address = WebAddress(full), address.path == "/", address.query == nil else { throw wrong }
         do { _ = try Endpoint(address.origin) } catch { throw wrong }

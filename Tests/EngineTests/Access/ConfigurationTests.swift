@@ -89,6 +89,7 @@ import Testing
         ("[remote.a]\nbucket = \"abc\"\nregion = \"Hang Zhou\"", "3:10", "cn-hangzhou"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nendpoint = \"ftp://x\"", "4:12", "https"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nendpoint = \"https://x/y\"", "4:12", "path"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nendpoint = \"intranet\"", "4:12", "internal"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nprefix = \"/a\"", "4:10", "slash"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nsignature = \"v2\"", "4:13", "v4"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nexisting = \"replace\"", "4:12", "overwrite"),

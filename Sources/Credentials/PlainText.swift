@@ -2,7 +2,9 @@
 public enum PlainText {
     public static func line(_ text: String, limit: Int = 300) -> String {
         let scalars = text.unicodeScalars.lazy.map { scalar -> UnicodeScalar in
-            scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) ? " " : scalar
+            // U+2028 and U+2029 break lines; direction controls turn the rest of the line round.
+            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x2028...0x2029).contains(scalar.value)
+            return isControl || scalar.properties.isBidiControl ? " " : scalar
         }
         var line = String.UnicodeScalarView()
         line.append(contentsOf: scalars.prefix(limit))

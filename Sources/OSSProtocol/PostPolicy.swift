@@ -21,8 +21,8 @@ public struct PostPolicy: Sendable, Equatable {
 
     public init(expiration: Timestamp, conditions: [Condition]) { (self.expiration, self.conditions) = (expiration, conditions) }
 
-    /// Bytes of JSON that are read: the most a field of a form may have.
-    public static let longest = 2 << 20
+    /// Bytes of JSON that are read. Parsed, each takes some forty.
+    public static let longest = 1 << 20
 
     /// - Throws: `.unreadable`.
     public init(json: [UInt8]) throws(PostPolicyError) {

@@ -172,13 +172,10 @@ import Testing
     }
 
     @Test func whoDoesNotHearSIGTERMIsEndedAllTheSame() async throws {
-        let start = SystemClock.steady()
-
+        // By itself it would never end.
         await #expect(throws: ChildProcess.Failure.tooSlow(errors: [])) {
             _ = try await run("trap '' TERM; while :; do :; done", time: .milliseconds(300), grace: .milliseconds(100))
         }
-
-        #expect(SystemClock.steady() - start < .seconds(10))
     }
 
     @Test func nobodyStaysInTheProcessTable() async throws {
@@ -209,12 +206,10 @@ import Testing
     }
 
     @Test func whatItLeavesRunningIsNotWaitedFor() async throws {
-        let start = SystemClock.steady()
+        let answer = try await run("sleep 600 & echo $!")
 
-        let answer = try await run("sleep 20 & echo done")
-
-        #expect(text(answer.output) == "done\n")
-        #expect(SystemClock.steady() - start < .seconds(15))
+        let left = try #require(Int32(text(answer.output).split(separator: "\n").first ?? ""))
+        #expect(kill(left, SIGKILL) == 0)
     }
 
     @Test func aHundredRunsLeaveNoPipeOpen() async throws {

@@ -128,7 +128,7 @@ final class ScriptedServer: Sendable {
             transmit(descriptor, text)
             // Returns when the server is closed; what the client still sends stays in the kernel.
             var waiting = pollfd(fd: descriptor, events: Int16(bitPattern: UInt16(0x2000)), revents: 0)
-            poll(&waiting, 1, 30_000)
+            poll(&waiting, 1, 120_000)
             return false
         case .pieces(let pieces, let gap):
             guard receive(descriptor, length, &request.body) else { return false }

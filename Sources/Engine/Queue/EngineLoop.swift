@@ -169,8 +169,11 @@ public actor EngineLoop: QueueService {
         ticker?.cancel()
         abandoned.task?.cancel()
         for run in Array(runs.values) where !run.isLanding { drop(run) }
-        // Bounded: a full disk must not keep a process from ending. Checkpoints are there already.
-        for _ in 0..<100 where (!pending.isEmpty || isFlushing) && !isDead && diskTrouble == nil {
+        // A disk that was full gets one more try: an upload id may be among what waits.
+        diskTrouble?.nextTry = clocks.steady()
+        flushSoon(urgent: true)
+        // Bounded: a full disk must not keep a process from ending.
+        for _ in 0..<100 where (isFlushing || !pending.isEmpty && diskTrouble == nil) && !isDead {
             try? await Task.sleep(for: .milliseconds(20))
             flushSoon(urgent: true)
         }

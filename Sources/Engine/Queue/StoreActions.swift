@@ -218,7 +218,7 @@ extension QueueStore {
         var endsPause = false
         /// Rows that run: the loop pauses those whose resumption is taken back.
         var running: [Int64] = []
-        /// And those that get their priority back.
+        /// What priority rows have again, for those of them that run.
         var priorities: [Int64: Priority] = [:]
     }
 
@@ -245,13 +245,21 @@ extension QueueStore {
         for row in rows {
             let (upload, before, made, now): (Int64, Int, Int, Int) = (row[0], row[1], row[6], row[7])
             undone.matched += 1
-            var reason: String?
-            if runs.contains(upload) {
-                if undone.action == "priority" {
-                    let priority: Int = row[3]
+            var (reason, result): (String?, Int) = (nil, before)
+            if ["priority", "move"].contains(undone.action) {
+                // Only its place was changed, and only that goes back, whatever became of it meanwhile.
+                let (priority, position): (Int, Int64?) = (row[3], row[9])
+                result = now
+                if UploadState(code: now)?.isEnded ?? true {
+                    reason = "had already finished"
+                } else {
                     undone.priorities[upload] = Priority(code: priority)
-                    try db.execute(sql: "UPDATE uploads SET priority = ? WHERE id = ?", arguments: [priority, upload])
-                } else if before == UploadState.paused.code, made == UploadState.queued.code {
+                    try db.execute(
+                        sql: "UPDATE uploads SET priority = ?, position = COALESCE(?, position) WHERE id = ?",
+                        arguments: [priority, position, upload])
+                }
+            } else if runs.contains(upload) {
+                if before == UploadState.paused.code, made == UploadState.queued.code {
                     undone.running.append(upload)
                 } else {
                     reason = "runs"
@@ -263,18 +271,24 @@ extension QueueStore {
             {
                 reason = "was cancelled too long ago; retry it"
             } else {
-                let (held, priority, hidden, nextTry, position): (String?, Int, Int, Int64?, Int64?) = (row[2], row[3], row[4], row[5], row[9])
-                let isEnded = UploadState(code: before)?.isEnded ?? false
+                let hidden: Int = row[4]
+                var (state, held, nextTry): (Int, String?, Int64?) = (before, row[2], row[5])
+                // What it waited for may be back since, and nobody would come to tell it: it finds out anew.
+                if state == UploadState.held.code, held != HeldReason.schedule.rawValue {
+                    (state, held, nextTry) = (UploadState.queued.code, nil, nil)
+                }
+                let isEnded = UploadState(code: state)?.isEnded ?? false
                 // What has ended has a time, or its parts would be kept on the server for ever. A retry took it away.
                 try db.execute(
                     sql: """
-                        UPDATE uploads SET state = ?, held = ?, priority = ?, hidden = ?, nextTry = ?, position = COALESCE(?, position),
-                          finished = CASE WHEN ? THEN COALESCE(finished, ?) END WHERE id = ?
-                        """, arguments: [before, held, priority, hidden, nextTry, position, isEnded, at.milliseconds, upload])
+                        UPDATE uploads SET state = ?, held = ?, hidden = ?, nextTry = ?, finished = CASE WHEN ? THEN COALESCE(finished, ?) END
+                        WHERE id = ?
+                        """, arguments: [state, held, hidden, nextTry, isEnded, at.milliseconds, upload])
+                result = state
             }
             if reason == nil { undone.changed += 1 }
             if undone.items.count < RowAction.mostItems {
-                let state = UploadState(code: reason == nil ? before : now) ?? .queued
+                let state = UploadState(code: reason == nil ? result : now) ?? .queued
                 undone.items.append(ActionResult.Item(id: UploadID.text(upload), state: state, changed: reason == nil, reason: reason))
             }
         }

@@ -4,7 +4,7 @@ import OSSProtocol
 ///
 /// Source: fact sheet of the protocol, 8.2. The file must be the last field; fields behind it count for nothing.
 extension OSSService {
-    private static let longestField = PostPolicy.longest
+    private static let longestField = 2 << 20
     /// All fields before the file together, and how many there may be.
     private static let longestFields = 4 << 20
     private static let mostFields = 1000

@@ -68,8 +68,25 @@ import TransferCore
 
         let undone = try await loop.act(ActionRequest(action: "undo", value: "1"))
 
-        #expect(undone.matched == 1 && undone.changed == 0 && undone.items.first?.reason == "runs")
+        #expect(undone.matched == 1 && undone.changed == 1)
         #expect(await loop.upload(job.uploads[0])?.upload.state == .uploading)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func takingBackAPauseOfWhatWaitedForCredentialsDoesNotMakeItWaitForEver() async throws {
+        let bench = QueueBench()
+        bench.authorizer.refuse(.refused("the token is not known"))
+        let loop = try await bench.loop()
+        let job = try await loop.add(bench.order([bench.file("f", 10)]))
+        try await bench.until(loop, "held", step: .milliseconds(10)) { await loop.status().counts["held"] == 1 }
+        _ = try await loop.act(ActionRequest(action: "pause", ids: job.uploads))
+        bench.authorizer.refuse(nil)
+        try await bench.until(loop, "nothing is in the way") { await loop.closedScopes.isEmpty }
+
+        _ = try await loop.act(ActionRequest(action: "undo"))
+
+        try await bench.untilAllEnded(loop)
+        #expect(bench.oss.objects.count == 1)
         await loop.stop(finishRunning: false)
     }
 

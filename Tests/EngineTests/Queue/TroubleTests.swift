@@ -198,6 +198,29 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func whatWaitsForAFullDiskIsWrittenAtTheEndWhenThereIsSpaceAgain() async throws {
+        let bench = QueueBench()
+        let isFull = Lock(false)
+        let loop = try await bench.loop(hook: { _, isDone in
+            if !isDone && isFull.withLock({ $0 }) { throw DatabaseError(resultCode: .SQLITE_FULL, message: "database or disk is full") }
+        })
+        bench.oss.setFaults { call in
+            if call.kind == "initiate" { isFull.withLock { $0 = true } }
+            return nil
+        }
+        _ = try await loop.add(bench.order([bench.file("f", 4 << 20)]))
+        try await bench.until(loop, "the trouble is known", step: .milliseconds(10)) { await loop.status().outage != nil }
+        isFull.withLock { $0 = false }
+
+        await loop.stop(finishRunning: false)
+
+        let second = try await bench.loop()
+        #expect(await second.ledger().map(\.uploadID) == Array(bench.oss.uploadIDs))
+        try await bench.untilAllEnded(second)
+        #expect(bench.oss.calls("initiate").count == 1 && bench.oss.uploadIDs.isEmpty)
+        await second.stop(finishRunning: false)
+    }
+
     @Test func aFullDiskIsRecognisedByWhatSQLiteSays() async throws {
         let bench = QueueBench()
         let store = try bench.store()

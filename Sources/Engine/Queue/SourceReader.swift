@@ -110,11 +110,4 @@ extension SourceIdentity {
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
             modified: SourceIdentity.nanoseconds(status.st_mtim))
     }
-
-    /// File systems know times that 64 bits of nanoseconds do not hold (before 1677, after 2262): such a time is the nearest that they do.
-    static func nanoseconds(_ time: timespec) -> Int64 {
-        let (seconds, isTooFar) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, isOver) = seconds.addingReportingOverflow(Int64(time.tv_nsec))
-        return isTooFar || isOver ? (time.tv_sec < 0 ? .min : .max) : sum
-    }
 }

@@ -84,7 +84,9 @@ final class ScriptedServer: Sendable {
 
     func close() {
         shutdown(listener, Int32(SHUT_RDWR))
-        for descriptor in connections.withLock({ $0 }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        connections.withLock { open in
+            for descriptor in open { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        }
     }
 
     private func accept() {
@@ -97,7 +99,11 @@ final class ScriptedServer: Sendable {
             number += 1
             thread { [self] in
                 while serve(descriptor, connection) {}
-                Glibc.close(descriptor)
+                // Off the list first: a closed number soon names somebody else's socket, which `close` must not shut down.
+                connections.withLock { open in
+                    open.removeAll { $0 == descriptor }
+                    Glibc.close(descriptor)
+                }
             }
         }
     }

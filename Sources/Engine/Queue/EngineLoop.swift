@@ -86,6 +86,8 @@ public actor EngineLoop: QueueService {
     var isFinishing = false
     var ticker: Task<Void, Never>?
     var scans: [Int64: Task<Void, Never>] = [:]
+    /// Jobs that cannot be read, whose uploads are being written down as failed.
+    var failingJobs: Set<Int64> = []
     var abandoned = Abandoned()
     var lastTidy: Timestamp?
     var isTidying = false
@@ -101,6 +103,7 @@ public actor EngineLoop: QueueService {
     var lastStatusAt: Timestamp?
     var isStatusDue = false
     var windowMemo: WindowMemo?
+    var windowMaking: WindowMaking?
 
     /// - Parameters:
     ///   - setRateLimit: of the transport: bytes a second of all requests together, `nil` none, 0 pauses.

@@ -148,7 +148,8 @@ extension EngineLoop {
     /// Jobs whose options are kept in memory; the others are read when they are needed.
     private static let mostJobs = 2_000
 
-    /// Rows that waited for something outside are tried at once; scans that were cut off begin again.
+    /// Rows that waited for something outside are tried again; scans that were cut off go on. Reads little, whatever the queue holds: the
+    /// rows are changed afterwards, while the engine works.
     func recover() async throws {
         let given = limitsNow
         let found = try await store.read { db in
@@ -157,36 +158,21 @@ extension EngineLoop {
                 scanning: try QueueStore.scanning(db)
             )
         }
-        startsBlocked += 1
-        // Patient: with a full disk the engine comes up all the same, says so and waits.
-        write(urgent: true) { db in
-            try db.execute(
-                sql: """
-                    UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
-                    WHERE hidden = 0 AND state = \(UploadState.held.code) AND held IN ('network', 'credentials', 'disk')
-                    """)
-        } then: { [self] in
-            startsBlocked -= 1
-            forgetReady()
-            schedule()
-        } failed: { [self] _ in
-            startsBlocked -= 1
-            schedule()
-        }
         limitsNow = found.limits
         queueMachine.slots = limitsNow.uploads
         queueMachine.isPaused = found.isPaused
         for id in found.scanning {
             let read = try await store.read { db in (try QueueStore.job(db, id: id), try QueueStore.sources(db, job: id)) }
-            guard let job = read.0,
+            guard let job = read.0, job.problem == nil,
                 let plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
             else {
-                log.error("an order that was cut off cannot be read: its scan does not go on", metadata: ["job": "\(JobID.text(id))"])
+                giveUpScan(id, read.0)
                 continue
             }
             jobs[id] = job
-            startScan(id, plan, read.1, settlesKey: true)
+            startScan(id, plan, read.1, isResumed: true)
         }
+        releaseHeld()
     }
 
     /// Once a second: rows whose time has come; now and then: what is too old.
@@ -241,6 +227,7 @@ extension EngineLoop {
             // One aggregate a look-up: both together would walk the whole table.
             "SELECT COALESCE((SELECT MAX(id) FROM events) - (SELECT MIN(id) FROM events), 0) > \(Self.mostEvents)",
             "SELECT COUNT(*) > \(QueueStore.mostEdits) FROM edits",
+            "SELECT EXISTS (\(QueueStore.oldJobs(before: history)))",
         ]
         guard let needs = try? await store.read({ db in try lookups.map { try Bool.fetchOne(db, sql: $0) ?? false } }), needs.contains(true)
         else { return }
@@ -281,6 +268,7 @@ extension EngineLoop {
                 try db.execute(sql: "DELETE FROM editRows WHERE edit NOT IN (\(kept))")
                 try db.execute(sql: "DELETE FROM edits WHERE id NOT IN (\(kept))")
             }
+            if needs[5] { try QueueStore.purgeJobs(db, before: history) }
         } then: { [self] in
             if needs[1] { abandoned.isStale = true }
             changed()

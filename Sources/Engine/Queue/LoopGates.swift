@@ -280,6 +280,10 @@ extension EngineLoop {
             // What needs it is running and will tell.
             guard runs[row.id] == nil else { return loseProbe(name) }
             jobs[job.id] = job
+            guard job.problem == nil else {
+                failUploads(of: job)
+                return loseProbe(name)
+            }
             let stateOnDisk = row.state
             var row = row
             (row.state, row.held, row.nextTry) = (.queued, nil, nil)

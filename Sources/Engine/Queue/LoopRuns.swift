@@ -11,6 +11,7 @@ extension EngineLoop {
     /// - Parameter gate: the closed one that it is let through.
     func begin(_ row: UploadRow, probing gate: String? = nil) {
         guard let job = jobs[row.job], runs[row.id] == nil else { return }
+        guard job.problem == nil else { return failUploads(of: job) }
         let run = UploadRun(row: row, job: job, machine: machine(row, job: job, parts: []))
         run.probed = gate
         run.row.started = row.started ?? clocks.wall()

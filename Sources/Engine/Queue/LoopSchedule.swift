@@ -177,7 +177,8 @@ extension EngineLoop {
         guard epoch == readyEpoch else { return schedule() }
         isDry = found.rows.count < Self.readAhead
         let ended = endedSinceRefill
-        ready = found.rows.filter { runs[$0.id] == nil && !ended.contains($0.id) && jobs[$0.job] != nil }
+        for job in Set(found.rows.map(\.job)) { if let facts = jobs[job], facts.problem != nil { failUploads(of: facts) } }
+        ready = found.rows.filter { runs[$0.id] == nil && !ended.contains($0.id) && jobs[$0.job].map { $0.problem == nil } ?? false }
         if !ready.isEmpty { schedule() }
     }
 }

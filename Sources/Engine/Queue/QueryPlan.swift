@@ -11,6 +11,8 @@ struct QueryPlan: Sendable {
     var arguments: [String] = []
     /// The condition says all of the query.
     var isExact: Bool
+    /// The query asks for states alone: codes of those that rows can be in. `counts` knows how many there are.
+    var states: [Int]?
 
     /// Everything.
     init() { isExact = true }
@@ -36,6 +38,7 @@ struct QueryPlan: Sendable {
             isExact = text.utf8.allSatisfy { $0 == UInt8(ascii: " ") }
             return
         }
+        let terms = words.filter { !$0.hasPrefix("sort:") }
         for word in words {
             let pair = word.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             guard pair.count == 2, let (sql, isExactTerm) = term(pair[0].lowercased(), pair[1].split(separator: ",").map(String.init))
@@ -45,6 +48,9 @@ struct QueryPlan: Sendable {
             }
             condition += " AND (\(sql))"
             if !isExactTerm { isExact = false }
+            if terms.count == 1, pair[0].lowercased() == "state" {
+                states = pair[1].split(separator: ",").compactMap { UploadState(rawValue: $0.lowercased()) }.filter(\.isKept).map(\.code)
+            }
         }
     }
 

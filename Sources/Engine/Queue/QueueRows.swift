@@ -60,9 +60,12 @@ final class JobFacts: Sendable {
     let options: OrderOptions
     /// Made from the options once: requests take it as it is.
     let headers: ObjectHeaders
+    /// Why none of its uploads can start: the order itself cannot be read. One sentence and what to do.
+    let problem: String?
 
-    init(id: Int64, dest: String, target: Target, options: OrderOptions, headers: ObjectHeaders) {
+    init(id: Int64, dest: String, target: Target, options: OrderOptions, headers: ObjectHeaders, problem: String? = nil) {
         (self.id, self.dest, self.target, self.options, self.headers) = (id, dest, target, options, headers)
+        self.problem = problem
     }
 
     var forbidOverwrite: Bool { headers.forbidOverwrite }
@@ -120,20 +123,7 @@ extension UploadRow {
     }
 
     /// - Returns: whether it was new; the job may hold that key already, after an interrupted scan.
-    func insert(_ db: Database) throws -> Bool {
-        let statement = try db.cachedStatement(
-            sql: """
-                INSERT OR IGNORE INTO uploads (job, path, key, size, device, inode, modified, state, held, priority, added, nextTry, partSize,
-                  error, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, MAX(0,
-                  COALESCE((SELECT MAX(position) FROM uploads WHERE hidden = 0 AND state = ?8 AND priority = ?10), 0)))
-                """)
-        let values: [(any DatabaseValueConvertible)?] = [
-            job, path, key, size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code,
-            held?.rawValue, priority.code, added.milliseconds, nextTry?.milliseconds, partSize, try error?.json,
-        ]
-        try statement.execute(arguments: StatementArguments(values))
-        return db.changesCount > 0
-    }
+    func insert(_ db: Database) throws -> Bool { try QueueStore.insert(db, [self]).isEmpty }
 }
 
 extension StoredError {

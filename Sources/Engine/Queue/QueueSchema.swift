@@ -24,8 +24,21 @@ enum QueueSchema {
                     WITHOUT ROWID
                     """)
         }
+        migrator.registerMigration("3 scans") { db in try db.execute(sql: scans) }
         return migrator
     }
+
+    /// Rows come in by `QueueStore.insert` alone, which counts them. Sorted by size they are listed like by any other column: an index in an
+    /// order that has nothing to do with the rows' own wrote ten times as many pages as the rows.
+    private static let scans = """
+        DROP TRIGGER uploadAdded;
+        DROP INDEX uploadsBySize;
+        ALTER TABLE jobs ADD COLUMN scanSource INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE jobs ADD COLUMN scanPlace BLOB;
+        ALTER TABLE jobs ADD COLUMN skipped TEXT;
+        ALTER TABLE jobs ADD COLUMN firstRow INTEGER;
+        CREATE INDEX jobsByAge ON jobs(added);
+        """
 
     private static let jobs = """
         CREATE TABLE jobs (

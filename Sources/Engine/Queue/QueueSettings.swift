@@ -23,6 +23,8 @@ public struct QueueSettings: Sendable, Equatable {
     public var partSize: Int64
     /// For `status`; the control server puts it in where it is `nil`.
     public var defaultRemote: String?
+    /// How long the answer to an order of folders waits for the scan, so that a small one's uploads are known at once.
+    public var scanPatience = Duration.milliseconds(100)
 
     public init(
         uploads: Int = 5, parts: Int = 16, rate: Int64? = nil, keepCancelled: Duration = .seconds(86_400),

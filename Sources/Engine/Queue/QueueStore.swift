@@ -54,7 +54,7 @@ public final class QueueStore: Sendable {
         // Without pragma, each connection may hold 2 MB of pages; the writer walks a large index, so it gets more.
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA cache_size = -6000")
-            db.add(collation: naturalOrder)
+            db.add(function: naturalKey)
         }
         return configuration
     }

@@ -50,6 +50,9 @@ final class QueueBench: Sendable {
         log.logLevel = .critical
         var clocks = clock.clocks
         if let wall { clocks.wall = { wall.value } }
+        var settings = settings
+        // However slow the machine: what a small order's answer says is not a matter of time here.
+        settings.scanPatience = .seconds(5)
         let loop = EngineLoop(
             store: try store ?? self.store(hook: hook), transport: oss, setRateLimit: { rate in self.rate.withLock { $0.append(rate) } },
             authorizer: authorizer, resolver: resolver, clocks: clocks, settings: settings, policy: policy, log: log, seed: 7)

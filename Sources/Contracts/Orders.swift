@@ -47,6 +47,10 @@ public struct OrderOptions: Codable, Sendable, Equatable {
     /// `skip` or `follow`.
     public var links: String?
     public var flat: Bool?
+    /// An absolute folder: a source below it has its path from there in its key, not its own name alone (`--files-from`).
+    public var base: String?
+    /// Bytes of names that are not UTF-8 are written `%XX` in the key: `percent`.
+    public var encodeNames: String?
     public var dryRun: Bool?
     public var signedUrl: String?
     public init() {}

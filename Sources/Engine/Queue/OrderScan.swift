@@ -81,7 +81,10 @@ final class OrderScan: Sendable {
 
     private func scanner(_ source: String, from place: [UInt8]) -> Scanner {
         let plan = maker.plan
-        return Scanner(source: source, links: plan.options.links == "follow" ? .follow : .skip, from: place) { plan.wants($0, isFolder: $1) }
+        return Scanner(
+            source: source, links: plan.options.links == "follow" ? .follow : .skip, from: place,
+            encodesNames: plan.options.encodeNames == "percent"
+        ) { plan.wants($0, isFolder: $1) }
     }
 }
 
@@ -91,7 +94,8 @@ struct RowMaker: Sendable {
     let plan: OrderPlan
 
     func make(_ items: [ScanItem], source: String, at: Timestamp, into batch: inout ScanBatch) {
-        let ownName = KeyRules.ownName(source)
+        let below = plan.options.base.flatMap { KeyRules.below($0, source) }
+        let ownName = below ?? KeyRules.ownName(source)
         batch.rows.reserveCapacity(batch.rows.count + items.count)
         for item in items {
             switch item {
@@ -103,7 +107,7 @@ struct RowMaker: Sendable {
                 }
                 // A source that is a file is its own name already.
                 let isSource = path.utf8.elementsEqual(source.utf8)
-                let key = plan.key(relative: relative, ownName: isSource ? nil : ownName)
+                let key = plan.key(relative: isSource ? below ?? relative : relative, ownName: isSource ? nil : ownName)
                 if let problem = KeyRules.problem(key) {
                     batch.skipped[.names, default: 0] += 1
                     batch.refused.append(JobView.Refused(path: path, reason: problem))

@@ -4,6 +4,7 @@ import Platform
 
 /// One thing a scan came upon.
 enum ScanItem: Sendable, Equatable {
+    /// - path: as `PathText` writes it.
     /// - relative: below the source, `/` between names; the file's own name for a source that is a file.
     case file(path: String, relative: String, identity: SourceIdentity)
     /// Not queued, and why.
@@ -74,6 +75,7 @@ final class Scanner: Sendable {
 
     let source: String
     private let links: Links
+    private let encodesNames: Bool
     private let capacity: Int?
     private let wants: @Sendable (_ relative: [UInt8], _ isFolder: Bool) -> Bool
     private let state = Lock(State())
@@ -83,13 +85,14 @@ final class Scanner: Sendable {
     /// - Parameters:
     ///   - source: absolute; a trailing slash makes no difference here.
     ///   - place: of an earlier scan: the path below the source that was finished last, or a folder's with `/` behind it that was begun.
+    ///   - encodesNames: names that are not UTF-8 come with their bytes written `%XX`; else they are refused.
     ///   - capacity: bytes of names that a folder may hold, for tests.
     ///   - wants: whether a file belongs to the order, and whether a folder has to be read at all.
     init(
-        source: String, links: Links, from place: [UInt8] = [], capacity: Int? = nil,
+        source: String, links: Links, from place: [UInt8] = [], encodesNames: Bool = false, capacity: Int? = nil,
         wants: @escaping @Sendable (_ relative: [UInt8], _ isFolder: Bool) -> Bool = { _, _ in true }
     ) {
-        (self.source, self.links, self.capacity, self.wants) = (source, links, capacity, wants)
+        (self.source, self.links, self.encodesNames, self.capacity, self.wants) = (source, links, encodesNames, capacity, wants)
         resume = place.isEmpty ? [] : place.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(Array.init)
     }
 
@@ -236,16 +239,21 @@ final class Scanner: Sendable {
 
     private func file(_ relative: [UInt8], name: [UInt8], _ folder: Int32, _ information: stat, _ step: inout ScanStep) {
         guard wants(relative, false) else { return step.skip(.filtered) }
-        guard let text = String(validating: relative, as: UTF8.self) else {
+        let text = String(validating: relative, as: UTF8.self)
+        guard text != nil || encodesNames else {
             step.skip(.names)
             return step.items.append(
-                .refused(path: path(relative), reason: "its name is not UTF-8, and object keys are. Rename it"))
+                .refused(
+                    path: PathText.shown(path(PathText.text(relative))),
+                    reason: "its name is not UTF-8, and object keys are. Rename it, or use --encode-names percent"))
         }
         // An owner's own permission is all that counts for the owner: no need to ask a second time.
         if information.st_uid != user || information.st_mode & S_IRUSR == 0 {
             guard name.withCString({ faccessat(folder, $0, R_OK, 0) }) == 0 else { return refuse(path(relative), errno, &step) }
         }
-        step.items.append(.file(path: path(text), relative: text, identity: SourceIdentity(stat: information)))
+        step.items.append(
+            .file(
+                path: path(PathText.text(relative)), relative: text ?? PathText.percent(relative), identity: SourceIdentity(stat: information)))
     }
 
     private func refuse(_ path: String, _ number: Int32, _ step: inout ScanStep) {

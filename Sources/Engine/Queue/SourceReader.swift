@@ -24,7 +24,7 @@ enum SourceReader {
 
     private static func read(_ source: SourceFile, _ offset: Int64, _ length: Int64, _ isCancelled: Lock<Bool>) -> Result<UInt64, FileError> {
         // Opened anew: the descriptor of the source belongs to the transport. Its identity is compared by the caller.
-        let descriptor = open(source.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = PathText.withPath(source.path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { return .failure(FileError(path: source.path, errno: errno, what: "cannot be read")) }
         defer { close(descriptor) }
         var information = stat()

@@ -40,10 +40,12 @@ public final class SourceFile: Sendable {
     deinit { close(descriptor) }
 
     /// Follows links: whether a link may be sent is the scanner's decision.
+    ///
+    /// - Parameter path: as `PathText` writes it.
     public static func open(_ path: String) throws(FileError) -> SourceFile {
         // O_NONBLOCK: a pipe without a writer must be refused, not waited for.
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor >= 0 else { throw FileError(path: path, errno: errno, what: "cannot be opened") }
+        let descriptor = PathText.withPath(path) { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+        guard descriptor >= 0 else { throw FileError(path: PathText.shown(path), errno: errno, what: "cannot be opened") }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             let code = errno

@@ -18,7 +18,11 @@ struct OrderFlags: ParsableArguments {
     var minAge: String?
     @Option(name: .long, help: ArgumentHelp("Changed within this time.", valueName: "duration"))
     var maxAge: String?
-    @Option(name: .long, help: ArgumentHelp("Names of sources, a line each; - is standard input.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Names of sources, a line each; - is standard input. Below the current folder they keep their folders in the key.",
+            valueName: "file"))
     var filesFrom: String?
     @Flag(name: .customShort("0"), help: "--files-from is NUL separated.")
     var nul = false
@@ -50,6 +54,8 @@ struct OrderFlags: ParsableArguments {
     var paused = false
     @Option(name: .long, help: ArgumentHelp("Symbolic links: skip (default) or follow.", valueName: "how"))
     var links: String?
+    @Option(name: .long, help: ArgumentHelp("Names that are not UTF-8: percent writes their bytes %XX in the key.", valueName: "how"))
+    var encodeNames: String?
     @Flag(name: .long, help: "File names only, without folders.")
     var flat = false
     @Flag(name: .long, help: "Say what would be queued; queue nothing.")
@@ -90,6 +96,7 @@ struct OrderFlags: ParsableArguments {
         if paused { options.paused = true }
         if let links { options.links = try Self.oneOf(links, ["skip", "follow"], "--links") }
         if flat { options.flat = true }
+        if let encodeNames { options.encodeNames = try Self.oneOf(encodeNames, ["percent"], "--encode-names") }
         if dryRun { options.dryRun = true }
         options.signedUrl = signedUrl
         return options
@@ -174,7 +181,15 @@ struct Ordering {
             destination = last
             if let remote = global.remote, !last.hasPrefix("oss://"), !last.contains(":") { destination = "\(remote):\(last)" }
         }
-        if let file = flags.filesFrom { paths += try Self.names(from: file, nul: flags.nul) }
+        var options = try flags.options()
+        if let file = flags.filesFrom {
+            let names = try Self.names(from: file, nul: flags.nul)
+            guard names.count <= Self.mostNames else {
+                throw Failure("--files-from names \(names.count) files, more than \(Self.mostNames). Name folders, with --include and --exclude", exit: Exit.usage)
+            }
+            paths += names
+            options.base = EngineStarter.absolute("")
+        }
         guard !paths.isEmpty else {
             throw Failure("no PATH to upload was named. Use: davit put PATH... DEST", exit: Exit.usage)
         }
@@ -194,7 +209,7 @@ struct Ordering {
         }
         if present.isEmpty { throw Finished(exit: Exit.usage) }
         let order = JobOrder(
-            submissionId: flags.submissionId ?? UUID().uuidString, sources: present, dest: destination, options: try flags.options(),
+            submissionId: flags.submissionId ?? UUID().uuidString, sources: present, dest: destination, options: options,
             credentials: global.environmentCredentials(for: destination))
         let job = try await client.post("/v1/jobs", order, as: JobView.self)
         return (job, missing)
@@ -206,6 +221,9 @@ struct Ordering {
         }
         if refused.count > 20 { Output.note("davit: error: and \(refused.count - 20) more were not queued") }
     }
+
+    /// Sources that an engine takes in one order.
+    private static let mostNames = 100_000
 
     private static func names(from file: String, nul: Bool) throws -> [String] {
         let bytes: [UInt8]

@@ -114,9 +114,9 @@ extension EngineLoop {
                     return { db in try QueueStore.addRows(db, job: id, made, refused: refused) }
                 }
                 guard await writeUntilDone(add) else { return }
-                // Within a priority new rows come last; a higher one comes before what was read ahead.
+                // Within a job new rows come last; a job that was not there has its turn among the others at once.
                 let priority = plan.options.priority ?? .normal
-                if let last = ready.last, last.priority.code > priority.code { forgetReady() } else { moreMayBeReady() }
+                if ready.holds(job: id, priority: priority) { moreMayBeReady() } else { forgetReady() }
                 changed()
                 schedule()
             }
@@ -229,7 +229,7 @@ struct RowMaker: Sendable {
     }
 
     private func row(_ path: String, _ key: String, _ identity: SourceIdentity, _ at: Timestamp) throws(PlanError) -> UploadRow {
-        let cut = try PartPlan(fileSize: identity.size, preferred: plan.preferredPartSize)
+        let cut = try PartPlan(fileSize: identity.size, preferred: plan.partSize(forFileOf: identity.size))
         var row = UploadRow(job: job, path: path, key: key, identity: identity, added: at, partSize: cut.partSize)
         row.priority = plan.options.priority ?? .normal
         if plan.options.paused == true {

@@ -162,22 +162,69 @@ public struct ActionResult: Codable, Sendable, Equatable {
     }
 }
 
-/// `GET|PUT /v1/limits`. `rate`: bytes a second as text for PUT (`50MiB`, `16Mbit`, `none`, `0` pauses).
+/// `GET|PUT /v1/limits`: what stands now.
 public struct LimitsView: Codable, Sendable, Equatable {
     public var schema = 1
-    /// Bytes a second; `null` is no limit.
+    /// Bytes a second; `null` is no limit, 0 pauses.
     @Nullable public var rate: Int64?
+    /// `configuration`, `schedule`, or `person`: who set it.
+    public var rateBy: String
+    /// When the schedule changes it.
+    @Nullable public var rateUntil: String?
     public var uploads: Int
     public var parts: Int
-    public init(rate: Int64?, uploads: Int, parts: Int) {
-        (self.uploads, self.parts) = (uploads, parts)
+    /// The engine tunes them; the numbers are those of this moment.
+    public var uploadsAuto: Bool
+    public var partsAuto: Bool
+    /// Why `parts` is what it is, while the engine tunes it.
+    @Nullable public var partsReason: String?
+    public init(
+        rate: Int64?, uploads: Int, parts: Int, rateBy: String = "configuration", rateUntil: String? = nil, uploadsAuto: Bool = false,
+        partsAuto: Bool = false, partsReason: String? = nil
+    ) {
+        (self.uploads, self.parts, self.uploadsAuto, self.partsAuto, self.rateBy) = (uploads, parts, uploadsAuto, partsAuto, rateBy)
         _rate = Nullable(wrappedValue: rate)
+        _rateUntil = Nullable(wrappedValue: rateUntil)
+        _partsReason = Nullable(wrappedValue: partsReason)
     }
 }
 
+/// `PUT /v1/limits`: only what is named changes.
 public struct LimitsChange: Codable, Sendable, Equatable {
+    /// Bytes a second as text: `50MiB`, `16Mbit`, `none`, `0` (pauses), or `schedule` to give the rate back to the configuration.
     public var rate: String?
-    public var uploads: Int?
-    public var parts: Int?
-    public init(rate: String? = nil, uploads: Int? = nil, parts: Int? = nil) { (self.rate, self.uploads, self.parts) = (rate, uploads, parts) }
+    public var uploads: SlotsChange?
+    public var parts: SlotsChange?
+    public init(rate: String? = nil, uploads: Int? = nil, parts: Int? = nil) {
+        (self.rate, self.uploads, self.parts) = (rate, uploads.map(SlotsChange.number), parts.map(SlotsChange.number))
+    }
+    public init(rate: String? = nil, uploads: SlotsChange?, parts: SlotsChange?) {
+        (self.rate, self.uploads, self.parts) = (rate, uploads, parts)
+    }
+}
+
+/// A number, or `"auto"`: left to the engine.
+public enum SlotsChange: Codable, Sendable, Equatable {
+    case number(Int)
+    case auto
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let text = try? container.decode(String.self) {
+            guard text == "auto" else {
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "a number or \"auto\", not \(text)")
+            }
+            self = .auto
+        } else {
+            self = .number(try container.decode(Int.self))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .number(let number): try container.encode(number)
+        case .auto: try container.encode("auto")
+        }
+    }
 }

@@ -55,13 +55,16 @@ public struct StatusView: Codable, Sendable, Equatable {
     /// Server clock minus ours, seconds.
     @Nullable public var clockOffset: Double?
     @Nullable public var outage: Outage?
+    /// `disk cpu network limit throttle credentials server`; `null` while nothing runs or it cannot be told.
+    @Nullable public var slowBecause: String?
     public var queuePaused: Bool
     @Nullable public var defaultRemote: String?
     public init(
         revision: Int64, now: String, engine: Engine, counts: [String: Int], totals: Totals, rate: Int64, rateHistory: [Int64],
         limits: LimitsView, slotsUsed: Int, partsSending: Int, etaLow: Int?, etaHigh: Int?, leases: [LeaseView], clockOffset: Double?,
-        outage: Outage?, queuePaused: Bool, defaultRemote: String?
+        outage: Outage?, queuePaused: Bool, defaultRemote: String?, slowBecause: String? = nil
     ) {
+        _slowBecause = Nullable(wrappedValue: slowBecause)
         self.revision = revision
         self.now = now
         self.engine = engine

@@ -10,12 +10,15 @@ public struct EtaEstimator: Sendable, Equatable {
         /// Uploads that are not finished, and their bytes that are not stored.
         public var uploads: Int
         public var bytes: Int64
+        /// Requests that they need: so many slots at most can work on them.
+        public var requests: Int
         /// Of the one with the most bytes left: those, and its own rate (bytes a second) if it is active.
         public var largest: Int64
         public var largestRate: Double?
 
-        public init(uploads: Int, bytes: Int64, largest: Int64, largestRate: Double? = nil) {
+        public init(uploads: Int, bytes: Int64, requests: Int? = nil, largest: Int64, largestRate: Double? = nil) {
             (self.uploads, self.bytes, self.largest, self.largestRate) = (uploads, bytes, largest, largestRate)
+            self.requests = requests ?? uploads
         }
     }
 
@@ -37,6 +40,10 @@ public struct EtaEstimator: Sendable, Equatable {
     /// 5 minutes of windows.
     private static let windows = 30
     private static let narrow = 1.15
+    /// Bodies below it take no time but that of their request.
+    public static let smallBody: Int64 = 256 << 10
+    /// Finished small ones that make their time known.
+    private static let fewestSmall = 10.0
 
     private var payload = DecayedRate(halfLife: .seconds(20))
     private var overheadSum = 0.0
@@ -44,6 +51,7 @@ public struct EtaEstimator: Sendable, Equatable {
     private var seen = Duration.zero
     private var changedAt: Timestamp?
     private var lastProgress: Timestamp?
+    private var hasFinished = false
     private var rates: [Double] = []
     private var windowBytes: Int64 = 0
     private var windowSeconds = 0.0
@@ -56,10 +64,13 @@ public struct EtaEstimator: Sendable, Equatable {
     /// - Parameters:
     ///   - gained: change of stored + sending over all active uploads; failed attempts make it smaller.
     ///   - uploads: how many were transferring.
-    public mutating func observe(_ gained: Int64, over span: Duration, uploads: Int, at now: Timestamp) {
-        guard span > .zero, uploads > 0 else { return }
-        if gained > 0 { lastProgress = now } else if lastProgress == nil { lastProgress = now }
+    ///   - small: requests in flight besides, whose bytes take no time.
+    public mutating func observe(_ gained: Int64, over span: Duration, uploads: Int, small: Int = 0, at now: Timestamp) {
+        guard span > .zero, uploads + small > 0 else { return }
+        if gained > 0 || hasFinished || lastProgress == nil { lastProgress = now }
+        hasFinished = false
         seen += span
+        guard uploads > 0 else { return }
         payload.add(gained, over: span, uploads: uploads)
         windowBytes += gained
         windowSeconds += span.inSeconds * Double(uploads)
@@ -72,6 +83,7 @@ public struct EtaEstimator: Sendable, Equatable {
 
     /// One upload is done: how much of its time went into opening, initiating, completing, verifying.
     public mutating func finished(overhead: Duration) {
+        hasFinished = true
         // A mean that forgets over about 100 uploads.
         (overheadSum, overheadCount) = (overheadSum * 0.99 + max(overhead, .zero).inSeconds, overheadCount * 0.99 + 1)
     }
@@ -94,7 +106,7 @@ public struct EtaEstimator: Sendable, Equatable {
     public func estimate(_ left: Left, slots: Int, at now: Timestamp) -> Estimate {
         if let lastProgress, now - lastProgress >= EtaEstimator.stalledAfter { return .stalled(now - lastProgress) }
         if let changedAt, now - changedAt < EtaEstimator.settling { return .estimating }
-        guard seen >= EtaEstimator.needed, let rate = payload.rate, rate > 0 else { return .unknown }
+        guard seen >= EtaEstimator.needed, let rate = rate(left) else { return .unknown }
         let sorted = rates.sorted()
         let slow = sorted.count >= 3 ? sorted[sorted.count / 5] : rate
         let fast = sorted.count >= 3 ? sorted[sorted.count * 4 / 5] : rate
@@ -108,6 +120,13 @@ public struct EtaEstimator: Sendable, Equatable {
         return .about(low: EtaEstimator.whole(low), high: EtaEstimator.whole(high))
     }
 
+    /// Of a slot while it transfers.
+    private func rate(_ left: Left) -> Double? {
+        if let rate = payload.rate, rate > 0 { return rate }
+        let isSmall = left.bytes <= Int64(clamping: left.uploads) * EtaEstimator.smallBody
+        return isSmall && overheadCount >= EtaEstimator.fewestSmall ? .infinity : nil
+    }
+
     /// Of one upload, with its own decayed rate.
     public func estimate(upload left: Int64, rate: Double?) -> Int64? {
         guard let rate = rate ?? payload.rate, rate > 0 else { return nil }
@@ -117,7 +136,7 @@ public struct EtaEstimator: Sendable, Equatable {
     private func time(_ left: Left, _ slots: Int, _ rate: Double) -> Double {
         let work = Double(left.uploads) * overhead + Double(left.bytes) / rate
         let tail = overhead + Double(left.largest) / (left.largestRate.flatMap { $0 > 0 ? $0 : nil } ?? rate)
-        return left.uploads == 0 ? 0 : max(work / Double(max(min(slots, left.uploads), 1)), tail)
+        return left.uploads == 0 ? 0 : max(work / Double(max(min(slots, left.requests), 1)), tail)
     }
 
     private var overhead: Double { overheadCount > 0 ? overheadSum / overheadCount : 0 }

@@ -81,5 +81,6 @@ public struct DecayedRate: Sendable, Equatable {
 }
 
 extension Duration {
-    var inSeconds: Double { Double(inMilliseconds) / 1000 }
+    /// With milliseconds.
+    public var inSeconds: Double { Double(inMilliseconds) / 1000 }
 }

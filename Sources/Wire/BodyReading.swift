@@ -38,11 +38,11 @@ extension Exchange {
         // As late as possible: between this look and the send, a server that refuses and closes would reset the connection, and
         // its answer would be lost.
         if answerWaits() {
-            loop.limit.giveBack(granted)
+            loop.giveBack(granted, of: self)
             heldForAnswerAt = position
             return pause(.answer, loop)
         }
-        if count < granted { loop.limit.giveBack(granted - count) }
+        if count < granted { loop.giveBack(granted - count, of: self) }
         readAhead?.drop(count)
         self.crc = crc
         position += Int64(count)

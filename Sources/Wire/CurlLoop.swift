@@ -34,7 +34,7 @@ final class CurlLoop: @unchecked Sendable {
     private var active: [UInt64: Exchange] = [:]
     private var byHandle: [UnsafeMutableRawPointer: Exchange] = [:]
     private var idle: [EasyHandle.Use: [EasyHandle]] = [:]
-    /// Held by the rate limit, the longest waiting first; only the first may go on.
+    /// Held by a rate limit, higher priority first, then the longest waiting; only the first whose limits allow it may go on.
     private var queue: [UInt64] = []
     private var turn: UInt64?
     /// To be let go on once `curl_multi_perform` has returned.
@@ -42,10 +42,16 @@ final class CurlLoop: @unchecked Sendable {
     let sockets = Sockets()
     private var nextCheck: UInt64 = .max
     private var idleSince: UInt64?
+    private var sampledAt: UInt64?
+    /// What its exchanges waited for so far.
+    let waits = Lock(TransportWaits())
 
     /// Buffers of handles that nobody needs are given back after that time.
     private static let keepIdle: UInt64 = 10_000_000_000
     private static let longestWait: UInt64 = 60_000_000_000
+    /// An order's own limit may change at any time, and tells no loop.
+    private static let longestHold: UInt64 = 500_000_000
+    private static let sampleInterval: UInt64 = 100_000_000
     /// A larger file body is sent by the read callback; libcurl sends one below 64 KiB together with the headers.
     private static let smallBody: Int64 = 60 << 10
 
@@ -120,6 +126,7 @@ final class CurlLoop: @unchecked Sendable {
             released.removeAll(keepingCapacity: true)
             let now = SystemClock.monotonicNanoseconds()
             check(now)
+            sample(now)
             let wait = mustHurry ? 0 : self.wait(now)
             curl_multi_poll(multi, nil, 0, Int32(min((wait + 999_999) / 1_000_000, 60_000)), nil)
         }
@@ -154,8 +161,13 @@ final class CurlLoop: @unchecked Sendable {
     }
 
     private func wait(_ now: UInt64) -> UInt64 {
-        var wait = CurlLoop.longestWait
-        if let first = queue.first, let exchange = active[first] { wait = min(wait, limit.wait(for: piece(exchange), now: now)) }
+        let longest = CurlLoop.longestWait
+        var wait = longest
+        for id in queue {
+            guard let exchange = active[id] else { continue }
+            wait = min(wait, exchange.options.pace.limits.isEmpty ? longest : CurlLoop.longestHold, self.wait(of: exchange, now))
+            if wait == 0 { break }
+        }
         if nextCheck != .max { wait = min(wait, nextCheck - min(now, nextCheck)) }
         guard active.isEmpty, idle.contains(where: { !$1.isEmpty }) else {
             idleSince = nil
@@ -179,6 +191,24 @@ final class CurlLoop: @unchecked Sendable {
         }
     }
 
+    /// What each exchange waits for now counts for the time since the last look.
+    private func sample(_ now: UInt64) {
+        guard !active.isEmpty else {
+            sampledAt = nil
+            return
+        }
+        guard let before = sampledAt else {
+            sampledAt = now
+            return
+        }
+        guard now - min(before, now) >= CurlLoop.sampleInterval else { return }
+        sampledAt = now
+        var waits = TransportWaits()
+        let seconds = Double(now - before) / 1e9
+        for exchange in active.values { waits[keyPath: exchange.wait] += seconds }
+        self.waits.withLock { $0 += waits }
+    }
+
     // MARK: - One exchange
 
     private func begin(_ exchange: Exchange) {
@@ -187,7 +217,7 @@ final class CurlLoop: @unchecked Sendable {
         var content = exchange.request.body
         var use = EasyHandle.Use.small
         if let body = exchange.body {
-            if body.length > CurlLoop.smallBody || (body.length > 0 && (limit.isSet || times.isSlow)) {
+            if body.length > CurlLoop.smallBody || (body.length > 0 && (limit.isSet || times.isSlow || !exchange.options.pace.limits.isEmpty)) {
                 use = .fileBody
                 _ = CurlLoop.keepsBuffers
             } else if let bytes = exchange.readWhole(body) {
@@ -234,8 +264,8 @@ final class CurlLoop: @unchecked Sendable {
     }
 
     private func end(_ exchange: Exchange, _ report: (Exchange) -> Void) {
+        if exchange.hold == .rate { leaveQueue(exchange) }
         active[exchange.id] = nil
-        if exchange.hold == .rate { queue.removeAll { $0 == exchange.id } }
         if turn == exchange.id { turn = nil }
         if let handle = exchange.handle {
             byHandle[handle.easy] = nil
@@ -254,17 +284,57 @@ final class CurlLoop: @unchecked Sendable {
 
     // MARK: - Holding back
 
-    /// What the rate limit gives; nothing while others wait longer.
+    /// What the rate limits give; nothing while others wait longer for the same.
     func grant(_ wanted: Int, to exchange: Exchange) -> RateLimit.Grant {
+        let pace = exchange.options.pace
+        if pace.limits.isEmpty, !limit.isSet { return .bytes(wanted) }
         guard queue.isEmpty || turn == exchange.id else { return .wait(0) }
         turn = nil
-        return limit.take(wanted, now: SystemClock.monotonicNanoseconds())
+        let now = SystemClock.monotonicNanoseconds()
+        var granted = wanted
+        let limits = pace.limits + [limit]
+        for (index, limit) in limits.enumerated() {
+            let grant = limit.take(granted, priority: pace.priority, now: now)
+            guard case .bytes(let bytes) = grant else {
+                for earlier in limits[..<index] { earlier.giveBack(granted) }
+                return grant
+            }
+            if bytes < granted { for earlier in limits[..<index] { earlier.giveBack(granted - bytes) } }
+            granted = bytes
+        }
+        return .bytes(granted)
+    }
+
+    func giveBack(_ bytes: Int, of exchange: Exchange) {
+        limit.giveBack(bytes)
+        for limit in exchange.options.pace.limits { limit.giveBack(bytes) }
+    }
+
+    private func wait(of exchange: Exchange, _ now: UInt64) -> UInt64 {
+        let (piece, pace) = (piece(exchange), exchange.options.pace)
+        return pace.limits.reduce(limit.wait(for: piece, priority: pace.priority, now: now)) {
+            max($0, $1.wait(for: piece, priority: pace.priority, now: now))
+        }
+    }
+
+    private func joinQueue(_ exchange: Exchange) {
+        let priority = exchange.options.pace.priority
+        let place = queue.firstIndex { active[$0].map { $0.options.pace.priority > priority } ?? false }
+        queue.insert(exchange.id, at: place ?? queue.endIndex)
+        // One with a limit of its own may wait for that: nobody else is held up by it.
+        if exchange.options.pace.limits.isEmpty { limit.held(1, priority: priority) }
+    }
+
+    private func leaveQueue(_ exchange: Exchange) {
+        guard let place = queue.firstIndex(of: exchange.id) else { return }
+        queue.remove(at: place)
+        if exchange.options.pace.limits.isEmpty { limit.held(-1, priority: exchange.options.pace.priority) }
     }
 
     func hold(_ exchange: Exchange, _ hold: Exchange.Hold) {
         exchange.setHold(hold, now: SystemClock.monotonicNanoseconds())
         switch hold {
-        case .rate: queue.append(exchange.id)
+        case .rate: joinQueue(exchange)
         case .answer: released.append(exchange)
         case .reading: break
         }
@@ -274,10 +344,8 @@ final class CurlLoop: @unchecked Sendable {
     func releaseSoon(_ exchange: Exchange) { released.append(exchange) }
 
     private func letGoOn(_ now: UInt64) {
-        guard let first = queue.first else { return }
-        guard let exchange = active[first] else { return queue.removeAll { $0 == first } }
-        guard limit.wait(for: piece(exchange), now: now) == 0 else { return }
-        turn = first
+        guard let exchange = queue.lazy.compactMap({ self.active[$0] }).first(where: { self.wait(of: $0, now) == 0 }) else { return }
+        turn = exchange.id
         unpause(exchange)
     }
 
@@ -286,7 +354,7 @@ final class CurlLoop: @unchecked Sendable {
     }
 
     private func unpause(_ exchange: Exchange) {
-        if exchange.hold == .rate { queue.removeAll { $0 == exchange.id } }
+        if exchange.hold == .rate { leaveQueue(exchange) }
         exchange.setHold(nil, now: SystemClock.monotonicNanoseconds())
         if let easy = exchange.handle?.easy { curl_easy_pause(easy, CURLPAUSE_CONT) }
     }

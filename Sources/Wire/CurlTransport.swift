@@ -75,6 +75,9 @@ public final class CurlTransport: Transport {
         for loop in loops { loop.rateChanged() }
     }
 
+    /// What requests waited for so far, as of the last tenth of a second.
+    public var waits: TransportWaits { loops.reduce(into: TransportWaits()) { $0 += $1.waits.withLock { $0 } } }
+
     /// Everything under way fails with `.closed`.
     public func close() {
         for loop in loops { loop.close() }

@@ -207,6 +207,19 @@ final class Exchange: @unchecked Sendable {
         duration.inMilliseconds % 1000 == 0 ? "\(duration.components.seconds) s" : "\(duration.inMilliseconds) ms"
     }
 
+    /// What it waits for now.
+    var wait: WritableKeyPath<TransportWaits, Double> {
+        switch hold {
+        case .rate: return \.limited
+        case .reading: return \.reading
+        case .answer, nil: break
+        }
+        guard let easy = handle?.easy, body != nil else { return \.answering }
+        if dcurl_info_offset(easy, CURLINFO_SIZE_UPLOAD_T, 0) < bodyLength { return \.sending }
+        // The kernel holds megabytes for a slow line.
+        return dposix_unacknowledged(currentSocket()) > 0 ? \.sending : \.answering
+    }
+
     // MARK: - The end
 
     func succeed() {

@@ -173,59 +173,6 @@ import Testing
     }
 }
 
-@Suite struct ConcurrencyControllerTests {
-    /// Runs it against a line that gives each part `perPart` up to `most` in all.
-    private func run(_ controller: inout ConcurrencyController, perPart: Double, most: Double, seconds: Int, from start: Int = 0) {
-        for second in start..<(start + seconds) {
-            let rate = min(Double(controller.parts) * perPart, most)
-            controller.observe(Int64(rate), inFlight: controller.parts, at: Timestamp(seconds: Int64(1_000 + second)))
-        }
-    }
-
-    @Test func itClimbsToWhereMoreGivesNoMore() {
-        var controller = ConcurrencyController(start: 4, memory: 1 << 30, perPart: 1 << 20)
-        run(&controller, perPart: 10_000, most: 200_000, seconds: 120)
-
-        #expect((18...40).contains(controller.parts), "\(controller.parts): \(controller.reason)")
-    }
-
-    @Test func itStaysWhereMoreNeverHelped() {
-        var controller = ConcurrencyController(start: 8, memory: 1 << 30, perPart: 1 << 20)
-        run(&controller, perPart: 100_000, most: 300_000, seconds: 300)
-
-        #expect((4...14).contains(controller.parts), "\(controller.parts)")
-    }
-
-    @Test func memoryIsNeverExceeded() {
-        var controller = ConcurrencyController(start: 50, memory: 10 << 20, perPart: 1 << 20)
-        #expect(controller.parts == 10)
-        run(&controller, perPart: 10_000, most: 1e12, seconds: 200)
-
-        #expect(controller.parts == 10)
-        #expect(ConcurrencyController(memory: 0, perPart: 1 << 20).parts == 1)
-    }
-
-    @Test func throttlingHalvesOnceAMoment() {
-        var controller = ConcurrencyController(start: 16, memory: 1 << 30, perPart: 1 << 20)
-        let now = Timestamp(seconds: 1_000)
-
-        for _ in 0..<16 { controller.throttled(at: now) }
-        #expect(controller.parts == 8)
-        #expect(controller.reason.contains("slow down"))
-        controller.throttled(at: now + .seconds(11))
-        #expect(controller.parts == 4)
-        for round in 2..<9 { controller.throttled(at: now + .seconds(11 * round)) }
-        #expect(controller.parts == 1)
-    }
-
-    @Test func aQueueThatWantsFewerPartsTeachesNothing() {
-        var controller = ConcurrencyController(start: 8, memory: 1 << 30, perPart: 1 << 20)
-        for second in 0..<100 { controller.observe(1_000, inFlight: 2, at: Timestamp(seconds: Int64(second))) }
-
-        #expect(controller.parts == 8)
-    }
-}
-
 @Suite struct SeededRandomTests {
     @Test func theNumbersAreThoseOfSplitMix64() {
         // Published values of the reference implementation for seed 1234567.

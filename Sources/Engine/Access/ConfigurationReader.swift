@@ -26,24 +26,22 @@ public enum ConfigurationReader {
     /// - Parameter file: its absolute path, for messages and as the start of relative paths.
     public static func read(_ bytes: [UInt8], file: String) -> ConfigurationReading {
         let problems = TOMLProblems()
-        var notes: [ConfigurationProblem] = []
         var configuration = EngineConfiguration(file: file)
         do throws(TOMLError) {
             let root = TOMLReader(try TOMLDocument(parsing: bytes), problems)
-            readRoot(root, &configuration, &notes)
+            readRoot(root, &configuration)
         } catch {
             problems.report(at: error.position, error.message)
         }
         let errors = problems.sorted.map { ConfigurationProblem(file: file, line: $0.line, column: $0.column, message: $0.message) }
-        let all = (errors + notes).sorted { ($0.line, $0.column, $0.message) < ($1.line, $1.column, $1.message) }
-        return ConfigurationReading(configuration: configuration, problems: all)
+        return ConfigurationReading(configuration: configuration, problems: errors)
     }
 
-    private static func readRoot(_ root: TOMLReader, _ configuration: inout EngineConfiguration, _ notes: inout [ConfigurationProblem]) {
+    private static func readRoot(_ root: TOMLReader, _ configuration: inout EngineConfiguration) {
         configuration.defaultRemote = root.string("default-remote", allowEmpty: false)
         if let theme = root.parsed("theme", by: themeName) { configuration.theme = theme }
         if let engine = root.subtable("engine") {
-            configuration.engine = readEngine(engine, file: configuration.file, &notes)
+            configuration.engine = readEngine(engine)
             engine.finish()
         }
         for (name, position, reader) in root.subtable("remote")?.named() ?? [] {
@@ -60,9 +58,7 @@ public enum ConfigurationReader {
         root.finish()
     }
 
-    private static func readEngine(
-        _ reader: TOMLReader, file: String, _ notes: inout [ConfigurationProblem]
-    ) -> EngineSettings {
+    private static func readEngine(_ reader: TOMLReader) -> EngineSettings {
         var settings = EngineSettings()
         if let uploads = slots(reader, "uploads", 1...64) { settings.uploads = uploads }
         if let parts = slots(reader, "parts", 1...256) { settings.parts = parts }
@@ -74,21 +70,16 @@ public enum ConfigurationReader {
                 reader.problems.report(at: position, "\"rate-schedule\" \(error.accepted)")
             }
         }
-        for (key, count) in [("uploads", settings.uploads), ("parts", settings.parts)] where count == .auto {
-            // Said only where it was written: the default needs no remark.
-            guard let position = reader.table.entry(key)?.value.position else { continue }
-            notes.append(
-                ConfigurationProblem(
-                    .note, file: file, line: position.line, column: position.column,
-                    message:
-                        "\"\(key)\" = \"auto\" stands for \(key == "uploads" ? EngineSettings.usualUploads : EngineSettings.usualParts) in this version, which does not tune it yet"
-                ))
+        if settings.rateSchedule.count(where: \.isElse) > 1 {
+            reader.report("rate-schedule", "\"rate-schedule\" takes one line that begins with else")
         }
-        if let position = reader.table.entry("rate-schedule")?.position, !settings.rateSchedule.isEmpty {
-            notes.append(
-                ConfigurationProblem(
-                    .note, file: file, line: position.line, column: position.column,
-                    message: "\"rate-schedule\" is right, but this version does not act on it yet; \"rate-limit\" and davit limit stand"))
+        settings.rateScheduleZone = reader.parsed("rate-schedule-zone", by: zone)
+        if let value = reader.value("most-parts") {
+            if let number = value.integer, (1...Int64(ConcurrencyController.mostEver)).contains(number) {
+                settings.mostParts = Int(number)
+            } else {
+                reader.report("most-parts", "\"most-parts\" takes a number from 1 to \(ConcurrencyController.mostEver)")
+            }
         }
         if let verify = reader.choice("verify", of: ["crc64", "none"]) { settings.verify = verify }
         if let keep = reader.parsed("keep-cancelled", by: duration) { settings.keepCancelled = keep }
@@ -131,6 +122,13 @@ public enum ConfigurationReader {
     private static func duration(_ text: String) throws(SettingError) -> Duration {
         guard let duration = DurationText.parse(text) else { throw SettingError("takes a time such as \"30m\", \"24h\" or \"90d\"") }
         return duration
+    }
+
+    private static func zone(_ name: String) throws(SettingError) -> String {
+        guard ZoneFile.named(name) != nil else {
+            throw SettingError("takes a time zone that this machine's zone database has, such as \"Europe/Berlin\" or \"UTC\"")
+        }
+        return name
     }
 
     static func rateRule(_ text: String) throws(SettingError) -> RateRule {

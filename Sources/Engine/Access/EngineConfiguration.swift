@@ -1,5 +1,6 @@
 import Credentials
 import OSSProtocol
+import TransferCore
 
 /// `config.toml`, every value typed and checked. Where a key is absent its default stands here.
 ///
@@ -39,9 +40,7 @@ public enum SlotCount: Sendable, Equatable {
 public struct EngineSettings: Sendable, Equatable {
     public enum LogLevel: String, Sendable, CaseIterable { case debug, info, warning, error }
 
-    /// What `auto` stands for. 16 parts of 512 KiB of buffer each keep the engine far below its memory bound.
     public static let usualUploads = 5
-    public static let usualParts = 16
 
     /// Uploads at once.
     public var uploads: SlotCount = .fixed(usualUploads)
@@ -50,6 +49,10 @@ public struct EngineSettings: Sendable, Equatable {
     /// Bytes a second; `nil` is no limit, 0 pauses.
     public var rateLimit: Int64?
     public var rateSchedule: [RateRule] = []
+    /// Whose clock the schedule means: a name of the zone database; `nil` is the machine's.
+    public var rateScheduleZone: String?
+    /// What `parts = "auto"` never goes beyond.
+    public var mostParts = ConcurrencyController.usualMost
     /// `crc64` or `none`.
     public var verify = "crc64"
     /// How long the server keeps the stored parts of a cancelled upload.
@@ -58,21 +61,6 @@ public struct EngineSettings: Sendable, Equatable {
     public var logLevel: LogLevel = .info
 
     public init() {}
-}
-
-/// One line of `rate-schedule`: on these days, between these minutes of the day, this rate.
-public struct RateRule: Sendable, Equatable {
-    /// 0 is Monday; empty for `else`.
-    public var days: Set<Int>
-    /// Minutes since midnight; `until` may lie before `from` (over midnight).
-    public var from: Int
-    public var until: Int
-    /// Bytes a second; `nil` is no limit.
-    public var rate: Int64?
-
-    public init(days: Set<Int>, from: Int, until: Int, rate: Int64?) {
-        (self.days, self.from, self.until, self.rate) = (days, from, until, rate)
-    }
 }
 
 /// `[remote.NAME]`.

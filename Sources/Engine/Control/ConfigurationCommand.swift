@@ -1,6 +1,7 @@
-import Credentials
 import Contracts
+import Credentials
 import Platform
+import TransferCore
 
 /// `davit-engine config check|path|show`, as text and status; printing is the program's matter.
 public enum ConfigurationCommand {
@@ -133,9 +134,10 @@ struct ConfigurationText {
                     ("uploads", slots(engine.uploads)), ("parts", slots(engine.parts)),
                     ("rate-limit", .text(ConfigurationText.rate(engine.rateLimit))),
                     ("rate-schedule", .list(engine.rateSchedule.map(ConfigurationText.rule))), ("verify", .text(engine.verify)),
+                    ("most-parts", .number(engine.mostParts)),
                     ("keep-cancelled", .text(ConfigurationText.duration(engine.keepCancelled))),
                     ("keep-history", .text(ConfigurationText.duration(engine.keepHistory))), ("log-level", .text(engine.logLevel.rawValue)),
-                ]
+                ] + (engine.rateScheduleZone.map { [("rate-schedule-zone", .text($0))] } ?? [])
             ))
         for remote in configuration.remotes { tables += ConfigurationText.tables(remote) }
         self.tables = tables

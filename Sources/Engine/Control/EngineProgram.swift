@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import OSSProtocol
 import Platform
+import TransferCore
 import Wire
 
 /// `davit-engine run`: enters its home, builds the object graph by hand, runs it, puts it down.
@@ -143,8 +144,9 @@ public struct EngineProgram: Sendable {
         do throws(QueueStoreError) { store = try QueueStore(path: places.database) } catch { throw EngineFailure(error.message) }
         let queue = EngineLoop(
             store: store, transport: transport, setRateLimit: { transport.setRateLimit($0) }, authorizer: access, resolver: access,
-            settings: EngineProgram.settings(configuration),
-            leases: { uploads in (await access.leases(uploads: uploads), clock.offsetSeconds) }, log: log)
+            settings: settings(configuration),
+            leases: { uploads in (await access.leases(uploads: uploads), clock.offsetSeconds) },
+            transportWaits: { transport.waits }, log: log)
 
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
         let api = ControlAPI(
@@ -177,12 +179,16 @@ public struct EngineProgram: Sendable {
         if isDaemon, isFirst { Daemon.notify(readiness) }
     }
 
-    private static func settings(_ configuration: EngineConfiguration) -> QueueSettings {
+    private func settings(_ configuration: EngineConfiguration) -> QueueSettings {
         let engine = configuration.engine
         return QueueSettings(
-            uploads: engine.uploads.number ?? EngineSettings.usualUploads, parts: engine.parts.number ?? EngineSettings.usualParts,
+            uploads: engine.uploads.number ?? EngineSettings.usualUploads,
+            parts: engine.parts.number ?? min(ConcurrencyController.usualStart, engine.mostParts),
             rate: engine.rateLimit, keepCancelled: engine.keepCancelled, keepHistory: engine.keepHistory, verify: engine.verify,
-            version: EngineProgram.version)
+            version: EngineProgram.version, uploadsAuto: engine.uploads == .auto, partsAuto: engine.parts == .auto,
+            mostParts: engine.mostParts,
+            rateSchedule: RateSchedule(
+                engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])))
     }
 
     private func uploadTransport(_ configuration: EngineConfiguration) throws(EngineFailure) -> CurlTransport {

@@ -30,6 +30,7 @@ public actor EngineLoop: QueueService {
     let authorizer: any RequestAuthorizer
     let resolver: any TargetResolver
     let setRateLimit: @Sendable (Int64?) -> Void
+    let transportWaits: @Sendable () -> TransportWaits
     let clocks: Clocks
     let leases: @Sendable (_ uploads: [String: Int]) async -> (leases: [LeaseView], clockOffset: Double?)
     let settings: QueueSettings
@@ -42,12 +43,13 @@ public actor EngineLoop: QueueService {
     var runs: [Int64: UploadRun] = [:]
     /// Those with more than one request, in the order they started.
     var multipart: [Int64] = []
-    var partSlotsUsed = 0
+    var slotUse = SlotUse()
+    var partSlotsUsed: Int { slotUse.total }
     /// Uploads whose whole body waits for a slot, first come first.
     var waitingPuts: [Int64] = []
     var nextFlight = 0
     /// Rows that may start next, read ahead.
-    var ready: [UploadRow] = []
+    var ready = ReadyRows()
     var isRefilling = false
     /// Grows when what was read ahead may be wrong.
     var readyEpoch = 0
@@ -69,9 +71,12 @@ public actor EngineLoop: QueueService {
     var outageReasons: [String: String] = [:]
     /// Endpoints on which an upload used up its tries, until one answers.
     var silences: [String: (since: Timestamp, nextTry: Timestamp?)] = [:]
-    /// Orders with a limit of their own: when the next body may go.
-    var jobTurns: [Int64: Timestamp] = [:]
-    var lastPurge: Timestamp?
+    /// Orders with a limit of their own.
+    var ownLimits: [Int64: RateLimit] = [:]
+    var rateNow: StandingRate
+    var tuning: Tuning
+    var waitMeter = WaitMeter()
+    var etaMeter = EtaMeter()
 
     // Writing.
     var pending: [PendingChange] = []
@@ -107,6 +112,7 @@ public actor EngineLoop: QueueService {
 
     /// - Parameters:
     ///   - setRateLimit: of the transport: bytes a second of all requests together, `nil` none, 0 pauses.
+    ///   - transportWaits: what requests waited for so far.
     ///   - leases: what `status` shows of credentials; given the uploads that run or wait, by scope.
     ///   - seed: of the jitter of retries.
     public init(
@@ -114,13 +120,14 @@ public actor EngineLoop: QueueService {
         resolver: any TargetResolver, clocks: Clocks = Clocks(), settings: QueueSettings = QueueSettings(),
         policy: RetryPolicy = RetryPolicy(),
         leases: (@Sendable (_ uploads: [String: Int]) async -> (leases: [LeaseView], clockOffset: Double?))? = nil,
-        log: Logger = Logger(label: "davit.queue"), seed: UInt64 = UInt64.random(in: .min ... .max)
+        transportWaits: @escaping @Sendable () -> TransportWaits = { TransportWaits() }, log: Logger = Logger(label: "davit.queue"), seed: UInt64 = UInt64.random(in: .min ... .max)
     ) {
         self.store = store
         self.transport = transport
         self.setRateLimit = setRateLimit
         self.authorizer = authorizer
         self.resolver = resolver
+        self.transportWaits = transportWaits
         self.clocks = clocks
         self.settings = settings
         self.policy = policy
@@ -128,7 +135,11 @@ public actor EngineLoop: QueueService {
         self.leases = leases ?? { uploads in (uploads.map { LeaseView.counting(scope: $0.key, uploads: $0.value) }, nil) }
         requests = UploadRequests(transport: transport, authorizer: authorizer)
         seeds = SeededRandom(seed)
-        limitsNow = Limits(rate: settings.rate, uploads: settings.uploads, parts: settings.parts)
+        limitsNow = Limits(
+            rate: settings.rate, uploads: settings.uploads, parts: settings.parts, uploadsAuto: settings.uploadsAuto,
+            partsAuto: settings.partsAuto)
+        rateNow = StandingRate(rate: settings.rate)
+        tuning = Tuning(settings)
         queueMachine = QueueMachine(slots: settings.uploads, keepCancelled: settings.keepCancelled)
         begun = clocks.steady()
     }
@@ -140,6 +151,7 @@ public actor EngineLoop: QueueService {
         precondition(!isStarted, "an engine loop is started once")
         isStarted = true
         try await recover()
+        standRate(clocks.wall())
         setRateLimit(limitsNow.rate)
         schedule()
         if ticking {
@@ -211,7 +223,8 @@ public actor EngineLoop: QueueService {
             }
         }
         sampleRates(now)
-        endTurns(now)
+        followSchedule()
+        tune(now)
         openGatesThatAreDue(now)
         if let trouble = diskTrouble, now >= trouble.nextTry { flushSoon(urgent: true) }
         if lastTidy.map({ now - $0 >= .seconds(1) }) ?? true {
@@ -229,8 +242,11 @@ public actor EngineLoop: QueueService {
 /// The limits that stand.
 struct Limits: Sendable, Equatable {
     var rate: Int64?
+    /// The fewest at once where the loop tunes them.
     var uploads: Int
     var parts: Int
+    var uploadsAuto = false
+    var partsAuto = false
 }
 
 extension LeaseView {

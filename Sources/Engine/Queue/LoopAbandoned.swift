@@ -151,14 +151,16 @@ extension EngineLoop {
     /// Rows that waited for something outside are tried again; scans that were cut off go on. Reads little, whatever the queue holds: the
     /// rows are changed afterwards, while the engine works.
     func recover() async throws {
-        let given = limitsNow
+        let (given, settings) = (limitsNow, settings)
         let found = try await store.read { db in
             (
-                limits: try QueueStore.limits(db, else: given), isPaused: try QueueStore.setting(db, "queuePaused") != nil,
+                limits: try QueueStore.slots(db, else: given, settings), rate: try QueueStore.personsRate(db), isPaused: try QueueStore.setting(db, "queuePaused") != nil,
                 scanning: try QueueStore.scanning(db)
             )
         }
         limitsNow = found.limits
+        rateNow.person = found.rate
+        if limitsNow.partsAuto { limitsNow.parts = tuning.controller.parts }
         queueMachine.slots = limitsNow.uploads
         queueMachine.isPaused = found.isPaused
         for id in found.scanning {
@@ -204,7 +206,7 @@ extension EngineLoop {
         }
         guard isThorough else { return }
         if jobs.count > Self.mostJobs {
-            let needed = Set(runs.values.map(\.job.id)).union(scans.keys).union(ready.map(\.job))
+            let needed = Set(runs.values.map(\.job.id)).union(scans.keys).union(ready.jobs)
             jobs = jobs.filter { needed.contains($0.key) }
         }
         await sweep(wall)

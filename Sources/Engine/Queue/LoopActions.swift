@@ -249,31 +249,59 @@ extension EngineLoop {
 
     // MARK: - Limits
 
-    public func limits() -> LimitsView { LimitsView(rate: limitsNow.rate, uploads: limitsNow.uploads, parts: limitsNow.parts) }
+    public func limits() -> LimitsView {
+        LimitsView(
+            rate: limitsNow.rate, uploads: uploadsNow, parts: limitsNow.parts, rateBy: rateNow.by.rawValue,
+            rateUntil: rateNow.until?.iso8601, uploadsAuto: limitsNow.uploadsAuto, partsAuto: limitsNow.partsAuto,
+            partsReason: limitsNow.partsAuto ? tuning.controller.reason : nil)
+    }
 
     public func setLimits(_ change: LimitsChange) async throws(OrderError) -> LimitsView {
-        var rate: Int64??
+        var person: PersonsRate??
         if let text = change.rate {
-            do throws(ByteTextError) { rate = .some(try ByteRate(parsing: text).bytesPerSecond) } catch {
-                throw .option("\(error.description). For the limit also: none; 0 pauses")
+            do throws(ByteTextError) {
+                // Given back to the schedule, or to the configuration.
+                person = text == "schedule" ? .some(nil) : PersonsRate(rate: try ByteRate(parsing: text).bytesPerSecond, since: clocks.wall())
+            } catch {
+                throw .option("\(error.description). For the limit also: none; 0 pauses; schedule gives it back to the configuration")
             }
         }
-        if let uploads = change.uploads, !(1...QueueMachine.mostSlots).contains(uploads) {
+        if case .number(let uploads)? = change.uploads, !(1...QueueMachine.mostSlots).contains(uploads) {
             throw .option("uploads at once go from 1 to \(QueueMachine.mostSlots), not \(uploads)")
         }
-        if let parts = change.parts, !(1...256).contains(parts) { throw .option("parts in flight go from 1 to 256, not \(parts)") }
-        let written = rate
+        if case .number(let parts)? = change.parts, !(1...256).contains(parts) {
+            throw .option("parts in flight go from 1 to 256, not \(parts)")
+        }
+        let written = person
         do {
             // Only what was named, here and below: somebody else may be changing the rest at the same time.
-            try await writeNow { db in try QueueStore.setLimits(db, rate: written, uploads: change.uploads, parts: change.parts) }
+            try await writeNow { db in
+                if let written { try QueueStore.setPersonsRate(db, written) }
+                try QueueStore.setSlots(db, uploads: change.uploads, parts: change.parts)
+            }
         } catch {
             throw storeFailure(error)
         }
-        if let rate { limitsNow.rate = rate }
-        limitsNow.uploads = change.uploads ?? limitsNow.uploads
-        limitsNow.parts = change.parts ?? limitsNow.parts
+        let before = limitsNow
+        if let person {
+            rateNow.person = person
+            standRate(clocks.wall())
+        }
+        switch change.uploads {
+        case .number(let number)?: (limitsNow.uploads, limitsNow.uploadsAuto) = (number, false)
+        case .auto?: (limitsNow.uploads, limitsNow.uploadsAuto) = (settings.uploads, true)
+        case nil: break
+        }
+        switch change.parts {
+        case .number(let number)?: (limitsNow.parts, limitsNow.partsAuto) = (number, false)
+        case .auto? where !limitsNow.partsAuto:
+            tuning.begin(at: ConcurrencyController.usualStart)
+            (limitsNow.parts, limitsNow.partsAuto) = (tuning.controller.parts, true)
+        case .auto?, nil: break
+        }
         queueMachine.slots = limitsNow.uploads
         setRateLimit(limitsNow.rate)
+        if before != limitsNow { etaChanged(from: before.rate) }
         changed()
         schedule()
         return limits()
@@ -281,19 +309,29 @@ extension EngineLoop {
 }
 
 extension QueueStore {
-    /// - Parameter rate: `nil` stays as it is, `.some(nil)` is no limit.
-    static func setLimits(_ db: Database, rate: Int64??, uploads: Int?, parts: Int?) throws {
-        if let rate { try set(db, "limit.rate", rate.map(String.init) ?? "none") }
-        if let uploads { try set(db, "limit.uploads", String(uploads)) }
-        if let parts { try set(db, "limit.parts", String(parts)) }
+    static func setSlots(_ db: Database, uploads: SlotsChange?, parts: SlotsChange?) throws {
+        for (name, change) in [("limit.uploads", uploads), ("limit.parts", parts)] {
+            switch change {
+            case .number(let number)?: try set(db, name, String(number))
+            case .auto?: try set(db, name, "auto")
+            case nil: break
+            }
+        }
     }
 
     /// What was set while the engine ran wins over the configuration.
-    static func limits(_ db: Database, else given: Limits) throws -> Limits {
+    static func slots(_ db: Database, else given: Limits, _ settings: QueueSettings) throws -> Limits {
         var limits = given
-        if let rate = try setting(db, "limit.rate") { limits.rate = Int64(rate) }
-        if let uploads = try setting(db, "limit.uploads").flatMap({ Int($0) }) { limits.uploads = uploads }
-        if let parts = try setting(db, "limit.parts").flatMap({ Int($0) }) { limits.parts = parts }
+        switch try setting(db, "limit.uploads") {
+        case "auto"?: (limits.uploads, limits.uploadsAuto) = (settings.uploads, true)
+        case let text?: if let number = Int(text) { (limits.uploads, limits.uploadsAuto) = (number, false) }
+        case nil: break
+        }
+        switch try setting(db, "limit.parts") {
+        case "auto"?: limits.partsAuto = true
+        case let text?: if let number = Int(text) { (limits.parts, limits.partsAuto) = (number, false) }
+        case nil: break
+        }
         return limits
     }
 }

@@ -81,7 +81,7 @@ extension EngineLoop {
     /// The row is written; only then is the run forgotten and its end told.
     private func leave(_ run: UploadRun, event: (kind: String, text: String)?, isUrgent: Bool) {
         cancelFlights(run, all: true)
-        partSlotsUsed -= run.slotsAwaitingSave
+        slotUse.free(run.row.job, run.slotsAwaitingSave)
         run.slotsAwaitingSave = 0
         run.isLanding = true
         run.actions = []

@@ -115,9 +115,9 @@ extension EngineLoop {
             let current = batch
             async let following = current.isEnd ? nil : scan.next()
             guard await write(current, job: id, plan) else { return }
-            // Within a priority new rows come last; a higher one comes before what was read ahead.
+            // Within a job new rows come last; a job that was not there has its turn among the others at once.
             let priority = plan.options.priority ?? .normal
-            if let last = ready.last, last.priority.code > priority.code { forgetReady() } else { moreMayBeReady() }
+            if ready.holds(job: id, priority: priority) { moreMayBeReady() } else { forgetReady() }
             changed()
             schedule()
             guard let next = await following else { break }

@@ -90,7 +90,6 @@ extension EngineLoop {
         case .initiate:
             launch(run, .initiate) { requests, _ in await requests.initiate(row, job: job) }
         case .put:
-            takeTurn(row.job, bytes: row.size, clocks.steady())
             launch(run, .put, length: row.size, holdsSlot: true) { requests, meter in
                 await requests.put(row, job: job, source: source, meter: meter)
             }
@@ -123,7 +122,7 @@ extension EngineLoop {
 
     private func goOn(_ id: Int64) {
         guard let run = runs[id], !run.isLanding else { return }
-        partSlotsUsed -= run.slotsAwaitingSave
+        slotUse.free(run.row.job, run.slotsAwaitingSave)
         run.slotsAwaitingSave = 0
         run.isSaving = false
         advance(run)
@@ -162,8 +161,8 @@ extension EngineLoop {
         _ work: @escaping @Sendable (UploadRequests, FlightMeter) async -> FlightEnd
     ) {
         nextFlight += 1
-        let (number, id, meter, requests) = (nextFlight, run.id, FlightMeter(total: wire), requests)
-        if holdsSlot { partSlotsUsed += 1 }
+        let (number, id, meter, requests) = (nextFlight, run.id, FlightMeter(total: wire, pace: holdsSlot ? pace(of: run) : BodyPace()), requests)
+        if holdsSlot { slotUse.take(run.row.job, bytes: length) }
         // Unstructured on purpose: a request lives as long as its run, not as long as whoever made it start.
         let task = Task { self.landed(id, number, await work(requests, meter)) }
         run.flights[number] = UploadRun.Flight(
@@ -180,6 +179,10 @@ extension EngineLoop {
         if let failure = end.failure, failure.cause != .cancelled { run.failures += 1 }
         if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
         judgeEndpoint(run, end)
+        if flight.holdsSlot {
+            tuning.note(end)
+            etaMeter.note(flight, end, at: clocks.steady())
+        }
         if let access = end.access {
             release(flight, run)
             lost(run, flight, access)
@@ -210,7 +213,8 @@ extension EngineLoop {
     /// A part's slot is free for another only when its answer is written down.
     private func release(_ flight: UploadRun.Flight, _ run: UploadRun) {
         guard flight.holdsSlot else { return }
-        if run.isSaving { run.slotsAwaitingSave += 1 } else { partSlotsUsed -= 1 }
+        slotUse.land(run.row.job, bytes: flight.length)
+        if run.isSaving { run.slotsAwaitingSave += 1 } else { slotUse.free(run.row.job) }
     }
 
     /// - Parameter all: also those whose answers matter.
@@ -218,7 +222,10 @@ extension EngineLoop {
         for (number, flight) in run.flights where all || !flight.kind.mustLand {
             flight.task.cancel()
             run.flights[number] = nil
-            if flight.holdsSlot { partSlotsUsed -= 1 }
+            if flight.holdsSlot {
+                slotUse.land(run.row.job, bytes: flight.length)
+                slotUse.free(run.row.job)
+            }
             if flight.meter.bytes > 0 { run.machine.addResent(min(flight.meter.bytes, flight.length)) }
         }
     }
@@ -274,7 +281,7 @@ extension EngineLoop {
     }
 
     private func saved(_ run: UploadRun, _ row: UploadRow) {
-        partSlotsUsed -= run.slotsAwaitingSave
+        slotUse.free(run.row.job, run.slotsAwaitingSave)
         run.slotsAwaitingSave = 0
         (run.storedOnDisk, run.stateOnDisk) = (row.stored, .queued)
         guard runs[run.id] === run, !run.isLanding else { return }

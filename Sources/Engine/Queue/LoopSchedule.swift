@@ -3,12 +3,12 @@ import OSSProtocol
 import Platform
 import TransferCore
 
-/// Who gets a slot.
+/// Who gets a slot: higher priority first, then the job that uses the fewest, then the order of the queue.
 extension EngineLoop {
     private static let readAhead = 256
-    /// How far behind a large file, which has to wait, small ones may overtake it.
+    /// How far behind a large file, which has to wait, small ones of its job may overtake it.
     private static let overtaking = 64
-    private static let secondsInFlight: Int64 = 4
+    static let secondsInFlight: Int64 = 4
 
     /// Fills the free slots. Called whenever one may be free or something may want one.
     func schedule() {
@@ -24,63 +24,110 @@ extension EngineLoop {
                 continue
             }
             let wanting = isSlotFree ? nextForPart(now) : nil
-            if let index = nextToStart(isSlotFree: isSlotFree, partsAreWanted: wanting != nil, now) {
-                begin(ready.remove(at: index))
+            if let place = nextToStart(isSlotFree: isSlotFree, wanting: wanting, now) {
+                begin(ready.take(lane: place.lane, row: place.row))
             } else if let wanting {
                 guard sendPart(of: wanting, now) else { break }
             } else {
                 break
             }
         }
-        makeRoom(now)
-        if ready.count < Self.readAhead / 2 { refill() }
+        if ready.isLow(below: Self.readAhead / 2) { refill() }
     }
 
     private var mayStart: Bool {
         !isFinishing && startsBlocked == 0 && !queueMachine.isPaused && diskTrouble == nil && runs.count < Self.mostRuns
     }
 
-    /// Large files have upload slots; small ones, a request each, may use every part slot, but leave half of them to large ones that want
-    /// some.
-    private func nextToStart(isSlotFree: Bool, partsAreWanted: Bool, _ now: Timestamp) -> Int? {
-        guard mayStart, !ready.isEmpty else { return nil }
-        let largeRunning = multipart.count
-        let smallMayGo = isSlotFree && (!partsAreWanted || smallInFlight * 2 < limitsNow.parts)
-        // A look takes no slot, but as many at once as there are small files would be more than any server likes.
-        lazy var mayLook = runs.values.count { !$0.isStarted && !$0.isLanding && $0.lookAgain == nil } < limitsNow.parts
-        return ready.prefix(Self.overtaking).firstIndex { row in
-            guard turnHasCome(row.job, now), gate(row.job) == nil else { return false }
-            guard row.size <= row.partSize else { return largeRunning < limitsNow.uploads }
-            return smallMayGo && (jobs[row.job]?.looksFirst != true || mayLook)
-        }
-    }
-
-    private var smallInFlight: Int { max(partSlotsUsed - multipart.reduce(0) { $0 + (runs[$1]?.slotsInUse ?? 0) }, 0) }
-
-    /// Higher priority first, then whoever has the fewest parts in flight, so that all that run move.
-    private func nextForPart(_ now: Timestamp) -> UploadRun? {
-        guard mayAddToFlight else { return nil }
-        var best: UploadRun?
-        for id in multipart {
-            guard let run = runs[id], run.isStarted, !run.isSaving, !run.isLanding, run.actions.isEmpty, run.machine.wantsParts(at: now),
-                turnHasCome(run.row.job, now), run.isProbe || gate(run) == nil
-            else { continue }
-            guard let other = best else {
-                best = run
-                continue
+    /// Large files have upload slots; small ones, a request each, may use every part slot, but leave half of them to large ones of their
+    /// job that want some. The first row that may go of each lane stands for it.
+    private func nextToStart(isSlotFree: Bool, wanting: UploadRun?, _ now: Timestamp) -> (lane: Int, row: Int)? {
+        guard mayStart else { return nil }
+        var best: (lane: Int, row: Int)?
+        for (index, lane) in ready.lanes.enumerated() {
+            if let best, !isBefore(lane, ready.lanes[best.lane]) { continue }
+            guard gate(lane.job) == nil, !hasEnoughInFlight(lane.job) else { continue }
+            let smallMayGo = isSlotFree && (wanting.map { smallGoesFirst(lane, $0) } ?? true)
+            // A look takes no slot, but as many at once as there are small files would be more than any server likes.
+            let mayLook = jobs[lane.job]?.looksFirst != true || looking < limitsNow.parts
+            let row = lane.rows.prefix(Self.overtaking).firstIndex { row in
+                row.size <= row.partSize ? smallMayGo && mayLook : mayBeginAnother || displaces(lane)
             }
-            let rank = (run.row.priority.code, run.slotsInUse)
-            if rank < (other.row.priority.code, other.slotsInUse) { best = run }
+            if let row { best = (index, row) }
         }
         return best
     }
 
+    private var looking: Int { runs.values.count { !$0.isStarted && !$0.isLanding && $0.lookAgain == nil } }
+
+    private func isBefore(_ lane: ReadyRows.Lane, _ other: ReadyRows.Lane) -> Bool {
+        if lane.priority.code != other.priority.code { return lane.priority.code < other.priority.code }
+        if lane.isMoved != other.isMoved { return lane.isMoved }
+        return slotUse.slots(of: lane.job) < slotUse.slots(of: other.job)
+    }
+
+    /// Whether a small file of that lane comes before the next part of that large one.
+    private func smallGoesFirst(_ lane: ReadyRows.Lane, _ wanting: UploadRun) -> Bool {
+        let priority = wanting.row.priority.code
+        if lane.priority.code != priority { return lane.priority.code < priority }
+        if lane.job != wanting.row.job { return slotUse.slots(of: lane.job) <= slotUse.slots(of: wanting.row.job) }
+        return smallInFlight * 2 < limitsNow.parts
+    }
+
+    private var smallInFlight: Int { max(partSlotsUsed - multipart.reduce(0) { $0 + (runs[$1]?.slotsInUse ?? 0) }, 0) }
+
+    // MARK: - Large files
+
+    /// Beyond the uploads at once a large file may begin in the place of another: of one of lower priority, or of a job that has several
+    /// while its own has none. That one gets no new part until there is a place again; what it has in flight goes on.
+    private func displaces(_ lane: ReadyRows.Lane) -> Bool {
+        guard multipart.count < limitsNow.uploads * 2 else { return false }
+        var others: [Int64: Int] = [:]
+        var isUrgent = false
+        for id in multipart {
+            guard let run = runs[id], !run.isLanding else { continue }
+            let priority = run.row.priority.code
+            if priority > lane.priority.code { isUrgent = true }
+            if priority == lane.priority.code { others[run.row.job, default: 0] += 1 }
+        }
+        return isUrgent || (others[lane.job] ?? 0) == 0 && others.values.contains { $0 > 1 }
+    }
+
+    /// Those that may have new parts, where more began than may run at once: higher priority first, then one of each job in turn.
+    private var entitled: [Int64] {
+        guard !limitsNow.uploadsAuto, multipart.count > limitsNow.uploads else { return multipart }
+        var turns: [Int64: Int] = [:]
+        var order: [(priority: Int, turn: Int, start: Int, id: Int64)] = []
+        for (start, id) in multipart.enumerated() {
+            guard let run = runs[id], !run.isLanding else { continue }
+            let turn = turns[run.row.job, default: 0]
+            turns[run.row.job] = turn + 1
+            order.append((run.row.priority.code, turn, start, id))
+        }
+        return order.sorted { ($0.priority, $0.turn, $0.start) < ($1.priority, $1.turn, $1.start) }.prefix(limitsNow.uploads).map(\.id)
+    }
+
+    /// Higher priority first, then the job and then the upload with the fewest slots, so that all that run move.
+    private func nextForPart(_ now: Timestamp) -> UploadRun? {
+        var best: (run: UploadRun, rank: (Int, Int, Int))?
+        for id in entitled {
+            guard let run = runs[id], run.isStarted, !run.isSaving, !run.isLanding, run.actions.isEmpty, run.machine.wantsParts(at: now),
+                run.isProbe || gate(run) == nil, mayAddToFlight(run), !hasEnoughInFlight(run.row.job)
+            else { continue }
+            let rank = (run.row.priority.code, slotUse.slots(of: run.row.job), run.slotsInUse)
+            if let best, best.rank <= rank { continue }
+            best = (run, rank)
+        }
+        return best?.run
+    }
+
     /// Under a limit only some seconds of it are in flight: more parts at once would not be faster, and a pause, a kill or a token's end would
-    /// cost all that was sent of them.
-    private var mayAddToFlight: Bool {
+    /// cost all that was sent of them. Less urgent ones do not count: their bodies let it pass.
+    private func mayAddToFlight(_ run: UploadRun) -> Bool {
         guard let rate = limitsNow.rate else { return true }
         let inFlight = multipart.reduce(Int64(0)) { sum, id in
-            sum + (runs[id]?.flights.values.reduce(0) { $0 + $1.length } ?? 0)
+            guard let other = runs[id], other.row.priority.code <= run.row.priority.code else { return sum }
+            return sum + other.flights.values.reduce(0) { $0 + $1.length }
         }
         return inFlight < max(rate, 1) * Self.secondsInFlight
     }
@@ -90,7 +137,6 @@ extension EngineLoop {
             return false
         }
         run.hasSent = true
-        takeTurn(run.row.job, bytes: range.length, now)
         let (row, job) = (run.row, run.job)
         launch(run, .part(range.number), length: range.length, holdsSlot: true) { requests, meter in
             await requests.part(range, uploadID: uploadID, row, job: job, source: source, meter: meter)
@@ -98,42 +144,11 @@ extension EngineLoop {
         return true
     }
 
-    // MARK: - An order's own limit
-
-    /// A body may go when the bytes before it have had their time: held back part by part, exact over a minute and coarse over a second.
-    private func turnHasCome(_ job: Int64, _ now: Timestamp) -> Bool {
-        jobTurns.isEmpty || jobTurns[job].map { now >= $0 } ?? true
-    }
-
-    func takeTurn(_ job: Int64, bytes: Int64, _ now: Timestamp) {
-        guard let limit = jobs[job]?.options.limit, limit > 0 else { return }
-        let cost = Duration.milliseconds(Int64(Double(bytes) / Double(limit) * 1000))
-        jobTurns[job] = max(jobTurns[job] ?? now, now) + cost
-    }
-
-    /// Time has come for some: their rows may be read ahead again.
-    func endTurns(_ now: Timestamp) {
-        guard jobTurns.contains(where: { $0.value <= now }) else { return }
-        jobTurns = jobTurns.filter { $0.value > now }
-        moreMayBeReady()
-    }
-
-    /// Rows of orders that hold themselves back must not keep everything behind them from being read ahead.
-    private func makeRoom(_ now: Timestamp) {
-        guard !jobTurns.isEmpty, lastPurge.map({ now - $0 >= .seconds(1) }) ?? true, ready.contains(where: { !turnHasCome($0.job, now) })
-        else {
-            return
-        }
-        lastPurge = now
-        ready.removeAll { !turnHasCome($0.job, now) }
-        moreMayBeReady()
-    }
-
     // MARK: - Reading ahead
 
     /// What was read ahead may not be what would start next any more.
     func forgetReady() {
-        ready = []
+        ready = ReadyRows()
         readyEpoch += 1
         isDry = false
     }
@@ -141,6 +156,7 @@ extension EngineLoop {
     /// What was read ahead still comes first, but there are rows that a read ahead under way may not have seen.
     func moreMayBeReady() {
         isDry = false
+        ready.moreMayCome()
         if isRefilling { readyEpoch += 1 }
     }
 
@@ -148,37 +164,41 @@ extension EngineLoop {
         guard !isRefilling, !isDry, mayStart else { return }
         isRefilling = true
         endedSinceRefill = []
-        let running = Array(runs.keys)
+        let running = Dictionary(grouping: runs.values, by: \.row.job).mapValues { $0.map(\.id) }
         let epoch = readyEpoch
         let (scopes, endpoints) = (closedScopes, closedEndpoints)
-        let now = clocks.steady()
-        let waiting = jobTurns.filter { $0.value > now }.map(\.key)
         let known = Set(jobs.keys)
         let store = store
         // Unstructured on purpose: the loop goes on while the store reads.
         Task {
             let found = try? await store.read { db in
-                let rows = try QueueStore.nextRows(
-                    db, excluding: running, closedScopes: scopes, closedEndpoints: endpoints, waitingJobs: waiting, limit: Self.readAhead)
+                let lanes = try QueueStore.nextLanes(
+                    db, excluding: running, closedScopes: scopes, closedEndpoints: endpoints, limit: Self.readAhead)
                 var facts: [JobFacts] = []
-                for job in Set(rows.map(\.job)).subtracting(known) {
+                for job in Set(lanes.map(\.job)).subtracting(known) {
                     if let read = try QueueStore.job(db, id: job) { facts.append(read) }
                 }
-                return (rows, facts)
+                return (lanes, facts)
             }
             refilled(found, epoch: epoch)
         }
     }
 
-    private func refilled(_ found: (rows: [UploadRow], jobs: [JobFacts])?, epoch: Int) {
+    private func refilled(_ found: (lanes: [ReadyRows.Lane], jobs: [JobFacts])?, epoch: Int) {
         isRefilling = false
         guard !isDead, let found else { return }
         for job in found.jobs { jobs[job.id] = job }
         guard epoch == readyEpoch else { return schedule() }
-        isDry = found.rows.count < Self.readAhead
+        isDry = !found.lanes.contains(where: \.hasMore)
         let ended = endedSinceRefill
-        for job in Set(found.rows.map(\.job)) { if let facts = jobs[job], facts.problem != nil { failUploads(of: facts) } }
-        ready = found.rows.filter { runs[$0.id] == nil && !ended.contains($0.id) && jobs[$0.job].map { $0.problem == nil } ?? false }
+        for job in Set(found.lanes.map(\.job)) { if let facts = jobs[job], facts.problem != nil { failUploads(of: facts) } }
+        ready = ReadyRows(
+            found.lanes.compactMap { lane in
+                guard let job = jobs[lane.job], job.problem == nil else { return nil }
+                var lane = lane
+                lane.rows.removeAll { runs[$0.id] != nil || ended.contains($0.id) }
+                return lane.rows.isEmpty && !lane.hasMore ? nil : lane
+            })
         if !ready.isEmpty { schedule() }
     }
 }

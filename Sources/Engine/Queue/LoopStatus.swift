@@ -32,12 +32,9 @@ struct RateHistory {
 
 /// The whole engine as people see it.
 extension EngineLoop {
-    /// Seconds of the graph that an estimate looks at, and the fewest that allow one.
-    private static let etaWindow = 60
-    private static let etaLeast = 5
-
     func sampleRates(_ now: Timestamp) {
         rates.sample(wire.bytes, at: now)
+        let span = etaMeter.begin(now)
         for run in runs.values {
             var gained: Int64 = 0
             for (number, flight) in run.flights where flight.length > 0 {
@@ -51,7 +48,9 @@ extension EngineLoop {
             gained += run.unseen
             run.unseen = 0
             if gained > 0 { run.rate.add(gained, at: now) }
+            if let span { etaMeter.add(run, gained, over: span, at: now) }
         }
+        if let span { etaMeter.end(over: span, at: now) }
     }
 
     public func status() async -> StatusView {
@@ -86,7 +85,8 @@ extension EngineLoop {
             unknown: scans.count)
         let open = counts.filter { !$0.key.isEnded && $0.key != .paused }.values
         let left = max(open.map { $0.bytes - $0.stored }.total, 0)
-        let eta = rates.rate(at: now) > 0 ? estimate(left) : nil
+        let eta = estimate(uploads: open.reduce(0) { $0 + max($1.uploads, 0) }, bytes: left, now)
+        if rateNow.isPausedBySchedule { holdCounts(&shown) }
         return StatusView(
             revision: revision, now: clocks.wall().iso8601,
             engine: StatusView.Engine(
@@ -96,16 +96,7 @@ extension EngineLoop {
             slotsUsed: runs.values.count { !$0.isLanding }, partsSending: partSlotsUsed, etaLow: eta?.low, etaHigh: eta?.high,
             leases: leases,
             clockOffset: clockOffset, outage: outage(hasHeld: (counts[.held]?.uploads ?? 0) > 0), queuePaused: queueMachine.isPaused,
-            defaultRemote: settings.defaultRemote)
-    }
-
-    /// The span that the better and the worse seconds of the last minute allow.
-    private func estimate(_ left: Int64) -> (low: Int, high: Int)? {
-        let seen = rates.perSecond.suffix(Self.etaWindow).filter { $0 > 0 }.sorted()
-        guard left > 0, seen.count >= Self.etaLeast, !queueMachine.isPaused else { return nil }
-        let fast = seen[seen.count * 8 / 10]
-        let slow = seen[seen.count * 2 / 10]
-        return (Int(left / max(fast, 1)), Int((left - 1) / max(slow, 1) + 1))
+            defaultRemote: settings.defaultRemote, slowBecause: queueMachine.isPaused ? nil : waitMeter.verdict?.rawValue)
     }
 
     private func outage(hasHeld: Bool) -> StatusView.Outage? {

@@ -119,12 +119,15 @@ extension EngineLoop {
         }
         var error = live.flatMap(Self.lastError) ?? row.error
         if let gate, error == nil || error?.code == gate.code { error = StoredError(gate, at: error?.at ?? row.added) }
-        let eta = rate > 0 && live != nil ? Double(row.size - stored) / Double(rate) : nil
+        if rateNow.isPausedBySchedule, [.queued, .uploading, .retrying].contains(shown) {
+            (shown, held, next) = (.held, HeldReason.schedule.rawValue, rateNow.until)
+        }
+        let eta = live.flatMap { estimate($0, left: row.size - stored, clocks.steady()) }
         return UploadView(
             id: row.text, job: JobID.text(row.job), state: shown, heldReason: held, path: PathText.shown(row.path),
             pathB64: PathText.bytes(row.path).map { Data($0).base64EncodedString() }, dest: "oss://\(job.target.bucket)/\(row.key)",
             bucket: job.target.bucket, key: row.key, size: row.size, stored: stored, sending: max(sending, 0), resent: resent, rate: rate,
-            etaLow: eta.map { Int($0 * 0.9) }, etaHigh: eta.map { Int(($0 * 1.1).rounded(.up)) },
+            etaLow: eta?.low, etaHigh: eta?.high,
             parts: UploadView.Parts(
                 size: row.partSize, total: total, stored: state == .done ? total : storedParts,
                 sending: live?.flights.values.count(where: \.holdsSlot) ?? 0),

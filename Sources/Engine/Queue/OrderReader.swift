@@ -52,6 +52,12 @@ struct OrderPlan: Sendable {
         prefix = target.prefix
     }
 
+    /// As ordered; else larger for larger files, so that a long way or a late answer costs less of each: what a kill may cost stays below a
+    /// hundredth of the file, and no buffer grows with it.
+    func partSize(forFileOf size: Int64) -> Int64 {
+        options.partSize ?? preferredPartSize * PartPlan.factor(forFileOf: size)
+    }
+
     /// Whether the destination's key is for the one file, or a folder's name.
     mutating func settleKey(isOneFile: Bool, count: Int) throws(OrderError) {
         guard target.isKey, !target.prefix.isEmpty else { return }

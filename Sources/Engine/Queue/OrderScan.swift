@@ -123,7 +123,7 @@ struct RowMaker: Sendable {
     }
 
     private func row(_ path: String, _ key: String, _ identity: SourceIdentity, _ at: Timestamp) throws(PlanError) -> UploadRow {
-        let cut = try PartPlan(fileSize: identity.size, preferred: plan.preferredPartSize)
+        let cut = try PartPlan(fileSize: identity.size, preferred: plan.partSize(forFileOf: identity.size))
         var row = UploadRow(job: job, path: path, key: key, identity: identity, added: at, partSize: cut.partSize)
         row.priority = plan.options.priority ?? .normal
         if plan.options.paused == true {

@@ -25,6 +25,11 @@ enum QueueSchema {
                     """)
         }
         migrator.registerMigration("3 scans") { db in try db.execute(sql: scans) }
+        migrator.registerMigration("4 jobs in turn") { db in
+            // The next rows of each job, however many another one has before them. Only rows that wait are in it.
+            try db.execute(
+                sql: "CREATE INDEX uploadsInTurn ON uploads(priority, job, position) WHERE hidden = 0 AND state = 0")
+        }
         return migrator
     }
 

@@ -1,4 +1,6 @@
 import Contracts
+import OSSProtocol
+import TransferCore
 
 /// What the queue half needs of the configuration, with numbers already decided.
 ///
@@ -9,8 +11,15 @@ public struct QueueSettings: Sendable, Equatable {
     public var uploads: Int
     /// Parts and single puts in flight over all files.
     public var parts: Int
+    /// The loop tunes them: `uploads` is then the fewest at once, `parts` what it begins with.
+    public var uploadsAuto: Bool
+    public var partsAuto: Bool
+    /// What tuning never goes beyond.
+    public var mostParts: Int
     /// Bytes a second; `nil` is no limit, 0 pauses.
     public var rate: Int64?
+    /// Rates by the clock on the wall; they stand before `rate`.
+    public var rateSchedule: RateSchedule
     /// How long the server keeps the stored parts of a cancelled upload.
     public var keepCancelled: Duration
     /// How long ended uploads stay in the history.
@@ -29,8 +38,13 @@ public struct QueueSettings: Sendable, Equatable {
     public init(
         uploads: Int = 5, parts: Int = 16, rate: Int64? = nil, keepCancelled: Duration = .seconds(86_400),
         keepHistory: Duration = .seconds(90 * 86_400), verify: String = "crc64", version: String = "0", partSize: Int64 = 8 << 20,
-        defaultRemote: String? = nil
+        defaultRemote: String? = nil, uploadsAuto: Bool = false, partsAuto: Bool = false,
+        mostParts: Int = ConcurrencyController.usualMost, rateSchedule: RateSchedule = RateSchedule([], zone: .utc)
     ) {
+        self.uploadsAuto = uploadsAuto
+        self.partsAuto = partsAuto
+        self.mostParts = mostParts
+        self.rateSchedule = rateSchedule
         self.uploads = uploads
         self.parts = parts
         self.rate = rate

@@ -82,8 +82,12 @@ enum SourceReader {
 final class FlightMeter: Sendable {
     private let sent = Lock<Int64>(0)
     private let total: WireMeter
+    let pace: BodyPace
 
-    init(total: WireMeter) { self.total = total }
+    init(total: WireMeter, pace: BodyPace = BodyPace()) { (self.total, self.pace) = (total, pace) }
+
+    /// The request waits for credentials or a signature from now on (1), or no longer (-1).
+    func waitsForAccess(_ change: Int) { total.authorizing(change) }
 
     func report(_ bytes: Int64) {
         let gained = sent.withLock { value in
@@ -102,6 +106,11 @@ final class WireMeter: Sendable {
     private let sum = Lock<Int64>(0)
     func add(_ bytes: Int64) { sum.withLock { $0 += bytes } }
     var bytes: Int64 { sum.withLock { $0 } }
+
+    private let waiting = Lock(0)
+    func authorizing(_ change: Int) { waiting.withLock { $0 += change } }
+    /// Requests that wait for credentials or a signature now.
+    var authorizing: Int { waiting.withLock { $0 } }
 }
 
 extension SourceIdentity {

@@ -6,23 +6,64 @@ import TransferCore
 
 /// What running uploads write and read.
 extension QueueStore {
-    /// The rows that may start next, in order: priority, then position.
-    static func nextRows(
-        _ db: Database, excluding running: [Int64], closedScopes: [String], closedEndpoints: [String], waitingJobs: [Int64], limit: Int
-    ) throws -> [UploadRow] {
-        var conditions = ["hidden = 0 AND state = \(UploadState.queued.code)"]
-        var arguments: [any DatabaseValueConvertible] = []
-        if !running.isEmpty { conditions.append("id NOT IN (\(list(running)))") }
-        if !waitingJobs.isEmpty { conditions.append("job NOT IN (\(list(waitingJobs)))") }
-        for (column, closed) in [("scope", closedScopes), ("endpoint", closedEndpoints)] where !closed.isEmpty {
-            conditions.append("job NOT IN (SELECT id FROM jobs WHERE \(column) IN (\(closed.map { _ in "?" }.joined(separator: ","))))")
-            arguments += closed
+    /// The rows that may start next: by priority, and within one the first of each job, so that no job hides behind another.
+    ///
+    /// - Parameters:
+    ///   - running: by job: they stay `queued` on the disk.
+    ///   - limit: rows in all, and lanes.
+    static func nextLanes(
+        _ db: Database, excluding running: [Int64: [Int64]], closedScopes: [String], closedEndpoints: [String], limit: Int
+    ) throws -> [ReadyRows.Lane] {
+        var found: [ReadyRows.Lane] = []
+        var left = limit
+        var level: [Int64] = []
+        var priority = -1
+        func fill() throws {
+            var share = max(left / max(level.count, 1), 1)
+            // What some do not need the others get.
+            for (index, job) in level.enumerated() where left > 0 {
+                let rows = try nextRows(db, priority: priority, job: job, excluding: running[job] ?? [], limit: min(share, left))
+                let asked = min(share, left)
+                left -= rows.count
+                if index + 1 < level.count { share = max(left / (level.count - index - 1), 1) }
+                found.append(
+                    ReadyRows.Lane(job: job, priority: Priority(code: priority), rows: rows, asked: asked, hasMore: rows.count == asked))
+            }
+            level = []
         }
+        let next = try db.cachedStatement(
+            sql: """
+                SELECT priority, job FROM uploads INDEXED BY uploadsInTurn
+                WHERE hidden = 0 AND state = 0 AND (priority, job) > (?, ?) ORDER BY priority, job LIMIT 1
+                """)
+        var place: (priority: Int, job: Int64) = (-1, .min)
+        while left > 0, found.count + level.count < limit, let row = try Row.fetchOne(next, arguments: [place.priority, place.job]) {
+            place = (row[0], row[1])
+            if place.priority != priority {
+                try fill()
+                priority = place.priority
+            }
+            if try !isClosed(db, job: place.job, closedScopes, closedEndpoints) { level.append(place.job) }
+        }
+        try fill()
+        return found
+    }
+
+    private static func nextRows(_ db: Database, priority: Int, job: Int64, excluding running: [Int64], limit: Int) throws -> [UploadRow] {
+        let others = running.isEmpty ? "" : " AND id NOT IN (\(list(running)))"
         let sql = """
-            SELECT \(UploadRow.columns) FROM uploads WHERE \(conditions.joined(separator: " AND "))
-            ORDER BY hidden, state, priority, position LIMIT \(limit)
+            SELECT \(UploadRow.columns) FROM uploads INDEXED BY uploadsInTurn
+            WHERE hidden = 0 AND state = 0 AND priority = ? AND job = ?\(others) ORDER BY position, id LIMIT ?
             """
-        return try Row.fetchAll(db, sql: sql, arguments: StatementArguments(arguments)).map(UploadRow.init)
+        let arguments: StatementArguments = [priority, job, limit]
+        guard running.isEmpty else { return try Row.fetchAll(db, sql: sql, arguments: arguments).map(UploadRow.init) }
+        return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map(UploadRow.init)
+    }
+
+    private static func isClosed(_ db: Database, job: Int64, _ scopes: [String], _ endpoints: [String]) throws -> Bool {
+        guard !scopes.isEmpty || !endpoints.isEmpty else { return false }
+        let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT scope, endpoint FROM jobs WHERE id = ?"), arguments: [job])
+        return row.map { scopes.contains($0[0]) || endpoints.contains($0[1]) } ?? true
     }
 
     static func row(_ db: Database, id: Int64) throws -> UploadRow? {

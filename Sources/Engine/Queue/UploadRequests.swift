@@ -170,6 +170,8 @@ struct UploadRequests: Sendable {
     ) async -> FlightEnd {
         let authorized: AuthorizedRequest
         do throws(AccessFailure) {
+            meter?.waitsForAccess(1)
+            defer { meter?.waitsForAccess(-1) }
             authorized = try await authorizer.authorize(
                 operation, key: ObjectKey(row.key), target: job.target, minimumLife: UploadRequests.life)
         } catch {
@@ -181,6 +183,7 @@ struct UploadRequests: Sendable {
         }
         var options = SendOptions()
         if body == nil { options.total = .seconds(120) }
+        if let meter { options.pace = meter.pace }
         // A repeated Initiate leaves a second upload id, a repeated Complete or guarded put refuses its own success.
         let isGuarded = authorized.request.headers["x-oss-forbid-overwrite"] != nil
         options.mayRepeat = authorized.request.method != "POST" && !isGuarded

@@ -69,6 +69,9 @@ final class UploadRun {
     /// Answers of parts, for the detail screen; at most one a part that failed.
     var lastAnswers: [Int: String] = [:]
     var rate = RateEstimator()
+    /// For the estimate of its end, and since when there is data for it.
+    var longRate = DecayedRate()
+    var movingSince: Timestamp?
     /// Bytes of ended requests that no sample has seen.
     var unseen: Int64 = 0
     private let earlierTries: Int

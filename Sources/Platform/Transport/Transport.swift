@@ -36,6 +36,8 @@ public struct SendOptions: Sendable {
     public var avoidsProxy = false
     /// A longer answer is `.answerTooLarge`.
     public var maxAnswerBytes: Int = 4 << 20
+    /// For the body of a file.
+    public var pace = BodyPace()
     public init() {}
 }
 

@@ -107,9 +107,12 @@ struct Undo: AsyncParsableCommand {
 struct Limit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show or set the rate of all uploads together.",
-        discussion: "Examples: davit limit 50MiB, davit limit 400Mbit, davit limit none. 0 stops all traffic; it never means unlimited.")
+        discussion: """
+            Examples: davit limit 50MiB, davit limit 400Mbit, davit limit none. 0 stops all traffic; it never means unlimited. \
+            It counts until the next window of rate-schedule begins; davit limit schedule gives it back to the configuration at once.
+            """)
     @OptionGroup var global: GlobalOptions
-    @Argument(help: "Bytes a second, such as 50MiB; or none.") var rate: String?
+    @Argument(help: "Bytes a second, such as 50MiB; or none, or schedule.") var rate: String?
 
     func run() async throws {
         let client = try await ControlClient.connect(global)
@@ -119,15 +122,18 @@ struct Limit: AsyncParsableCommand {
         } else {
             limits = try await client.get(LimitsView.self, "/v1/limits")
         }
-        if global.json { try Output.json(limits) } else { Output.result(limits.rate.map { "\(Formats.size($0))/s (\($0) bytes a second)" } ?? "none") }
+        if global.json { return try Output.json(limits) }
+        let by = limits.rateBy == "schedule" ? ", by the schedule" : ""
+        let until = limits.rateUntil.map { "\(by) until \($0)" } ?? by
+        Output.result((limits.rate.map { "\(Formats.size($0))/s (\($0) bytes a second)" } ?? "none") + until)
     }
 }
 
 struct Slots: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show or set how many uploads and parts run at once.")
     @OptionGroup var global: GlobalOptions
-    @Option(name: .long, help: ArgumentHelp("Parts in flight over all uploads.", valueName: "n")) var parts: Int?
-    @Argument(help: "Uploads at once.") var uploads: Int?
+    @Option(name: .long, help: ArgumentHelp("Parts in flight over all uploads, or auto.", valueName: "n")) var parts: SlotsChange?
+    @Argument(help: "Uploads at once, or auto.") var uploads: SlotsChange?
 
     func run() async throws {
         let client = try await ControlClient.connect(global)
@@ -137,6 +143,15 @@ struct Slots: AsyncParsableCommand {
         } else {
             limits = try await client.get(LimitsView.self, "/v1/limits")
         }
-        if global.json { try Output.json(limits) } else { Output.result("\(limits.uploads) uploads, \(limits.parts) parts at once") }
+        if global.json { return try Output.json(limits) }
+        let auto = { (isAuto: Bool) in isAuto ? " (auto)" : "" }
+        Output.result("\(limits.uploads) uploads\(auto(limits.uploadsAuto)), \(limits.parts) parts\(auto(limits.partsAuto)) at once")
+        if let reason = limits.partsReason { Output.result("parts: \(Output.clean(reason))") }
+    }
+}
+
+extension SlotsChange: ExpressibleByArgument {
+    public init?(argument: String) {
+        if argument == "auto" { self = .auto } else if let number = Int(argument) { self = .number(number) } else { return nil }
     }
 }

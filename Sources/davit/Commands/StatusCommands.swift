@@ -17,7 +17,8 @@ struct Status: AsyncParsableCommand {
 /// `davit status` as lines; also what `davit` shows without a terminal.
 func statusLines(_ status: StatusView) -> [String] {
     var lines: [String] = []
-    let limit = status.limits.rate.map { " of \(Formats.size($0))/s" } ?? ""
+    let until = status.limits.rateUntil.map { " until \($0)" } ?? ""
+    let limit = status.limits.rate.map { " of \(Formats.size($0))/s\(until)" } ?? ""
     let totals = status.totals
     let percent = totals.bytes > 0 ? "  \(Formats.percent(totals.stored, of: totals.bytes) ?? "")" : ""
     lines.append("rate     \(Formats.size(status.rate))/s\(limit)\(percent)  \(Formats.size(totals.stored)) of \(Formats.size(totals.bytes)) stored")
@@ -29,7 +30,9 @@ func statusLines(_ status: StatusView) -> [String] {
         return count > 0 ? "\(Formats.count(count)) \(state.rawValue)" : nil
     }
     lines.append("uploads  " + (counts.isEmpty ? "none" : counts.joined(separator: "  ")) + (status.queuePaused ? "  (queue paused)" : ""))
-    lines.append("slots    \(status.slotsUsed) of \(status.limits.uploads) uploads, \(status.partsSending) of \(status.limits.parts) parts")
+    lines.append("slots    \(status.slotsUsed) of \(status.limits.uploads) uploads, \(status.partsSending) of \(status.limits.parts) parts"
+        + (status.limits.partsReason.map { "  (auto: \(Output.clean($0)))" } ?? ""))
+    if let cause = status.slowBecause { lines.append("slow because: \(slowText(cause))") }
     for lease in status.leases {
         var text = "lease    \(Output.clean(lease.scope))  \(lease.kind)  \(lease.state)"
         if let left = lease.left { text += "  \(Formats.duration(left)) left" }
@@ -44,6 +47,16 @@ func statusLines(_ status: StatusView) -> [String] {
     lines.append("engine   \(engine.version), process \(engine.pid), up \(Formats.duration(engine.uptime)), \(engine.frontEnds) front ends")
     if let offset = status.clockOffset { lines.append("clock    OSS is \(offset >= 0 ? "+" : "")\(Int(offset.rounded())) s from this host") }
     return lines
+}
+
+/// What the engine measured, in a few words.
+func slowText(_ cause: String) -> String {
+    let meanings = [
+        "disk": "reading the source takes longest", "cpu": "the processor is busy", "network": "the network takes no more",
+        "limit": "the rate limit holds it back", "throttle": "the service asks to slow down",
+        "credentials": "requests wait for credentials", "server": "the service answers late",
+    ]
+    return Output.clean(cause) + (meanings[cause].map { " (\($0))" } ?? "")
 }
 
 struct Watch: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 import Credentials
 import OSSProtocol
 import Testing
+import TransferCore
 
 @testable import Engine
 
@@ -49,12 +50,12 @@ import Testing
         #expect(reading.configuration.engine.rateSchedule.count == 2)
     }
 
-    @Test func aKeyThatThisVersionDoesNotActOnIsSaidSo() {
-        let reading = read("[engine]\nrate-schedule = [\"else none\"]\n")
+    @Test func aScheduleMayNameTheZoneWhoseClockItMeans() {
+        let reading = read("[engine]\nrate-schedule = [\"else none\"]\nrate-schedule-zone = \"UTC\"\nmost-parts = 200\n")
 
-        #expect(reading.isUsable)
-        #expect(reading.problems.map(\.severity) == [.note])
-        #expect(reading.problems.first?.line == 2)
+        #expect(reading.problems.isEmpty)
+        #expect(reading.configuration.engine.rateScheduleZone == "UTC")
+        #expect(reading.configuration.engine.mostParts == 200)
     }
 
     @Test func aMissingFileMeansDefaults() {
@@ -78,6 +79,10 @@ import Testing
         ("[engine]\nparts = 1.5", "2:9", "auto"),
         ("[engine]\nrate-limit = \"fast\"", "2:14", "50MiB"),
         ("[engine]\nrate-schedule = [\"Someday 1MiB\"]", "2:18", "Mon-Fri"),
+        ("[engine]\nrate-schedule = [\"else 1MiB\", \"else none\"]", "2:17", "one line"),
+        ("[engine]\nrate-schedule-zone = \"Mars/Olympus\"", "2:22", "Europe/Berlin"),
+        ("[engine]\nrate-schedule-zone = \"../../etc/passwd\"", "2:22", "zone database"),
+        ("[engine]\nmost-parts = 300", "2:14", "1 to 256"),
         ("[engine]\nverify = \"md5\"", "2:10", "crc64"),
         ("[engine]\nkeep-cancelled = \"soon\"", "2:18", "24h"),
         ("[engine]\nkeep-history = 90", "2:16", "string"),

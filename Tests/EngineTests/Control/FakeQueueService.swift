@@ -46,7 +46,7 @@ final class FakeQueueService: QueueService {
     func limits() async -> LimitsView { state.withLock { $0.limits } }
     func setLimits(_ change: LimitsChange) async throws(OrderError) -> LimitsView {
         state.withLock { state in
-            if let uploads = change.uploads { state.limits.uploads = uploads }
+            if case .number(let uploads)? = change.uploads { state.limits.uploads = uploads }
             return state.limits
         }
     }

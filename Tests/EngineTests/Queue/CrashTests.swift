@@ -108,7 +108,7 @@ import Testing
         }
 
         #expect(try await bench.states(second) == ["f": .paused])
-        #expect(await second.limits() == LimitsView(rate: 50 << 20, uploads: 7, parts: 9))
+        #expect(await second.limits() == LimitsView(rate: 50 << 20, uploads: 7, parts: 9, rateBy: "person"))
         #expect(bench.rate.withLock { $0.last } == .some(.some(50 << 20)))
         #expect(bench.oss.calls.isEmpty)
         await second.stop(finishRunning: false)

@@ -125,10 +125,10 @@ import TransferCore
         async let parts = loop.setLimits(LimitsChange(uploads: 7, parts: 9))
         _ = try await (rate, parts)
 
-        #expect(await loop.limits() == LimitsView(rate: 1 << 20, uploads: 7, parts: 9))
+        #expect(await loop.limits() == LimitsView(rate: 1 << 20, uploads: 7, parts: 9, rateBy: "person"))
         await loop.stop(finishRunning: false)
         let second = try await bench.loop()
-        #expect(await second.limits() == LimitsView(rate: 1 << 20, uploads: 7, parts: 9))
+        #expect(await second.limits() == LimitsView(rate: 1 << 20, uploads: 7, parts: 9, rateBy: "person"))
         await second.stop(finishRunning: false)
     }
 }

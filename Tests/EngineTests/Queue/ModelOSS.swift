@@ -5,6 +5,13 @@ import Platform
 
 @testable import Engine
 
+/// Shut until somebody opens it.
+final class OpenGate: Sendable {
+    private let state = Lock(false)
+    var isOpen: Bool { state.withLock { $0 } }
+    func open() { state.withLock { $0 = true } }
+}
+
 /// An object store in memory behind the transport's door, with the rules that uploads meet, and faults on demand.
 final class ModelOSS: Transport {
     struct Call: Sendable, Equatable {
@@ -27,6 +34,8 @@ final class ModelOSS: Transport {
         case lostAnswer
         /// Stays until the request is cancelled.
         case blackHole
+        /// Answered when it is open.
+        case waits(OpenGate)
         /// The server got other bytes than were read.
         case corrupted
         /// The server says no checksum.
@@ -92,6 +101,7 @@ final class ModelOSS: Transport {
         case .blackHole:
             while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             throw TransportError(kind: .cancelled, message: "cancelled")
+        case .waits(let gate): while !gate.isOpen && !Task.isCancelled { try? await Task.sleep(for: .milliseconds(1)) }
         default: break
         }
         // A cancelled request may be cut off anywhere; here always before its end.

@@ -2,8 +2,8 @@ import OSSProtocol
 
 /// What listings have told of a destination so far: windows of neighbouring keys, each complete between its ends.
 ///
-/// Pages of a listing are noted as they come, in any order; a key inside a window is answered without a request. Bounded: of the oldest window
-/// nothing is known any more when there are too many, nor of one that is too old: others write there too.
+/// Pages of a listing are noted as they come, in any order; a key inside a window is answered without a request. Bounded: of the oldest
+/// window nothing is known any more when there are too many, nor of one that is too old: others write there too.
 public struct ListedKeys: Sendable {
     /// What stands under a key.
     public struct Entry: Sendable, Equatable {

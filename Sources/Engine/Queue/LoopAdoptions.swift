@@ -50,7 +50,8 @@ extension EngineLoop {
             try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at)
             try QueueStore.forgetAdoption(db, bucket: target.bucket, key: row.key)
             try QueueStore.addEvent(
-                db, upload: row.id, at: at, kind: "resume", text: "goes on with an upload begun elsewhere, of which the server has \(parts) parts")
+                db, upload: row.id, at: at, kind: "resume",
+                text: "goes on with an upload begun elsewhere, of which the server has \(parts) parts")
         } then: { [self] in
             adoptions[place] = nil
             guard runs[run.id] === run, !run.isLanding else { return }
@@ -76,7 +77,8 @@ extension QueueStore {
     static func adoptions(_ db: Database) throws -> [AdoptionKey: String] {
         let rows = try Row.fetchAll(db, sql: "SELECT bucket, key, uploadID FROM adoptions ORDER BY since DESC LIMIT 100000")
         return Dictionary(
-            rows.map { (AdoptionKey(bucket: $0[0], key: ObjectKey($0[1] as String)), $0[2] as String) }, uniquingKeysWith: { first, _ in first })
+            rows.map { (AdoptionKey(bucket: $0[0], key: ObjectKey($0[1] as String)), $0[2] as String) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     static func forgetAdoption(_ db: Database, bucket: String, key: String) throws {

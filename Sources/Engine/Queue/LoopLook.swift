@@ -49,7 +49,8 @@ extension EngineLoop {
         let list = job.looksFirst ? destination(job) : nil
         let (adoption, preferred) = (adoption(row, job), job.options.partSize ?? settings.partSize)
         let task = Task {
-            var looking = Looking(row: row, job: job, requests: requests, store: store, list: list, adoption: adoption, preferred: preferred)
+            var looking = Looking(
+                row: row, job: job, requests: requests, store: store, list: list, adoption: adoption, preferred: preferred)
             let result = await looking.result()
             looked(id, number, LookEnd(result: result, answered: looking.answered))
         }

@@ -22,7 +22,8 @@ enum SourceReader {
         return try result.get()
     }
 
-    private static func read(_ source: SourceFile, _ offset: Int64, _ length: Int64, _ isCancelled: Lock<Bool>) -> Result<UInt64, FileError> {
+    private static func read(_ source: SourceFile, _ offset: Int64, _ length: Int64, _ isCancelled: Lock<Bool>) -> Result<UInt64, FileError>
+    {
         // The open file, whatever its name leads to by now.
         do throws(FileError) {
             guard try source.currentIdentity().isLikely(source.identity) else {
@@ -37,7 +38,9 @@ enum SourceReader {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 16)
         defer { buffer.deallocate() }
         while at < end {
-            if isCancelled.withLock({ $0 }) { return .failure(FileError(path: source.path, errno: ECANCELED, what: "is not wanted any more")) }
+            if isCancelled.withLock({ $0 }) {
+                return .failure(FileError(path: source.path, errno: ECANCELED, what: "is not wanted any more"))
+            }
             let count = pread(source.descriptor, buffer.baseAddress, min(buffer.count, Int(end - at)), off_t(at))
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {

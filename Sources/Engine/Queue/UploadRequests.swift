@@ -72,7 +72,8 @@ struct UploadRequests: Sendable {
                     event: .sourceChanged(detail: SourceReader.difference(row.identity, file.identity)), source: file, bytesSent: sent)
             }
             let body = FileBody(source: file, offset: 0, length: row.size, isGuarded: true)
-            var end = await send(.putObject(job.headers(for: row)), row, job, body: body, meter: meter) { response, reply throws(OSSError) in
+            var end = await send(.putObject(job.headers(for: row)), row, job, body: body, meter: meter) {
+                response, reply throws(OSSError) in
                 let result = try OSSReply.put(response)
                 return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
             } failed: {

@@ -135,6 +135,9 @@ public protocol QueueService: Sendable {
     func ledger() async -> [LedgerEntry]
     /// The upload id no longer exists on the server.
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async
+    /// A person gives us that unfinished upload: the next upload to that key goes on with it.
+    /// - Returns: the upload of the queue that will, if there is one already.
+    func adopt(uploadID: String, bucket: String, key: ObjectKey) async throws(OrderError) -> String?
     /// Other credentials may be had now: what is held for want of them tries again at once.
     func accessChanged() async
     /// Bytes a second etc. for `/metrics` come from `status()`.

@@ -9,7 +9,7 @@ extension UploadMachine {
         lastSuccess = now
         checkpoint.uploadID = uploadID
         checkpoint.phase = .sending
-        checkpoint.completeSent = false
+        (checkpoint.completeSent, checkpoint.initiateSent, isInitiateInDoubt) = (false, false, false)
         step = .sending
         // Saved first, whatever was ordered meanwhile: a lost upload id is parts that nobody can abort.
         if let order { return save() + obey(order, at: now) }
@@ -18,7 +18,39 @@ extension UploadMachine {
 
     mutating func initiateFailed(_ failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
         guard step == .asking(.initiate) else { return ignore() }
-        return again(.initiate, after: failure, at: now)
+        if failure.mayHaveBeenDone { isInitiateInDoubt = true }
+        return again(.initiate, after: failure, next: isInitiateInDoubt ? .find : .initiate, at: now)
+    }
+
+    mutating func uploadsFound(_ found: [FoundUpload], at now: Timestamp) -> [UploadAction] {
+        guard step == .asking(.find) else { return ignore() }
+        lastSuccess = now
+        isInitiateInDoubt = false
+        // One with parts is another's: we have sent none.
+        if let ours = found.first(where: { !$0.hasParts }) {
+            step = .asking(.initiate)
+            return initiated(ours.uploadID, at: now)
+        }
+        if let order { return obey(order, at: now) }
+        // Not issued: an endpoint that loses every answer must use up the tries.
+        return ask(.initiate, at: now)
+    }
+
+    mutating func findFailed(_ failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
+        guard step == .asking(.find) else { return ignore() }
+        if let order {
+            // Asked once: who gives up does not wait for it.
+            (lastFailure, isInitiateInDoubt) = ((failure, nil, now), false)
+            return obey(order, at: now)
+        }
+        switch classify(failure) {
+        case .transient, .throttled, .cancelled, .staleLease, .clockSkew: return again(.find, after: failure, at: now)
+        default:
+            // It may not be asked: what is left behind then shows in the list of those who may.
+            lastFailure = (failure, nil, now)
+            isInitiateInDoubt = false
+            return ask(.initiate, at: now)
+        }
     }
 
     // MARK: - Put

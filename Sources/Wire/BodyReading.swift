@@ -42,6 +42,10 @@ extension Exchange {
             heldForAnswerAt = position
             return pause(.answer, loop)
         }
+        guard count < left || isStill(body) else {
+            loop.giveBack(granted, of: self)
+            return Int(CURL_READFUNC_ABORT)
+        }
         if count < granted { loop.giveBack(granted - count, of: self) }
         readAhead?.drop(count)
         self.crc = crc
@@ -69,6 +73,7 @@ extension Exchange {
         }
         switch result {
         case .success(let count) where count == Int(body.length):
+            guard isStill(body) else { return nil }
             crc.update(bytes)
             position = body.length
             return bytes
@@ -76,6 +81,13 @@ extension Exchange {
         case .failure(let error): failure = Exchange.failure(error.errno, body)
         }
         return nil
+    }
+
+    /// Everything was read. Of a guarded body the rest leaves only if it is all of one state of the file.
+    private func isStill(_ body: FileBody) -> Bool {
+        guard body.isGuarded, !body.source.isUnchanged else { return true }
+        failure = (.source(errno: 0), "\(body.source.path) was written to while it was read")
+        return false
     }
 
     private static let pause = Int(CURL_READFUNC_PAUSE)

@@ -93,6 +93,10 @@ public actor EngineLoop: QueueService {
     var scans: [Int64: Task<Void, Never>] = [:]
     /// Jobs that cannot be read, whose uploads are being written down as failed.
     var failingJobs: Set<Int64> = []
+    /// What orders' destinations hold, by job.
+    var destinations: [Int64: DestinationList] = [:]
+    /// Upload ids that a person gave us, by the object that they are to become.
+    var adoptions: [AdoptionKey: String] = [:]
     var abandoned = Abandoned()
     var lastTidy: Timestamp?
     var isTidying = false
@@ -182,7 +186,7 @@ public actor EngineLoop: QueueService {
         }
         isStopping = true
         ticker?.cancel()
-        abandoned.task?.cancel()
+        abandoned.cancel()
         for run in Array(runs.values) where !run.isLanding { drop(run) }
         // A disk that was full gets one more try: an upload id may be among what waits.
         diskTrouble?.nextTry = clocks.steady()

@@ -5,72 +5,128 @@ import Platform
 import TransferCore
 
 /// Upload ids that nothing in the queue needs: aborted in the background until the server knows them no more, also after a restart.
+///
+/// Each endpoint's are worked on apart: one that does not answer keeps no other's waiting.
 struct Abandoned {
+    /// What is known of one endpoint's debts.
+    struct Debts {
+        var task: Task<Void, Never>?
+        var nextTry: Timestamp?
+        /// Looks in a row that left something owed.
+        var failures = 0
+        /// The ledger was read while it was at work: there may be more.
+        var isMore = false
+    }
+
     /// The ledger may hold new ones.
     var isStale = true
+    var isReading = false
+    /// When it is read again after it could not be.
+    var nextRead: Timestamp?
     /// Known at the last look.
     var entries: [LedgerEntry] = []
-    var task: Task<Void, Never>?
-    var nextTry: Timestamp?
-    /// Looks in a row that left something owed.
-    var failures = 0
+    var endpoints: [String: Debts] = [:]
+
+    func isDue(_ now: Timestamp) -> Bool {
+        isStale || nextRead.map { now >= $0 } ?? false || endpoints.values.contains { $0.nextTry.map { now >= $0 } ?? false }
+    }
+
+    /// Everything that is owed was tried.
+    var isAtRest: Bool { !isStale && !isReading && endpoints.values.allSatisfy { $0.task == nil } }
+
+    func cancel() { for debts in endpoints.values { debts.task?.cancel() } }
 }
 
 extension EngineLoop {
     private static let shortestAbortRetry = Duration.seconds(2)
     private static let longestAbortRetry = Duration.seconds(300)
+    /// At one endpoint, once it has answered.
+    private static let abortsAtOnce = 4
 
     func workOnAbandoned(_ now: Timestamp) {
-        guard abandoned.task == nil, !isStopping, !isDead, abandoned.isStale || abandoned.nextTry.map({ now >= $0 }) ?? false else {
+        guard !abandoned.isReading, !isStopping, !isDead, abandoned.isDue(now) else { return }
+        let isStale = abandoned.isStale
+        (abandoned.isReading, abandoned.isStale, abandoned.nextRead) = (true, false, nil)
+        // Unstructured on purpose, as those below: nobody waits for it.
+        Task {
+            let read = try? await store.read { db in try QueueStore.ledger(db, onlyAbandoned: true) }
+            abandoned.isReading = false
+            beginAborts(read, now, isStale: isStale)
+        }
+    }
+
+    private func beginAborts(_ read: [LedgerEntry]?, _ now: Timestamp, isStale: Bool) {
+        guard !isStopping, !isDead else { return }
+        guard let read else {
+            abandoned.nextRead = clocks.steady() + Self.shortestAbortRetry
             return
         }
-        abandoned.isStale = false
-        abandoned.nextTry = nil
-        // Unstructured on purpose: nobody waits for it.
-        abandoned.task = Task {
-            await abortAbandoned()
-            abandoned.task = nil
+        abandoned.entries = read
+        for (endpoint, entries) in Dictionary(grouping: read, by: \.target.endpoint) {
+            var debts = abandoned.endpoints[endpoint] ?? Abandoned.Debts()
+            if debts.task != nil {
+                debts.isMore = debts.isMore || isStale
+            } else if isStale || debts.nextTry.map({ now >= $0 }) ?? true {
+                debts.nextTry = nil
+                debts.task = Task {
+                    let isOwed = await abort(entries)
+                    aborted(endpoint, isOwed: isOwed)
+                }
+            }
+            abandoned.endpoints[endpoint] = debts
         }
+        let owing = Set(read.map(\.target.endpoint))
+        abandoned.endpoints = abandoned.endpoints.filter { owing.contains($0.key) || $0.value.task != nil }
     }
 
-    private func abortAbandoned() async {
-        guard let entries = try? await store.read({ db in try QueueStore.ledger(db, onlyAbandoned: true) }) else {
-            return tryAbortsAgain(after: Self.shortestAbortRetry)
-        }
-        abandoned.entries = entries
-        var owed = false
-        // Whoever does not answer once is not asked for each of its entries: those of others wait behind them.
-        var silent: Set<String> = []
-        for entry in entries {
-            if Task.isCancelled || isDead { return }
-            let (scope, endpoint) = ("s:" + entry.target.scope, "e:" + entry.target.endpoint)
-            guard gates[scope] == nil, gates[endpoint] == nil, !silent.contains(scope), !silent.contains(endpoint) else {
-                owed = true
-                continue
-            }
-            switch await Aborting(entry: entry, transport: transport, authorizer: authorizer).result() {
-            case .gone:
-                // What cannot be written down is asked once more: an id that is unknown costs nothing.
-                if await settle(entry) == false { owed = true }
-            case .owed: owed = true
-            case .noCredentials:
-                owed = true
-                silent.insert(scope)
-            case .noAnswer:
-                owed = true
-                silent.insert(endpoint)
-            }
-        }
-        abandoned.failures = owed ? abandoned.failures + 1 : 0
-        if owed {
-            let pause = Self.shortestAbortRetry * (1 << min(abandoned.failures, 10))
-            tryAbortsAgain(after: min(pause, Self.longestAbortRetry))
-        } else {
-            abandoned.entries = []
-        }
+    private func aborted(_ endpoint: String, isOwed: Bool) {
+        guard var debts = abandoned.endpoints[endpoint] else { return }
+        if debts.isMore { abandoned.isStale = true }
+        (debts.task, debts.isMore) = (nil, false)
+        debts.failures = isOwed ? debts.failures + 1 : 0
+        let pause = min(Self.shortestAbortRetry * (1 << min(debts.failures, 10)), Self.longestAbortRetry)
+        debts.nextTry = isOwed ? clocks.steady() + pause : nil
+        abandoned.endpoints[endpoint] = isOwed ? debts : nil
     }
 
-    private func tryAbortsAgain(after pause: Duration) { abandoned.nextTry = clocks.steady() + pause }
+    /// Of one endpoint. The first one finds out whether it answers; whoever does not is not asked for each of its entries.
+    ///
+    /// - Returns: whether something is still owed.
+    private func abort(_ entries: [LedgerEntry]) async -> Bool {
+        var isOwed = false
+        var silentScopes: Set<String> = []
+        var (isSilent, isAnswering) = (false, false)
+        var rest = entries[...]
+        await withTaskGroup(of: (LedgerEntry, Aborting.Result).self) { group in
+            var flying = 0
+            while true {
+                while flying < (isAnswering ? Self.abortsAtOnce : 1), !Task.isCancelled, !isDead, let entry = rest.popFirst() {
+                    let scope = "s:" + entry.target.scope
+                    guard !isSilent, !silentScopes.contains(scope), gates[scope] == nil, gates["e:" + entry.target.endpoint] == nil else {
+                        isOwed = true
+                        continue
+                    }
+                    let aborting = Aborting(entry: entry, transport: transport, authorizer: authorizer)
+                    group.addTask { (entry, await aborting.result()) }
+                    flying += 1
+                }
+                guard let (entry, result) = await group.next() else { break }
+                flying -= 1
+                switch result {
+                case .gone:
+                    isAnswering = true
+                    // What cannot be written down is asked once more: an id that is unknown costs nothing.
+                    if await settle(entry) == false { isOwed = true }
+                case .owed: (isOwed, isAnswering) = (true, true)
+                case .noCredentials:
+                    isOwed = true
+                    silentScopes.insert("s:" + entry.target.scope)
+                case .noAnswer: (isOwed, isSilent) = (true, true)
+                }
+            }
+        }
+        return isOwed || !rest.isEmpty
+    }
 
     public func ledger() async -> [LedgerEntry] { (try? await store.read { db in try QueueStore.ledger(db) }) ?? [] }
 
@@ -154,13 +210,15 @@ extension EngineLoop {
         let (given, settings) = (limitsNow, settings)
         let found = try await store.read { db in
             (
-                limits: try QueueStore.slots(db, else: given, settings), rate: try QueueStore.personsRate(db), isPaused: try QueueStore.setting(db, "queuePaused") != nil,
-                scanning: try QueueStore.scanning(db)
+                limits: try QueueStore.slots(db, else: given, settings), rate: try QueueStore.personsRate(db),
+                isPaused: try QueueStore.setting(db, "queuePaused") != nil, scanning: try QueueStore.scanning(db),
+                adoptions: try QueueStore.adoptions(db)
             )
         }
         limitsNow = found.limits
         rateNow.person = found.rate
         if limitsNow.partsAuto { limitsNow.parts = tuning.controller.parts }
+        adoptions = found.adoptions
         queueMachine.slots = limitsNow.uploads
         queueMachine.isPaused = found.isPaused
         for id in found.scanning {

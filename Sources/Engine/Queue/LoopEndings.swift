@@ -185,7 +185,7 @@ extension EngineLoop {
         let begunBefore = run.row.uploadID != nil || run.row.partsStored > 0
         run.row.identity = identity
         (run.row.partSize, run.row.phase, run.row.uploadID, run.row.partsStored) = (plan.partSize, .fresh, nil, 0)
-        (run.row.stored, run.row.completeSent) = (0, false)
+        (run.row.stored, run.row.completeSent, run.row.initiateSent) = (0, false, nil)
         run.uploadIDOnDisk = nil
         run.isStarted = false
         run.actions = []
@@ -219,7 +219,8 @@ extension EngineLoop {
             entry = ("retry", "part \(number): \(FlightEnd(failure: failure).text ?? failure.message)")
         case .putFailed(let failure, _) where failure.cause != .cancelled:
             entry = ("retry", FlightEnd(failure: failure).text ?? failure.message)
-        case .initiateFailed(let failure), .listPartsFailed(let failure), .completeFailed(let failure), .objectHeadFailed(let failure):
+        case .initiateFailed(let failure), .listPartsFailed(let failure), .completeFailed(let failure), .objectHeadFailed(let failure),
+            .findUploadsFailed(let failure):
             entry = ("retry", FlightEnd(failure: failure).text ?? failure.message)
         case .sourceChanged(let detail): entry = ("failed", "the source changed while it was read: \(detail)")
         default: return

@@ -17,7 +17,7 @@ extension EngineLoop {
         run.row.started = row.started ?? clocks.wall()
         runs[row.id] = run
         if !run.isSmall { multipart.append(row.id) }
-        if run.isSmall, row.phase == .fresh, !job.looksFirst {
+        if run.isSmall, row.phase == .fresh, !job.looksFirst, adoption(row, job) == nil {
             run.isStarted = true
             feed(run, .started)
         } else {
@@ -29,7 +29,7 @@ extension EngineLoop {
     func machine(_ row: UploadRow, job: JobFacts, parts: [StoredPart]) -> UploadMachine {
         let checkpoint = UploadCheckpoint(
             phase: row.phase, partSize: row.partSize, uploadID: row.uploadID, parts: parts, resentBytes: row.resent,
-            completeSent: row.completeSent)
+            completeSent: row.completeSent, initiateSent: row.initiateSent != nil)
         return UploadMachine(
             fileSize: row.size, checkpoint: checkpoint,
             settings: UploadMachine.Settings(policy: policy, mayRead: job.target.mayRead, forbidOverwrite: job.forbidOverwrite),
@@ -69,7 +69,7 @@ extension EngineLoop {
             case .awaitLease: renewLease(run)
             case .correctClock(let serverTime):
                 after(run) { [authorizer] in await authorizer.learnClock(serverTime: serverTime) }
-            case .initiate, .put, .listParts, .complete, .abort, .headObject, .hash:
+            case .initiate, .findUploads, .put, .listParts, .complete, .abort, .headObject, .hash:
                 if !run.isProbe, let gate = gate(run) {
                     run.isOutOfStep = true
                     return hold(run, gate)
@@ -89,6 +89,9 @@ extension EngineLoop {
         switch action {
         case .initiate:
             launch(run, .initiate) { requests, _ in await requests.initiate(row, job: job) }
+        case .findUploads:
+            let (store, wall) = (store, clocks.wall)
+            launch(run, .find) { requests, _ in await requests.findUploads(row, job: job, store: store, wall: wall) }
         case .put:
             launch(run, .put, length: row.size, holdsSlot: true) { requests, meter in
                 await requests.put(row, job: job, source: source, meter: meter)
@@ -172,6 +175,7 @@ extension EngineLoop {
     private func landed(_ id: Int64, _ number: Int, _ end: FlightEnd) {
         guard !isDead, let run = runs[id], let flight = run.flights.removeValue(forKey: number) else { return }
         if let source = end.source, run.source == nil { run.source = source }
+        if let identity = end.confirmed { run.row.identity = identity }
         if end.bytesSent > 0 {
             run.hasSent = true
             run.unseen += max(min(end.bytesSent, flight.length) - flight.seen, 0)
@@ -262,6 +266,7 @@ extension EngineLoop {
     private func save(_ run: UploadRun) {
         run.isSaving = true
         run.refreshRow()
+        if run.machine.checkpoint.initiateSent { run.row.initiateSent = run.row.initiateSent ?? clocks.wall() }
         let changes = run.machine.takeChanges()
         let (row, target, before) = (run.row, run.job.target, run.uploadIDOnDisk)
         run.uploadIDOnDisk = row.uploadID
@@ -295,4 +300,11 @@ extension EngineLoop {
 extension JobFacts {
     /// The destination has to be asked before anything is sent.
     var looksFirst: Bool { target.mayRead && ["skip", "newer", "rename"].contains(target.existing) }
+
+    /// The same order where nothing may be asked: what is there is never overwritten.
+    func withoutReading() -> JobFacts {
+        var (target, headers) = (target, headers)
+        (target.mayRead, headers.forbidOverwrite) = (false, true)
+        return JobFacts(id: id, dest: dest, target: target, options: options, headers: headers)
+    }
 }

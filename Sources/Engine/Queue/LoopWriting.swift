@@ -125,7 +125,7 @@ extension EngineLoop {
         ticker?.cancel()
         for run in runs.values { for flight in run.flights.values { flight.task.cancel() } }
         for scan in scans.values { scan.cancel() }
-        abandoned.task?.cancel()
+        abandoned.cancel()
         let lost = batch + pending
         pending = []
         for item in lost where !item.isPatient { item.failed?(StoreIsGone()) }

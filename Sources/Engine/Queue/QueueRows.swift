@@ -35,6 +35,8 @@ struct UploadRow: Sendable, Equatable {
     var uploadID: String?
     var partsStored = 0
     var completeSent = false
+    /// When the first Initiate went out whose upload id is not known.
+    var initiateSent: Timestamp?
 
     var size: Int64 { identity.size }
     var text: String { UploadID.text(id) }
@@ -69,12 +71,20 @@ final class JobFacts: Sendable {
     }
 
     var forbidOverwrite: Bool { headers.forbidOverwrite }
+
+    /// With the type of the object's bytes by its name, where the order gives none.
+    func headers(for row: UploadRow) -> ObjectHeaders {
+        var headers = headers
+        if headers.contentType == nil { headers.contentType = ContentType.of(row.key.utf8) }
+        return headers
+    }
 }
 
 extension UploadRow {
     static let columns = """
         id, job, path, key, size, device, inode, modified, state, hidden, held, priority, position, stored, resent, tries, added, started, \
-        finished, nextTry, error, etag, crc64, isVerified, phase, partSize, uploadID, partsStored, completeSent
+        finished, nextTry, error, etag, crc64, isVerified, phase, partSize, uploadID, partsStored, completeSent, changed, \
+        initiateSent
         """
 
     /// - Parameter row: of `columns`, in that order.
@@ -82,7 +92,8 @@ extension UploadRow {
         self.init(
             job: row[1], path: row[2], key: row[3],
             identity: SourceIdentity(
-                device: UInt64(bitPattern: row[5]), inode: UInt64(bitPattern: row[6]), size: row[4], modified: row[7]),
+                device: UInt64(bitPattern: row[5]), inode: UInt64(bitPattern: row[6]), size: row[4], modified: row[7],
+                changed: row[29]),
             added: Timestamp(milliseconds: row[16]), partSize: row[25])
         id = row[0]
         state = UploadState(code: row[8]) ?? .failed
@@ -104,6 +115,7 @@ extension UploadRow {
         uploadID = row[26]
         partsStored = row[27]
         completeSent = row[28]
+        initiateSent = (row[30] as Int64?).map(Timestamp.init(milliseconds:))
     }
 
     /// What changes while it runs; path, key and order are changed by statements of their own.
@@ -112,12 +124,14 @@ extension UploadRow {
             sql: """
                 UPDATE uploads SET size = ?, device = ?, inode = ?, modified = ?, state = ?, held = ?, stored = ?, resent = ?, tries = ?,
                   started = ?, finished = ?, nextTry = ?, error = ?, etag = ?, crc64 = ?, isVerified = ?, phase = ?, partSize = ?,
-                  uploadID = ?, partsStored = ?, completeSent = ? WHERE id = ?
+                  uploadID = ?, partsStored = ?, completeSent = ?, changed = ?,
+                  initiateSent = ? WHERE id = ?
                 """)
         let values: [(any DatabaseValueConvertible)?] = [
             size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code, held?.rawValue,
             stored, resent, tries, started?.milliseconds, finished?.milliseconds, nextTry?.milliseconds, try error?.json, etag,
-            crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent, id,
+            crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent,
+            identity.changed, initiateSent?.milliseconds, id,
         ]
         try statement.execute(arguments: StatementArguments(values))
     }

@@ -30,6 +30,17 @@ enum QueueSchema {
             try db.execute(
                 sql: "CREATE INDEX uploadsInTurn ON uploads(priority, job, position) WHERE hidden = 0 AND state = 0")
         }
+        migrator.registerMigration("5 change times and begun uploads") { db in
+            // 0: not known, as of rows that were written before: then the bytes are compared before they become an object.
+            try db.execute(sql: "ALTER TABLE uploads ADD COLUMN changed INTEGER NOT NULL DEFAULT 0")
+            try db.execute(sql: "ALTER TABLE uploads ADD COLUMN initiateSent INTEGER")
+            // Unfinished uploads of others on the server that a person gave us: the next upload to that key goes on with it.
+            try db.execute(
+                sql: """
+                    CREATE TABLE adoptions (bucket TEXT NOT NULL, key TEXT NOT NULL, uploadID TEXT NOT NULL, since INTEGER NOT NULL,
+                      PRIMARY KEY (bucket, key)) WITHOUT ROWID
+                    """)
+        }
         return migrator
     }
 

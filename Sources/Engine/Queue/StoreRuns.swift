@@ -127,6 +127,12 @@ extension QueueStore {
         ).execute(arguments: [target.bucket, row.key, uploadID, try json(target), row.id, at.milliseconds])
     }
 
+    static func isOwed(_ db: Database, bucket: String, key: String, uploadID: String) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM ledger WHERE bucket = ? AND key = ? AND uploadID = ?)"),
+            arguments: [bucket, key, uploadID]) ?? false
+    }
+
     /// Nothing in the queue needs what that upload has on the server any more: it is aborted in the background.
     static func giveUp(_ db: Database, upload: Int64, keeping uploadID: String? = nil) throws {
         if let uploadID {

@@ -17,6 +17,8 @@ struct FlightEnd: Sendable {
     var source: SourceFile?
     /// The file is another one than the row says, and nothing of it was sent.
     var changed: SourceIdentity?
+    /// What the file is now, where only a look at its bytes could tell that they are the same.
+    var confirmed: SourceIdentity?
     /// The file cannot be opened.
     var unreadable: FileError?
     var bytesSent: Int64 = 0
@@ -42,6 +44,8 @@ struct UploadRequests: Sendable {
     private static let visibleBody: Int64 = 256 << 10
     /// Pages of ListParts, 1,000 parts each.
     private static let mostPages = 20
+    /// How often a file may get another mode, owner or link while it is sent or compared.
+    private static let mostLooks = 3
 
     let transport: any Transport
     let authorizer: any RequestAuthorizer
@@ -50,23 +54,38 @@ struct UploadRequests: Sendable {
 
     /// The whole file in one request; opens it where it is not open yet.
     func put(_ row: UploadRow, job: JobFacts, source opened: SourceFile?, meter: FlightMeter) async -> FlightEnd {
-        let source: SourceFile
-        do throws(FileError) {
-            if let opened { source = opened } else { source = try SourceFile.open(row.path) }
-        } catch {
-            return FlightEnd(unreadable: error)
+        var source = opened
+        var sent: Int64 = 0
+        var looks = 0
+        while true {
+            looks += 1
+            let file: SourceFile
+            do throws(FileError) {
+                if let source { file = try source.renewed() } else { file = try SourceFile.open(row.path) }
+            } catch {
+                return FlightEnd(unreadable: error)
+            }
+            guard file.identity.isLikely(row.identity) else {
+                // Nothing of it has left: it is taken as it is now.
+                guard opened != nil || sent > 0 else { return FlightEnd(changed: file.identity) }
+                return FlightEnd(
+                    event: .sourceChanged(detail: SourceReader.difference(row.identity, file.identity)), source: file, bytesSent: sent)
+            }
+            let body = FileBody(source: file, offset: 0, length: row.size, isGuarded: true)
+            var end = await send(.putObject(job.headers(for: row)), row, job, body: body, meter: meter) {
+                response, reply throws(OSSError) in
+                let result = try OSSReply.put(response)
+                return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
+            } failed: {
+                .putFailed($0, bytesSent: $1)
+            }
+            (sent, source) = (sent + end.bytesSent, file)
+            // The server does not have the whole body, so nothing is stored; only a mode or a link may have changed.
+            if looks < UploadRequests.mostLooks, case .source(errno: 0)? = end.failure?.cause { continue }
+            end.source = file
+            end.bytesSent = sent
+            return end
         }
-        if opened == nil, source.identity != row.identity { return FlightEnd(source: source, changed: source.identity) }
-        if let end = changed(source, before: row.identity) { return end }
-        let body = FileBody(source: source, offset: 0, length: row.size)
-        var end = await send(.putObject(job.headers), row, job, body: body, meter: meter) { response, reply throws(OSSError) in
-            let result = try OSSReply.put(response)
-            return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
-        } failed: {
-            .putFailed($0, bytesSent: $1)
-        }
-        end.source = source
-        return afterwards(end, source, row.identity)
     }
 
     func part(_ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter) async
@@ -99,7 +118,7 @@ struct UploadRequests: Sendable {
     // MARK: - Around them
 
     func initiate(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
-        await send(.initiate(job.headers), row, job) { response, _ throws(OSSError) in
+        await send(.initiate(job.headers(for: row)), row, job) { response, _ throws(OSSError) in
             .initiated(uploadID: try OSSReply.initiate(response))
         } failed: { failure, _ in
             .initiateFailed(failure)
@@ -130,7 +149,47 @@ struct UploadRequests: Sendable {
 
     /// - Parameter source: looked at once more before the parts become an object; `nil` when only an earlier Complete is repeated.
     func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, job: JobFacts, source: SourceFile?) async -> FlightEnd {
-        if let source, let end = changed(source, before: row.identity) { return end }
+        guard let source else { return await complete(uploadID: uploadID, parts: parts, row, job) }
+        let confirmed: SourceIdentity
+        switch await confirm(source, row.identity, parts) {
+        case .same(let identity): confirmed = identity
+        case .different(let end): return end
+        }
+        var end = await complete(uploadID: uploadID, parts: parts, row, job)
+        end.confirmed = confirmed
+        return end
+    }
+
+    private enum Confirmed {
+        case same(SourceIdentity)
+        case different(FlightEnd)
+    }
+
+    /// Whether the file still holds what its parts were read from. Where something happened to it that its time of writing does not show (a
+    /// mode, a link, a name taken by another file, or a write with the time set back), only its bytes can tell.
+    private func confirm(_ source: SourceFile, _ identity: SourceIdentity, _ parts: [StoredPart]) async -> Confirmed {
+        do throws(FileError) {
+            for _ in 0..<UploadRequests.mostLooks {
+                let before = try source.currentIdentity()
+                if before == identity { return .same(identity) }
+                if before.isLikely(identity) {
+                    let sent = parts.reduce(UInt64(0)) { CRC64.combine($0, $1.crc64 ?? 0, lengthOfB: $1.size) }
+                    let here = try await SourceReader.crc64(of: source, offset: 0, length: identity.size)
+                    let after = try source.currentIdentity()
+                    if here == sent, after == before { return .same(after) }
+                    if here == sent, after.isLikely(identity) { continue }
+                }
+                let now = try source.currentIdentity()
+                return .different(FlightEnd(event: .sourceChanged(detail: SourceReader.difference(identity, now)), source: source))
+            }
+        } catch {
+            guard error.errno == 0 else { return .different(FlightEnd(unreadable: error)) }
+            return .different(FlightEnd(event: .sourceChanged(detail: "it \(error.what)"), source: source))
+        }
+        return .different(FlightEnd(event: .sourceChanged(detail: "its mode or its links change all the time"), source: source))
+    }
+
+    private func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, _ job: JobFacts) async -> FlightEnd {
         let named = parts.map { CompletedPart(number: $0.number, etag: $0.etag) }
         let operation = OSSOperation.complete(uploadID: uploadID, parts: named, headers: job.headers)
         return await send(operation, row, job) { response, _ throws(OSSError) in
@@ -163,7 +222,7 @@ struct UploadRequests: Sendable {
 
     // MARK: - One request
 
-    private func send(
+    func send(
         _ operation: OSSOperation, _ row: UploadRow, _ job: JobFacts, body: FileBody? = nil, meter: FlightMeter? = nil,
         read: @Sendable (HTTPResponse, TransportReply) throws(OSSError) -> UploadEvent?,
         failed: @Sendable (RequestFailure, Int64) -> UploadEvent
@@ -213,7 +272,8 @@ struct UploadRequests: Sendable {
     private func changed(_ source: SourceFile, before: SourceIdentity) -> FlightEnd? {
         do throws(FileError) {
             let now = try source.currentIdentity()
-            guard now != before else { return nil }
+            // What else may have happened to it is asked once, before Complete.
+            guard !now.isLikely(before) else { return nil }
             return FlightEnd(event: .sourceChanged(detail: SourceReader.difference(before, now)), source: source)
         } catch {
             return FlightEnd(unreadable: error)
@@ -223,7 +283,7 @@ struct UploadRequests: Sendable {
     /// A body that was read while the file changed is worth nothing, whatever the server said to it.
     private func afterwards(_ end: FlightEnd, _ source: SourceFile, _ identity: SourceIdentity) -> FlightEnd {
         switch end.event {
-        case .putSent, .partSent:
+        case .partSent:
             guard var changed = changed(source, before: identity) else { return end }
             changed.bytesSent = end.bytesSent
             changed.generation = end.generation
@@ -236,6 +296,9 @@ struct UploadRequests: Sendable {
 extension RequestFailure {
     /// The service itself said so, and not only the way to it.
     var isAnswer: Bool { if case .answer = cause { true } else { false } }
+
+    /// These credentials are good, and not for this. HEAD has no body that could say why.
+    var isNotAllowed: Bool { classify(self) == .denied && ["AccessDenied", OSSError.badErrorResponse].contains(code) }
 
     /// - Parameter target: where the request went.
     init(_ error: OSSError, of request: AuthorizedRequest, at target: Target) {

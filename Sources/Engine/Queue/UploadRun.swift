@@ -21,14 +21,14 @@ final class UploadRun {
     enum Kind: Equatable {
         case look, put
         case part(Int)
-        case initiate, listParts, complete, abort, head, hash
+        case initiate, find, listParts, complete, abort, head, hash
 
         /// Its answer matters even to somebody who stops: a new upload id, a finished object.
         var mustLand: Bool { self == .initiate || self == .complete }
     }
 
     var row: UploadRow
-    let job: JobFacts
+    var job: JobFacts
     /// `nil` until the source was looked at, where that comes first.
     var machine: UploadMachine
     var source: SourceFile?
@@ -134,6 +134,7 @@ final class UploadRun {
         row.partSize = machine.checkpoint.partSize
         row.uploadID = machine.checkpoint.uploadID
         row.completeSent = machine.checkpoint.completeSent
+        if !machine.checkpoint.initiateSent { row.initiateSent = nil }
         if let last = machine.lastFailure, last.failure.cause != .cancelled {
             row.error = StoredError(last.failure, part: last.part, at: last.at)
         }

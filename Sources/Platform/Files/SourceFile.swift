@@ -1,14 +1,23 @@
 import Glibc
 
-/// What makes a file the same file with the same content, as far as the system tells. `modified` in nanoseconds since 1970.
+/// What makes a file the same file with the same content, as far as the system tells. Times in nanoseconds since 1970.
 public struct SourceIdentity: Sendable, Hashable, Codable {
     public var device: UInt64
     public var inode: UInt64
     public var size: Int64
     public var modified: Int64
+    /// The time that nobody can set back: it moves with every write, but also with a mode, an owner, a link more or less. 0 where it is not
+    /// known.
+    public var changed: Int64
 
-    public init(device: UInt64, inode: UInt64, size: Int64, modified: Int64) {
-        (self.device, self.inode, self.size, self.modified) = (device, inode, size, modified)
+    public init(device: UInt64, inode: UInt64, size: Int64, modified: Int64, changed: Int64 = 0) {
+        (self.device, self.inode, self.size, self.modified, self.changed) = (device, inode, size, modified, changed)
+    }
+
+    /// Whether nothing but `changed` differs: the bytes are the same unless somebody wrote and then set the time of it back (`touch -r`).
+    /// Who must know compares the bytes.
+    public func isLikely(_ other: SourceIdentity) -> Bool {
+        (device, inode, size, modified) == (other.device, other.inode, other.size, other.modified)
     }
 
     init(_ status: stat) {
@@ -16,6 +25,7 @@ public struct SourceIdentity: Sendable, Hashable, Codable {
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)
         modified = SourceIdentity.nanoseconds(status.st_mtim)
+        changed = SourceIdentity.nanoseconds(status.st_ctim)
     }
 
     /// File systems know times that 64 bits of nanoseconds do not hold (before 1677, after 2262): such a time is the nearest that they do.
@@ -65,5 +75,20 @@ public final class SourceFile: Sendable {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw FileError(path: path, errno: errno, what: "cannot be examined") }
         return SourceIdentity(status)
+    }
+
+    /// Whether nothing at all has happened to the open file since it was opened: what was read of it in between is one state of it.
+    public var isUnchanged: Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && SourceIdentity(status) == identity
+    }
+
+    /// The same open file under the identity it has now: itself where that is the old one.
+    public func renewed() throws(FileError) -> SourceFile {
+        let now = try currentIdentity()
+        if now == identity { return self }
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw FileError(path: path, errno: errno, what: "cannot be opened") }
+        return SourceFile(path: path, identity: now, descriptor: copy)
     }
 }

@@ -18,7 +18,12 @@ public struct FileBody: Sendable {
     public var source: SourceFile
     public var offset: Int64
     public var length: Int64
-    public init(source: SourceFile, offset: Int64, length: Int64) { (self.source, self.offset, self.length) = (source, offset, length) }
+    /// The last bytes leave only when the file, looked at after all of them were read, is what it was when it was opened; else the request
+    /// ends with `.source(errno: 0)`, and the server never has a whole body of two states of the file.
+    public var isGuarded: Bool
+    public init(source: SourceFile, offset: Int64, length: Int64, isGuarded: Bool = false) {
+        (self.source, self.offset, self.length, self.isGuarded) = (source, offset, length, isGuarded)
+    }
 }
 
 public struct SendOptions: Sendable {

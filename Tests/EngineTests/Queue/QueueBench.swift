@@ -34,9 +34,15 @@ final class QueueBench: Sendable {
                 guard let base = buffer.baseAddress, let made = mkdtemp(base) else { return [] }
                 return Array(UnsafeBufferPointer(start: made, count: strlen(made))).map { UInt8(bitPattern: $0) }
             }, as: UTF8.self)
+        setClock()
     }
 
     deinit { Files.removeTree(folder) }
+
+    private func setClock() {
+        let clock = clock
+        oss.setClock { clock.value }
+    }
 
     var database: String { folder + "/davit.sqlite" }
 

@@ -135,6 +135,8 @@ struct ConfigurationText {
                     ("rate-schedule", .list(engine.rateSchedule.map(ConfigurationText.rule))), ("verify", .text(engine.verify)),
                     ("keep-cancelled", .text(ConfigurationText.duration(engine.keepCancelled))),
                     ("keep-history", .text(ConfigurationText.duration(engine.keepHistory))), ("log-level", .text(engine.logLevel.rawValue)),
+                    ("log-format", .text(engine.logFormat)), ("log-keep", .number(engine.logKeep)),
+                    ("log-size", .text("\(engine.logSize)")),
                 ]
             ))
         for remote in configuration.remotes { tables += ConfigurationText.tables(remote) }

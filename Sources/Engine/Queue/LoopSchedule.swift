@@ -15,7 +15,7 @@ extension EngineLoop {
         guard isStarted, !isStopping, !isDead, limitsNow.rate != 0 else { return }
         let now = clocks.steady()
         while true {
-            let isSlotFree = partSlotsUsed < limitsNow.parts
+            let isSlotFree = partSlotsUsed < partsAllowed
             if isSlotFree, !waitingPuts.isEmpty {
                 let id = waitingPuts.removeFirst()
                 guard let run = runs[id], run.awaitsSlot else { continue }
@@ -37,7 +37,7 @@ extension EngineLoop {
     }
 
     private var mayStart: Bool {
-        !isFinishing && startsBlocked == 0 && !queueMachine.isPaused && diskTrouble == nil && runs.count < Self.mostRuns
+        !isFinishing && startsBlocked == 0 && !queueMachine.isPaused && diskTrouble == nil && !lacksDescriptors && runs.count < Self.mostRuns
     }
 
     /// Large files have upload slots; small ones, a request each, may use every part slot, but leave half of them to large ones that want
@@ -45,9 +45,9 @@ extension EngineLoop {
     private func nextToStart(isSlotFree: Bool, partsAreWanted: Bool, _ now: Timestamp) -> Int? {
         guard mayStart, !ready.isEmpty else { return nil }
         let largeRunning = multipart.count
-        let smallMayGo = isSlotFree && (!partsAreWanted || smallInFlight * 2 < limitsNow.parts)
+        let smallMayGo = isSlotFree && (!partsAreWanted || smallInFlight * 2 < partsAllowed)
         // A look takes no slot, but as many at once as there are small files would be more than any server likes.
-        lazy var mayLook = runs.values.count { !$0.isStarted && !$0.isLanding && $0.lookAgain == nil } < limitsNow.parts
+        lazy var mayLook = runs.values.count { !$0.isStarted && !$0.isLanding && $0.lookAgain == nil } < partsAllowed
         return ready.prefix(Self.overtaking).firstIndex { row in
             guard turnHasCome(row.job, now), gate(row.job) == nil else { return false }
             guard row.size <= row.partSize else { return largeRunning < limitsNow.uploads }

@@ -1,4 +1,5 @@
 import Contracts
+import TransferCore
 
 /// What the queue half needs of the configuration, with numbers already decided.
 ///
@@ -23,6 +24,8 @@ public struct QueueSettings: Sendable, Equatable {
     public var partSize: Int64
     /// For `status`; the control server puts it in where it is `nil`.
     public var defaultRemote: String?
+    /// Parts in flight that this machine has files and connections for, whatever the limits say.
+    public var mostParts = DescriptorPlan.most
 
     public init(
         uploads: Int = 5, parts: Int = 16, rate: Int64? = nil, keepCancelled: Duration = .seconds(86_400),

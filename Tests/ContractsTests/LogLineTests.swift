@@ -52,6 +52,21 @@ import Testing
     @Test(arguments: ["", "Fatal error: index out of range", "2026-01-15 08:30 info x", "{\"time\":1}", "{", "2026-01-15T08:30:00.123Z loud m"])
     func whatIsNoneOfOursIsNoLine(_ text: String) { #expect(LogLine(parsing: text) == nil) }
 
+    @Test(arguments: 1...300) func noLineIsTooStrangeToBeRead(seed: UInt64) {
+        var state = seed
+        let alphabet = Array(" =\"\\{}:,aZ0é文".unicodeScalars)
+        var text = "2026-01-15T08:30:00.123Z info "
+        for _ in 0..<40 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            text.unicodeScalars.append(alphabet[Int(state >> 33) % alphabet.count])
+        }
+
+        let line = LogLine(parsing: text)
+
+        // As JSON it is the same whatever it was.
+        #expect(line != nil && line.flatMap { LogLine(parsing: $0.written(as: .json)) }?.message == line?.message)
+    }
+
     @Test func levelsAreOrderedAndHaveThePrioritiesOfTheJournal() {
         #expect(LogLine.Level.allCases == LogLine.Level.allCases.sorted())
         #expect(LogLine.Level.allCases.map(\.priority) == [7, 7, 6, 5, 4, 3, 2])

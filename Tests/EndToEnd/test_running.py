@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import time
@@ -278,6 +279,16 @@ def test_finish_ends_after_the_uploads_that_run(davit, sandbox, tmp_path):
     assert sandbox.objects()["one"]["size"] == 30 << 20
 
 
+@pytest.mark.parametrize("text, word", [("nonsense = 1\n", "nonsense"), ('[engine]\nlog-format = "xml"\n', "json"), ("[engine]\nlog-keep = 0\n", "log-keep")])
+def test_an_engine_that_cannot_run_ends_with_two_and_one_line(lone, text, word):
+    lone.configure(text)
+
+    done = lone.run("engine", "run")
+
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and word in done.stderr and "config.toml:" in done.stderr
+
+
 # The log
 
 
@@ -296,6 +307,8 @@ def test_the_log_tells_a_failed_request_with_its_ids_and_no_secret(davit, sandbo
     assert sandbox.access_key_secret not in everything and "Signature=" not in everything
     assert davit.run("log", "--level", "error").stdout == ""
     assert davit.run("log", "--since", "2099-01-01").stdout == ""
+    for since in ("1h", "2020-01-01", "2020-01-01T10:00", "2020-01-01T10:00:00Z"):
+        assert davit.run("log", "--since", since).stdout == everything
     assert len(davit.run("log", "-n", "1").stdout.splitlines()) == 1
     assert davit.run("log", "--level", "loud").returncode == 2
     assert davit.run("log", "--since", "yesterdayish").returncode == 2
@@ -331,7 +344,7 @@ def test_the_log_is_followed_over_rotations(davit, tmp_path):
     seen = [line["call"] for line in map(json.loads, output.read_text().splitlines()) if "none-" in line.get("call", "")]
     assert seen == [f"GET /v1/uploads/none-{index}" for index in range(1200)]
     files = sorted((davit.home / "state").glob("engine.log*"))
-    assert [file.name for file in files] == ["engine.log", "engine.log.1", "engine.log.2"]
+    assert [file.name for file in files][:2] == ["engine.log", "engine.log.1"] and len(files) <= 3
     assert all(file.stat().st_size < (64 << 10) + 1000 and stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
 
 
@@ -387,6 +400,10 @@ def test_the_doctor_finds_a_damaged_queue(davit, sandbox, tmp_path):
     until(lambda: davit.json("queue")["total"] == 300, what="the scan")
     davit.run("engine", "stop", check=0)
     path = davit.home / "state/davit.sqlite"
+    # Else what is damaged could be a page whose newer text lies in the journal.
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
     with open(path, "r+b") as file:
         file.seek(8 * 4096)
         file.write(os.urandom(20 * 4096))
@@ -455,7 +472,7 @@ def test_calls_have_their_version_and_their_errors(lone):
         ("PUT", "/v1/limits", {"rate": "fast"}, 400), ("PUT", "/v1/limits", {"uploads": 0}, 400), ("PUT", "/v1/limits", {"parts": 257}, 400),
         ("PUT", "/v1/limits", {"rate": "16Mbit", "uploads": 3, "parts": 8, "unknown": 1}, 200), ("POST", "/v1/jobs", b"[" * 100_000, 400),
         ("POST", "/v1/list", b"x" * (5 << 20), 413), ("GET", "/v1/events?since=x", None, 400), ("GET", "/v1/uploads?query=%28", None, 400),
-        ("BREW", "/v1/status", None, 405),
+        ("PATCH", "/v1/status", None, 405),
     ]:
         status, headers, answer = call(lone, method, path, body)
         assert status == expected, (method, path, status, answer)

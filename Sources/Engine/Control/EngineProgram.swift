@@ -74,6 +74,9 @@ public struct EngineProgram: Sendable {
             metadata: [
                 "version": "\(EngineProgram.version)", "pid": "\(getpid())", "socket": "\(home.socket)", "descriptors": "\(descriptors)",
             ])
+        if let wanted = environment["DAVIT_LOG"], !wanted.isEmpty, Logger.Level(rawValue: wanted.lowercased()) == nil {
+            log.warning("DAVIT_LOG is no level", metadata: ["value": "\(wanted)", "accepted": "debug, info, notice, warning, error"])
+        }
         do throws(EngineFailure) {
             try await serve(home, configuration, book, signals)
         } catch {

@@ -45,9 +45,9 @@ extension EngineLoop {
     private func nextToStart(isSlotFree: Bool, partsAreWanted: Bool, _ now: Timestamp) -> Int? {
         guard mayStart, !ready.isEmpty else { return nil }
         let largeRunning = multipart.count
-        let smallMayGo = isSlotFree && (!partsAreWanted || smallInFlight * 2 < partsAllowed)
+        let smallMayGo = isSlotFree && (!partsAreWanted || smallInFlight * 2 < limitsNow.parts)
         // A look takes no slot, but as many at once as there are small files would be more than any server likes.
-        lazy var mayLook = runs.values.count { !$0.isStarted && !$0.isLanding && $0.lookAgain == nil } < partsAllowed
+        lazy var mayLook = runs.values.count { !$0.isStarted && !$0.isLanding && $0.lookAgain == nil } < limitsNow.parts
         return ready.prefix(Self.overtaking).firstIndex { row in
             guard turnHasCome(row.job, now), gate(row.job) == nil else { return false }
             guard row.size <= row.partSize else { return largeRunning < limitsNow.uploads }

@@ -103,6 +103,8 @@ public protocol TargetResolver: Sendable {
 public enum EngineEvent: Sendable {
     case status(StatusView)
     case upload(UploadView)
+    /// More uploads have changed than are told one by one.
+    case missed
 }
 
 public struct UploadsRequest: Sendable, Equatable {
@@ -129,6 +131,8 @@ public protocol QueueService: Sendable {
     func limits() async -> LimitsView
     func setLimits(_ change: LimitsChange) async throws(OrderError) -> LimitsView
     func status() async -> StatusView
+    /// For `GET /metrics`, beside `status()`.
+    func metrics() async -> QueueMetrics
     /// Merged states, never a backlog: a slow reader misses intermediate ones.
     func events() async -> AsyncStream<EngineEvent>
     /// Upload ids the ledger still owes a completion or an abort: (bucket, key, upload id, our upload or nil).

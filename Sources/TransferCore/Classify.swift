@@ -59,7 +59,10 @@ extension RequestFailure {
         case .curl(let code): "Curl\(code)"
         case .unusableAnswer: "UnusableAnswer"
         case .cancelled: "Cancelled"
-        case .source(let errno): errno == 0 ? "SourceChanged" : "SourceUnreadable"
+        case .source(0): "SourceChanged"
+        // ENFILE and EMFILE: nothing is wrong with the file.
+        case .source(23), .source(24): "TooManyOpenFiles"
+        case .source: "SourceUnreadable"
         case .unsigned: "NoCredentials"
         }
     }

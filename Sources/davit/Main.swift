@@ -25,7 +25,7 @@ struct Davit: AsyncParsableCommand {
         subcommands: [
             Attach.self, Put.self, Add.self, Queue.self, Show.self, Status.self, Watch.self, Wait.self, Pause.self, Resume.self,
             Retry.self, Cancel.self, Abort.self, Remove.self, Undo.self, Limit.self, Slots.self, List.self, Presign.self, Orphans.self,
-            Auth.self, EngineCommand.self, Config.self, ThemeCommand.self, Completion.self,
+            Auth.self, LogCommand.self, Doctor.self, EngineCommand.self, Config.self, ThemeCommand.self, Completion.self,
         ],
         defaultSubcommand: Attach.self)
 }

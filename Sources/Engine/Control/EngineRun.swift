@@ -4,6 +4,7 @@ import Logging
 import OSSProtocol
 import Platform
 import ServiceLifecycle
+import TransferCore
 
 /// Why the engine stops.
 enum StopReason: Sendable, Equatable {
@@ -23,13 +24,19 @@ struct EngineRun: Sendable {
     let idleLimit: Duration?
     /// How often is looked whether anybody needs the engine.
     var idleStep: Duration = .seconds(5)
+    /// Whoever started it as a service and wants to know how it is.
+    var manager = ServiceManager()
+    /// Called when the end has begun: from then on the process must not live longer than a few seconds.
+    var endHasBegun: @Sendable () -> Void = {}
     /// SIGHUP.
     let reload: @Sendable () async -> Void
     /// Puts the queue down: after the running uploads when `finish`.
     let drain: @Sendable (_ finish: Bool) async -> Void
 
-    /// Answers under way get so long at the end.
-    private static let farewell: Duration = .seconds(5)
+    /// Answers under way get so long at the end. With what the queue needs to be put down (5 s) it stays below 10 s.
+    private static let farewell: Duration = .seconds(2)
+    /// How often a service's line of status is written anew.
+    private static let statusPause: Duration = .seconds(10)
 
     /// - Parameters:
     ///   - signals: arrivals of SIGTERM, SIGINT and SIGHUP.
@@ -38,7 +45,14 @@ struct EngineRun: Sendable {
     func run(signals: AsyncStream<Int32>, stops: AsyncStream<StopReason>, ready: @escaping @Sendable () -> Void) async throws {
         let touches = Touches(SystemClock.steady())
         var configuration = ServiceGroupConfiguration(
-            services: [ServerService(server: server, ready: ready, touches: touches)],
+            services: [
+                ServerService(
+                    server: server,
+                    ready: {
+                        manager.ready("takes orders")
+                        ready()
+                    }, touches: touches)
+            ],
             logger: Logger(label: "davit.services") { _ in SwiftLogNoOpLogHandler() })
         configuration.maximumGracefulShutdownDuration = EngineRun.farewell
         let group = ServiceGroup(configuration: configuration)
@@ -52,6 +66,8 @@ struct EngineRun: Sendable {
             watchers.addTask { await firstStop(signals) }
             watchers.addTask { await nextStop(stops) }
             if let idleLimit { watchers.addTask { await idleness(idleLimit, touches) } }
+            if let watchdog = manager.watchdog { watchers.addTask { await giveSigns(watchdog / 2) } }
+            if manager.isThere { watchers.addTask { await tellStatus() } }
 
             var isFinishing = false
             watching: while let news = await watchers.next() {
@@ -59,6 +75,7 @@ struct EngineRun: Sendable {
                 case .stop(.asked(finish: true)) where !isFinishing:
                     isFinishing = true
                     log.notice("the engine finishes the running uploads")
+                    manager.status("finishes the running uploads")
                     watchers.addTask {
                         await drain(true)
                         return .drained
@@ -68,13 +85,19 @@ struct EngineRun: Sendable {
                 case .stop(.asked(finish: true)): watchers.addTask { await nextStop(stops) }
                 case .stop(let reason):
                     log.notice("the engine stops", metadata: ["reason": "\(EngineRun.text(reason))"])
+                    manager.stopping("stops: \(EngineRun.text(reason))")
+                    endHasBegun()
                     await drain(false)
                     break watching
                 case .serverEnded:
                     log.error("the engine stops: its socket is gone")
+                    endHasBegun()
                     await drain(false)
                     break watching
-                case .drained: break watching
+                case .drained:
+                    manager.stopping("the running uploads have ended")
+                    endHasBegun()
+                    break watching
                 case .nothing: break
                 }
             }
@@ -102,21 +125,53 @@ struct EngineRun: Sendable {
     private func firstStop(_ signals: AsyncStream<Int32>) async -> News {
         for await signal in signals {
             guard signal == SIGHUP else { return .stop(.signal(signal)) }
+            manager.reloading()
             await reload()
+            manager.ready("takes orders")
         }
         return .nothing
     }
 
     private func idleness(_ limit: Duration, _ touches: Touches) async -> News {
+        var idleness = Idleness(limit: limit, start: SystemClock.steady())
         while !Task.isCancelled {
             try? await Task.sleep(for: idleStep)
-            if EngineRun.isBusy(await queue.status()) {
-                touches.touch(SystemClock.steady())
-            } else if SystemClock.steady() - touches.last >= limit {
-                return .stop(.idle)
-            }
+            let isBusy = EngineRun.isBusy(await queue.status())
+            if idleness.mayEnd(isBusy: isBusy, touched: touches.last, at: SystemClock.steady()) { return .stop(.idle) }
         }
         return .nothing
+    }
+
+    /// The sign comes from the queue itself: one that is stuck gives none.
+    private func giveSigns(_ pause: Duration) async -> News {
+        while !Task.isCancelled {
+            _ = await queue.limits()
+            manager.isAlive()
+            try? await Task.sleep(for: pause)
+        }
+        return .nothing
+    }
+
+    private func tellStatus() async -> News {
+        var told = ""
+        while !Task.isCancelled {
+            try? await Task.sleep(for: EngineRun.statusPause)
+            if Task.isCancelled { break }
+            let text = EngineRun.summary(await queue.status())
+            if text != told, !Task.isCancelled { manager.status(text) }
+            told = text
+        }
+        return .nothing
+    }
+
+    /// One line for `systemctl status`.
+    static func summary(_ status: StatusView) -> String {
+        let counts = UploadState.allCases.compactMap { state -> String? in
+            let count = status.counts[state.rawValue] ?? 0
+            return count > 0 && !state.isEnded ? "\(count) \(state.rawValue)" : nil
+        }
+        let rate = status.rate > 0 ? ["\(status.rate >> 10) KiB/s"] : []
+        return (counts.isEmpty ? ["nothing to do"] : counts + rate).joined(separator: ", ")
     }
 
     /// Something is under way or will be without a person, or somebody looks on. Paused uploads wait for a person, who starts the

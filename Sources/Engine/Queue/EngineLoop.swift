@@ -83,6 +83,8 @@ public actor EngineLoop: QueueService {
     var isFlushing = false
     var isFlushDelayed = false
     var diskTrouble: DiskTrouble?
+    /// Too many files were open: until then nothing new starts.
+    var descriptorTrouble: Timestamp?
     var isDead = false
 
     // The rest of its life.
@@ -108,9 +110,11 @@ public actor EngineLoop: QueueService {
     var readers: [Int: EventReader] = [:]
     var nextReader = 0
     let wire = WireMeter()
+    var observed = QueueMetrics()
     var rates = RateHistory()
     var lastStatusAt: Timestamp?
     var isStatusDue = false
+    var isTellingSoon = false
     var windowMemo: WindowMemo?
     var windowMaking: WindowMaking?
 
@@ -211,8 +215,8 @@ public actor EngineLoop: QueueService {
         }
     }
 
-    /// While something moves or somebody looks, the clock of waits and rates; else just enough to notice a due time.
-    private var tickInterval: Duration { runs.isEmpty && readers.isEmpty && gates.isEmpty ? .milliseconds(500) : .milliseconds(100) }
+    /// While something moves, the clock of waits and rates; else just enough to notice a due time.
+    private var tickInterval: Duration { runs.isEmpty && gates.isEmpty ? .milliseconds(500) : .milliseconds(100) }
 
     /// What time alone brings about.
     func tick() {

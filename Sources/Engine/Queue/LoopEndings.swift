@@ -125,6 +125,7 @@ extension EngineLoop {
 
     private func left(_ run: UploadRun) {
         guard runs[run.id] === run else { return }
+        observe(ended: run)
         runs[run.id] = nil
         if let gate = run.probed { loseProbe(gate) }
         if isRefilling { endedSinceRefill.insert(run.id) }

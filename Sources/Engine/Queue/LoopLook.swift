@@ -80,6 +80,7 @@ extension EngineLoop {
             run.isStarted = true
             feed(run, .started)
         case .changed(let identity): adopt(run, identity)
+        case .unreadable(let error) where Self.isLack(error): lackDescriptors(run, error)
         case .unreadable(let error): fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
         case .skip(let why): leave(run, as: .skipped, event: ("done", why))
         case .rename(let key, let source): rename(run, key, source)

@@ -53,7 +53,7 @@ extension EngineLoop {
     /// Performs what was asked for, in order; stops at what must be on the disk first.
     func advance(_ run: UploadRun) {
         while !run.isSaving, !run.isLanding, !run.awaitsSlot, !run.actions.isEmpty {
-            if run.actions[0] == .put, partSlotsUsed >= limitsNow.parts {
+            if run.actions[0] == .put, partSlotsUsed >= partsAllowed {
                 run.awaitsSlot = true
                 return waitingPuts.append(run.id)
             }
@@ -182,6 +182,7 @@ extension EngineLoop {
         }
         if let failure = end.failure, failure.cause != .cancelled { run.failures += 1 }
         if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
+        observe(flight, run, end)
         judgeEndpoint(run, end)
         if flight.holdsSlot {
             tuning.note(end)
@@ -192,6 +193,7 @@ extension EngineLoop {
             lost(run, flight, access)
         } else if let error = end.unreadable {
             release(flight, run)
+            if Self.isLack(error) { return lackDescriptors(run, error) }
             fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
         } else if let identity = end.changed {
             release(flight, run)

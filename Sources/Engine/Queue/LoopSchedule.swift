@@ -15,7 +15,7 @@ extension EngineLoop {
         guard isStarted, !isStopping, !isDead, limitsNow.rate != 0 else { return }
         let now = clocks.steady()
         while true {
-            let isSlotFree = partSlotsUsed < limitsNow.parts
+            let isSlotFree = partSlotsUsed < partsAllowed
             if isSlotFree, !waitingPuts.isEmpty {
                 let id = waitingPuts.removeFirst()
                 guard let run = runs[id], run.awaitsSlot else { continue }
@@ -36,7 +36,7 @@ extension EngineLoop {
     }
 
     private var mayStart: Bool {
-        !isFinishing && startsBlocked == 0 && !queueMachine.isPaused && diskTrouble == nil && runs.count < Self.mostRuns
+        !isFinishing && startsBlocked == 0 && !queueMachine.isPaused && diskTrouble == nil && !lacksDescriptors && runs.count < Self.mostRuns
     }
 
     /// Large files have upload slots; small ones, a request each, may use every part slot, but leave half of them to large ones of their

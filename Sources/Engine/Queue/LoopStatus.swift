@@ -105,6 +105,11 @@ extension EngineLoop {
                 endpoint: store.path, since: trouble.since.iso8601, nextTry: trouble.nextTry.iso8601,
                 reason: "the queue cannot be written (\(trouble.reason)): uploads wait, nothing is lost. Free some space")
         }
+        if lacksDescriptors {
+            return StatusView.Outage(
+                endpoint: "this machine", since: clocks.wall().iso8601, nextTry: nil,
+                reason: "too many files and connections are open: uploads wait for one another. Raise the limit: ulimit -Hn")
+        }
         let closed = gates.values.filter { if case .endpoint = $0.place { true } else { false } }.min { $0.since < $1.since }
         guard let closed, case .endpoint(let endpoint) = closed.place else {
             // Too few requests to call it an outage, yet nothing got through.

@@ -34,6 +34,8 @@ public struct QueueSettings: Sendable, Equatable {
     public var defaultRemote: String?
     /// How long the answer to an order of folders waits for the scan, so that a small one's uploads are known at once.
     public var scanPatience = Duration.milliseconds(100)
+    /// Parts in flight that this machine has files and connections for, whatever the limits say.
+    public var affordableParts = DescriptorPlan.most
 
     public init(
         uploads: Int = 5, parts: Int = 16, rate: Int64? = nil, keepCancelled: Duration = .seconds(86_400),

@@ -58,37 +58,3 @@ func slowText(_ cause: String) -> String {
     ]
     return Output.clean(cause) + (meanings[cause].map { " (\($0))" } ?? "")
 }
-
-struct Watch: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Events as they happen, a line each, until Ctrl-C.")
-    @OptionGroup var global: GlobalOptions
-    @Argument(help: "Only names or destinations with this word.") var query: [String] = []
-
-    func run() async throws {
-        let client = try await ControlClient.connect(global, start: false)
-        let words = query.map { Array($0.utf8) }
-        do {
-            for try await event in client.http.events("/v1/events") where event.event == "upload" {
-                guard let upload = try? ContractJSON.decode(UploadView.self, from: event.data) else { continue }
-                let text = Array((upload.path + " " + upload.dest + " " + upload.state.rawValue).utf8)
-                guard words.allSatisfy({ text.contains(subsequence: $0) }) else { continue }
-                if global.json {
-                    try Output.json(upload)
-                } else {
-                    let size = Formats.percent(upload.stored, of: upload.size) ?? ""
-                    let fields = [upload.id, upload.state.rawValue, size, Output.clean(upload.path), Output.clean(upload.dest)]
-                    Output.result(fields.joined(separator: global.plain ? "\t" : "  "))
-                }
-            }
-        } catch {
-            throw Failure("the engine went away. See: davit engine status", exit: Exit.noEngine)
-        }
-    }
-}
-
-extension [UInt8] {
-    fileprivate func contains(subsequence other: [UInt8]) -> Bool {
-        guard other.count <= count else { return false }
-        return other.isEmpty || (0...(count - other.count)).contains { self[$0..<($0 + other.count)].elementsEqual(other) }
-    }
-}

@@ -206,7 +206,7 @@ extension UploadMachine {
         if let order, meaning != .storedCallbackFailed {
             guard order == .abort, meaning == .uploadGone else { return save() + obey(order, at: now) }
             self.order = nil
-            return wasInDoubt ? settle(.abortGone(.ordered), at: now) : finishAbort(.ordered)
+            return wasInDoubt || settings.mayRead ? settle(.abortGone(.ordered), at: now) : finishAbort(.ordered)
         }
         order = nil
 

@@ -74,7 +74,6 @@ extension UploadMachine {
     /// Parts that were on their way may have arrived after it: asked again until the server knows the upload no more.
     mutating func aborted(at now: Timestamp) -> [UploadAction] {
         guard case .asking(.abort(let purpose)) = step else { return ignore() }
-        mayAbortHaveWorked = true
         abortsAnswered += 1
         guard abortsAnswered < UploadMachine.abortsBelieved else { return finishAbort(purpose) }
         guard abortsAnswered > 1 else { return issue(.abort(purpose), at: now) }
@@ -89,10 +88,8 @@ extension UploadMachine {
         // Gone before any abort was answered, after a Complete went out: perhaps it is stored after all.
         case (.uploadGone, _) where abortsAnswered == 0 && checkpoint.completeSent: return settle(.abortGone(purpose), at: now)
         case (.uploadGone, _): return finishAbort(purpose)
-        case (.transient, _), (.throttled, _), (.cancelled, _):
-            mayAbortHaveWorked = true
+        case (.transient, _), (.throttled, _), (.cancelled, _), (.staleLease, _), (.clockSkew, _), (_, .ordered):
             return again(.abort(purpose), after: failure, at: now)
-        case (.staleLease, _), (.clockSkew, _), (_, .ordered): return again(.abort(purpose), after: failure, at: now)
         case (_, .cleanUp(let outcome)):
             // The upload id stays in the checkpoint, for the ledger.
             lastFailure = (failure, nil, now)

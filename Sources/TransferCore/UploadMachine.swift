@@ -285,7 +285,10 @@ public struct UploadMachine: Sendable {
             let parts = checkpoint.parts
             return save() + uploadID { .complete(uploadID: $0, parts: parts) }
         case .head: return [.headObject]
-        case .abort: return uploadID { .abort(uploadID: $0) }
+        case .abort:
+            // A connection that breaks may send it twice: from here on, a vanished id says nothing about Complete.
+            mayAbortHaveWorked = true
+            return uploadID { .abort(uploadID: $0) }
         case .hashWhole: return [.hash(PartRange(number: 1, offset: 0, length: plan.fileSize))]
         }
     }

@@ -234,7 +234,10 @@ public actor EngineLoop: QueueService {
         followSchedule()
         tune(now)
         openGatesThatAreDue(now)
-        if let trouble = diskTrouble, now >= trouble.nextTry { flushSoon(urgent: true) }
+        if let trouble = diskTrouble, now >= trouble.nextTry {
+            // Where only a person's order was refused nothing waits to be written, and nothing else would find out.
+            if pending.isEmpty { write(urgent: true) { db in try QueueStore.set(db, "probe", "x") } } else { flushSoon(urgent: true) }
+        }
         if lastTidy.map({ now - $0 >= .seconds(1) }) ?? true {
             lastTidy = now
             let isThorough = lastSweep.map { now - $0 >= .seconds(30) } ?? true

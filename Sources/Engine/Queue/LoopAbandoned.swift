@@ -161,13 +161,15 @@ private struct Aborting {
     }
 
     private static let mostTries = 5
+    /// A server that never says NoSuchUpload is believed after as many.
+    private static let acceptedTries = 3
 
     let entry: LedgerEntry
     let transport: any Transport
     let authorizer: any RequestAuthorizer
 
     func result() async -> Result {
-        var wasAccepted = false
+        var accepted = 0
         for _ in 0..<Aborting.mostTries {
             guard
                 let authorized = try? await authorizer.authorize(
@@ -180,7 +182,7 @@ private struct Aborting {
             }
             do throws(OSSError) {
                 try OSSReply.empty(reply.response)
-                wasAccepted = true
+                accepted += 1
             } catch {
                 switch classify(RequestFailure(error, of: authorized, at: entry.target)) {
                 case .staleLease: await authorizer.retire(generation: authorized.generation, target: entry.target)
@@ -191,8 +193,8 @@ private struct Aborting {
                 }
             }
         }
-        // Accepted again and again: a server that never says NoSuchUpload. Refused again and again, it is still owed.
-        return wasAccepted ? .gone : .noCredentials
+        // Refused again and again, it is still owed.
+        return accepted >= Aborting.acceptedTries ? .gone : accepted > 0 ? .owed : .noCredentials
     }
 }
 

@@ -201,10 +201,11 @@ extension EngineLoop {
             let text = "the source changed since it was queued" + (begunBefore ? ": begun again from 0, the old parts are deleted" : "")
             try QueueStore.addEvent(db, upload: row.id, at: at, kind: "start", text: text)
         } then: { [self] in
+            // Also where a person has stopped it meanwhile.
+            abandoned.isStale = true
             guard runs[run.id] === run, !run.isLanding else { return }
             run.isSaving = false
             (run.storedOnDisk, run.stateOnDisk) = (0, .queued)
-            abandoned.isStale = true
             look(run)
         } failed: { [self] error in
             fail(run, code: "LocalError", message: "what its file is now cannot be written (\(error)). Report this")

@@ -182,7 +182,8 @@ extension EngineLoop {
     private static let rowBatch = 10_000
 
     private func releaseRows(_ gate: Gate) {
-        let (running, count) = (Array(runs.keys), Lock(0))
+        // Rows that are just being written as held are among those that wait: that comes before this.
+        let (running, count) = (runs.values.filter { !$0.isLanding }.map(\.id), Lock(0))
         write(urgent: true) { db in
             let released = try QueueStore.release(db, gate.place, held: gate.reason, excluding: running, limit: Self.rowBatch)
             count.withLock { $0 = released }

@@ -46,6 +46,8 @@ extension EngineLoop {
             run.actions.removeFirst()
             run.awaitsSlot = false
         }
+        // What was asked for and not sent yet is called off too.
+        if actions.contains(.cancelRequests) { run.actions.removeAll(where: \.isCalledOffByCancel) }
         run.actions += actions
         advance(run)
     }
@@ -281,6 +283,8 @@ extension EngineLoop {
             try QueueStore.giveUp(db, upload: row.id, keeping: row.uploadID)
             if let uploadID = row.uploadID { try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at) }
         } then: { [self] in
+            // Begun anew: the id before is owed from now on, and nothing else would look for it.
+            if before != nil, row.uploadID != before { abandoned.isStale = true }
             saved(run, row)
         } failed: { [self] error in
             fail(run, code: "LocalError", message: "its progress cannot be written (\(error)). Report this")
@@ -296,6 +300,16 @@ extension EngineLoop {
         if let gate = run.pendingHold { hold(run, gate) }
         advance(run)
         if !run.isLanding, run.flights.isEmpty, !run.isSaving, !run.isProbe, let gate = gate(run) { hold(run, gate) }
+    }
+}
+
+extension UploadAction {
+    /// `.cancelRequests` ends it, whether it was performed or still waits for the disk.
+    fileprivate var isCalledOffByCancel: Bool {
+        switch self {
+        case .put, .listParts, .headObject, .hash, .abort, .awaitLease: true
+        default: false
+        }
     }
 }
 

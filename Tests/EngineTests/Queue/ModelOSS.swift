@@ -111,7 +111,7 @@ final class ModelOSS: Transport {
     }
 
     private static func read(_ body: FileBody) throws(TransportError) -> [UInt8] {
-        let descriptor = open(body.source.path, O_RDONLY)
+        let descriptor = PathText.withPath(body.source.path) { open($0, O_RDONLY) }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: Int(body.length))
         let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, off_t(body.offset)) }

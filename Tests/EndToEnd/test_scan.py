@@ -24,7 +24,7 @@ def test_a_scan_cut_off_by_a_kill_goes_on_and_queues_every_file_once(davit, sand
         if number % 500 == 0:
             (folder / f"{number // 500:03}").mkdir(parents=True)
         (folder / f"{number // 500:03}" / f"{number:05}").touch()
-    davit.run("status", check=0)
+    davit.run("engine", "start", check=0)
     pid = davit.pid()
     davit.run("add", f"{folder}/", f"oss://{sandbox.bucket}/q/", "--paused", check=0)
     until(lambda: rows(davit, "SELECT COUNT(*) FROM uploads")[0][0] >= 2_000, what="the first rows")
@@ -35,7 +35,7 @@ def test_a_scan_cut_off_by_a_kill_goes_on_and_queues_every_file_once(davit, sand
         os.unlink(path)
         os.mkfifo(path)
 
-    davit.run("status", check=0)
+    davit.run("engine", "start", check=0)
     until(lambda: davit.json("status")["counts"]["scanning"] == 0, seconds=60, what="the end of the scan")
 
     paths = [path for path, in rows(davit, "SELECT path FROM uploads")]
@@ -70,3 +70,19 @@ def test_a_list_of_names_keeps_its_order_and_its_folders(davit, sandbox, tmp_pat
 
     assert done.returncode == 3 and b"gone" in done.stderr
     assert [upload["key"] for upload in davit.uploads()] == ["in/z/same", "in/a/same", "in/with\nnewline"]
+
+
+def test_a_name_that_is_not_utf8_goes_up_when_it_may_be_encoded(davit, sandbox, tmp_path):
+    folder = tmp_path / "files"
+    make_file(folder / "good", 10)
+    with open(os.fsencode(folder) + b"/bad\xff", "wb") as file:
+        file.write(b"hello")
+
+    refused = davit.run("put", f"{folder}/", f"oss://{sandbox.bucket}/a/", check=3)
+    davit.run("put", "--encode-names", "percent", f"{folder}/", f"oss://{sandbox.bucket}/b/", check=0)
+
+    assert "bad\\xFF" in refused.stderr and "--encode-names" in refused.stderr
+    assert sandbox.objects()["b/bad%FF"]["size"] == 5
+    upload = next(upload for upload in davit.uploads() if upload["key"] == "b/bad%FF")
+    import base64
+    assert base64.b64decode(upload["path_b64"]) == os.fsencode(folder) + b"/bad\xff"

@@ -77,7 +77,7 @@ extension EngineLoop {
         case .complete: "complete"
         case .abort: "abort"
         case .head: "head"
-        case .findUploads: "list_uploads"
+        case .find: "list_uploads"
         case .hash: "hash"
         }
     }

@@ -118,13 +118,13 @@ public struct JobView: Codable, Sendable, Equatable {
 
 /// `POST /v1/actions`.
 public struct ActionRequest: Codable, Sendable, Equatable {
-    /// `pause resume retry cancel abort remove undo priority`.
+    /// `pause resume retry cancel abort remove undo priority move limit`.
     public var action: String
     public var query: String?
     public var ids: [String]?
     public var all: Bool?
     public var dryRun: Bool?
-    /// For `priority`: `high normal low`.
+    /// For `priority`: `high normal low`; for `move`: `front back`; for `limit`: a rate, of the orders whose uploads are named.
     public var value: String?
     /// Who asks, for messages: `ops2`.
     public var by: String?
@@ -186,6 +186,20 @@ public struct LimitsView: Codable, Sendable, Equatable {
         _rate = Nullable(wrappedValue: rate)
         _rateUntil = Nullable(wrappedValue: rateUntil)
         _partsReason = Nullable(wrappedValue: partsReason)
+    }
+
+    /// An engine from before the tuning says only the three numbers.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            rate: try values.decodeIfPresent(Int64.self, forKey: .rate), uploads: try values.decode(Int.self, forKey: .uploads),
+            parts: try values.decode(Int.self, forKey: .parts),
+            rateBy: try values.decodeIfPresent(String.self, forKey: .rateBy) ?? "configuration",
+            rateUntil: try values.decodeIfPresent(String.self, forKey: .rateUntil),
+            uploadsAuto: try values.decodeIfPresent(Bool.self, forKey: .uploadsAuto) ?? false,
+            partsAuto: try values.decodeIfPresent(Bool.self, forKey: .partsAuto) ?? false,
+            partsReason: try values.decodeIfPresent(String.self, forKey: .partsReason))
+        schema = try values.decode(Int.self, forKey: .schema)
     }
 }
 

@@ -217,7 +217,7 @@ final class CurlLoop: @unchecked Sendable {
         var content = exchange.request.body
         var use = EasyHandle.Use.small
         if let body = exchange.body {
-            if body.length > CurlLoop.smallBody || (body.length > 0 && (limit.isSet || times.isSlow || !exchange.options.pace.limits.isEmpty)) {
+            if body.length > CurlLoop.smallBody || (body.length > 0 && (limit.isSet || times.isSlow || exchange.options.pace.isLimited)) {
                 use = .fileBody
                 _ = CurlLoop.keepsBuffers
             } else if let bytes = exchange.readWhole(body) {
@@ -287,7 +287,7 @@ final class CurlLoop: @unchecked Sendable {
     /// What the rate limits give; nothing while others wait longer for the same.
     func grant(_ wanted: Int, to exchange: Exchange) -> RateLimit.Grant {
         let pace = exchange.options.pace
-        if pace.limits.isEmpty, !limit.isSet { return .bytes(wanted) }
+        if !limit.isSet, !pace.isLimited { return .bytes(wanted) }
         guard queue.isEmpty || turn == exchange.id else { return .wait(0) }
         turn = nil
         let now = SystemClock.monotonicNanoseconds()
@@ -322,13 +322,15 @@ final class CurlLoop: @unchecked Sendable {
         let place = queue.firstIndex { active[$0].map { $0.options.pace.priority > priority } ?? false }
         queue.insert(exchange.id, at: place ?? queue.endIndex)
         // One with a limit of its own may wait for that: nobody else is held up by it.
-        if exchange.options.pace.limits.isEmpty { limit.held(1, priority: priority) }
+        exchange.isCountedAsHeld = !exchange.options.pace.isLimited
+        if exchange.isCountedAsHeld { limit.held(1, priority: priority) }
     }
 
     private func leaveQueue(_ exchange: Exchange) {
         guard let place = queue.firstIndex(of: exchange.id) else { return }
         queue.remove(at: place)
-        if exchange.options.pace.limits.isEmpty { limit.held(-1, priority: exchange.options.pace.priority) }
+        if exchange.isCountedAsHeld { limit.held(-1, priority: exchange.options.pace.priority) }
+        exchange.isCountedAsHeld = false
     }
 
     func hold(_ exchange: Exchange, _ hold: Exchange.Hold) {

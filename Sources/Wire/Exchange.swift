@@ -34,6 +34,8 @@ final class Exchange: @unchecked Sendable {
     var handle: EasyHandle?
     var headerList: UnsafeMutablePointer<curl_slist>?
     var hold: Hold?
+    /// The limit of all bodies knows that it is held back.
+    var isCountedAsHeld = false
     /// Body bytes given to libcurl, and their checksum.
     var position: Int64 = 0
     var crc = CRC64Stream()

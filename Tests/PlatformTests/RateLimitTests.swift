@@ -4,6 +4,28 @@ import Testing
 @testable import Wire
 
 @Suite struct RateLimitTests {
+    @Test func theUrgentBodyGoesFirstAndTheOtherIsNotForgotten() {
+        let limit = RateLimit(1_000_000)
+        limit.held(1, priority: 0)
+        limit.held(1, priority: 2)
+        var bytes = [0, 0]
+        var now: UInt64 = 1_000_000_000
+        for _ in 0..<2_000 {
+            now += 5_000_000
+            // The low one always asks first.
+            for (index, priority) in [(1, 2), (0, 0)] {
+                if case .bytes(let count) = limit.take(20_000, priority: priority, now: now) { bytes[index] += count }
+            }
+        }
+        let share = Double(bytes[1]) / Double(bytes[0] + bytes[1])
+        #expect(share > 0.02 && share < 0.12, "\(bytes)")
+        #expect(abs(Double(bytes[0] + bytes[1]) - 10_000_000) < 500_000)
+        // Nobody urgent waits any more: it is as if there never was one.
+        limit.held(-1, priority: 0)
+        now += 1_000_000_000
+        #expect(limit.take(20_000, priority: 2, now: now) == .bytes(20_000))
+    }
+
     /// Takes as much as it can for so many seconds of a clock of its own.
     func bytes(_ limit: RateLimit, wanting wanted: Int, seconds: UInt64, from start: UInt64 = 0) -> Int {
         var now = start

@@ -131,6 +131,35 @@ import Testing
         #expect(seen.last == 1_200_000)
     }
 
+    @Test func bodiesOfOneOrderKeepToItsLimitAndOthersDoNot() async throws {
+        let transport = try CurlTransport()
+        let server = ScriptedServer { _ in .answer(answer("200 OK")) }
+        let file = try TestFile(300_000)
+        let own = RateLimit(600_000, now: SystemClock.monotonicNanoseconds())
+        let begun = SystemClock.monotonicNanoseconds()
+        let free = Lock<UInt64>(0)
+        let whole = crc64(file.bytes)
+
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<3 {
+                let body = try file.body()
+                var options = SendOptions()
+                if number < 2 { options.pace = BodyPace(limits: [own]) }
+                group.addTask { [options] in
+                    let reply = try await transport.send(Self.request("PUT", server), body: body, options: options, progress: nil)
+                    #expect(reply.bodyCRC64 == whole)
+                    if number == 2 { free.withLock { $0 = SystemClock.monotonicNanoseconds() - begun } }
+                }
+            }
+            try await group.waitForAll()
+        }
+
+        // 600,000 bytes at 600,000 a second, less what the bucket holds; the free one waits for none of it.
+        let all = SystemClock.monotonicNanoseconds() - begun
+        #expect(all >= 750_000_000)
+        #expect(free.withLock { $0 } < all)
+    }
+
     @Test func theRateIsThatOfAllBodiesTogether() async throws {
         var configuration = CurlTransport.Configuration()
         configuration.loops = 2

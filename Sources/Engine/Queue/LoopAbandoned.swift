@@ -268,6 +268,7 @@ extension EngineLoop {
         if jobs.count > Self.mostJobs {
             let needed = Set(runs.values.map(\.job.id)).union(scans.keys).union(ready.jobs)
             jobs = jobs.filter { needed.contains($0.key) }
+            ownLimits = ownLimits.filter { needed.contains($0.key) }
         }
         await sweep(wall)
     }

@@ -13,6 +13,7 @@ extension EngineLoop {
 
     public func act(_ request: ActionRequest) async throws(OrderError) -> ActionResult {
         if request.action == "undo" { return try await undo(request) }
+        if request.action == "limit" { return try await limit(request) }
         let kind = try Self.kind(request)
         let isAll = request.all == true
         var plan = QueryPlan()
@@ -128,7 +129,7 @@ extension EngineLoop {
         default:
             guard let action = QueueAction(rawValue: request.action), action != .undo else {
                 throw .option(
-                    "there is no action \(request.action). Use pause, resume, retry, cancel, abort, remove, priority, move or undo")
+                    "there is no action \(request.action). Use pause, resume, retry, cancel, abort, remove, priority, move, limit or undo")
             }
             return .queue(action)
         }

@@ -100,5 +100,7 @@ public struct BodyPace: Sendable {
     public var priority = 1
     /// Beside the limit of all bodies together: its order's, its own.
     public var limits: [RateLimit] = []
+    /// One of them holds it back now.
+    public var isLimited: Bool { limits.contains(where: \.isSet) }
     public init(priority: Int = 1, limits: [RateLimit] = []) { (self.priority, self.limits) = (priority, limits) }
 }

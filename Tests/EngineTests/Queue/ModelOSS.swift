@@ -62,6 +62,7 @@ final class ModelOSS: Transport {
         var nextUpload = 0
         var inFlight = 0
         var mostInFlight = 0
+        var paces: [(key: String, pace: BodyPace)] = []
     }
 
     private let state = Lock(State())
@@ -92,6 +93,8 @@ final class ModelOSS: Transport {
     var finished: [Call] { state.withLock { $0.finished } }
     var inFlight: Int { state.withLock { $0.inFlight } }
     var mostInFlight: Int { state.withLock { $0.mostInFlight } }
+    /// Of bodies, in the order in which they were sent.
+    var paces: [(key: String, pace: BodyPace)] { state.withLock { $0.paces } }
     func calls(_ kind: String) -> [Call] { calls.filter { $0.kind == kind } }
     func put(_ key: String, _ bytes: [UInt8]) { state.withLock { $0.objects[key] = Object(bytes: bytes, crc64: ModelOSS.crc(bytes)) } }
 
@@ -105,6 +108,7 @@ final class ModelOSS: Transport {
         _ request: HTTPRequest, body: FileBody?, options: SendOptions, progress: (@Sendable (Int64) -> Void)?
     ) async throws(TransportError) -> TransportReply {
         let call = record(request)
+        if body != nil { state.withLock { $0.paces.append((call.key, options.pace)) } }
         defer { state.withLock { $0.inFlight -= 1 } }
         let fault = faults.withLock { $0 }(call)
         switch fault {

@@ -254,15 +254,21 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
-    @Test func anOrdersOwnLimitHoldsItsPartsBack() async throws {
+    @Test func theBodiesOfAnOrderShareItsOwnLimit() async throws {
         let bench = QueueBench()
         let loop = try await bench.loop()
-        let start = bench.clock.value
 
-        _ = try await loop.add(bench.order([bench.file("f", 4 << 20)]) { $0.limit = 1 << 20 })
+        _ = try await loop.add(
+            bench.order([bench.file("f", 3 << 20), bench.file("g", 100)], id: "s1") { ($0.limit, $0.priority) = (1 << 20, .high) })
+        _ = try await loop.add(bench.order([bench.file("h", 100)], id: "s2"))
         try await bench.untilAllEnded(loop)
 
-        #expect(bench.clock.value - start >= .seconds(3))
+        let paces = bench.oss.paces
+        #expect(paces.count == 5)
+        let limited = paces.filter { $0.key != "h" }.map(\.pace)
+        #expect(limited.allSatisfy { $0.priority == 0 && $0.limits.map(\.rate) == [1 << 20] })
+        #expect(Set(limited.flatMap(\.limits).map(ObjectIdentifier.init)).count == 1)
+        #expect(paces.filter { $0.key == "h" }.allSatisfy { $0.pace.priority == 1 && !$0.pace.isLimited })
         await loop.stop(finishRunning: false)
     }
 }

@@ -125,6 +125,33 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func anOrdersLimitChangesWhileItsBodiesAreUnderWayAndIsKept() async throws {
+        let first = try await bench.loop()
+        bench.oss.setFaults { $0.kind == "put" ? .blackHole : nil }
+        let job = try await first.add(bench.order([bench.file("a", 100)], id: "s1"))
+        try await bench.until(first, "it is under way") { await first.partSlotsUsed == 1 }
+        let result = try await first.act(ActionRequest(action: "limit", ids: job.uploads, value: "2MiB"))
+        #expect(result.changed == 1)
+        #expect(bench.oss.paces.first?.pace.limits.map(\.rate) == [2 << 20])
+        await #expect(throws: OrderError.self) { try await first.act(ActionRequest(action: "limit", ids: job.uploads, value: "fast")) }
+        _ = try await first.act(ActionRequest(action: "limit", query: "a", value: "0"))
+        await first.stop(finishRunning: false)
+
+        let second = try await bench.loop()
+        bench.oss.setFaults { _ in nil }
+        for _ in 0..<20 {
+            bench.clock.advance(.seconds(1))
+            await second.tick()
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        // 0 holds the order back, it never means unlimited.
+        #expect(bench.oss.objects.isEmpty)
+        _ = try await second.act(ActionRequest(action: "limit", ids: [job.job], value: "none"))
+        try await bench.untilAllEnded(second)
+        #expect(bench.oss.objects["a"] != nil)
+        await second.stop(finishRunning: false)
+    }
+
     @Test func slotsLeftToTheEngineAreKeptOverARestart() async throws {
         let first = try await bench.loop()
         #expect(try await first.setLimits(LimitsChange(uploads: .auto, parts: .auto)).partsAuto)

@@ -143,7 +143,7 @@ public struct EngineProgram: Sendable {
         do throws(QueueStoreError) { store = try QueueStore(path: places.database) } catch { throw EngineFailure(error.message) }
         let queue = EngineLoop(
             store: store, transport: transport, setRateLimit: { transport.setRateLimit($0) }, authorizer: access, resolver: access,
-            settings: EngineProgram.settings(configuration),
+            settings: EngineProgram.settings(configuration, places),
             leases: { uploads in (await access.leases(uploads: uploads), clock.offsetSeconds) }, log: log)
 
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
@@ -177,12 +177,12 @@ public struct EngineProgram: Sendable {
         if isDaemon, isFirst { Daemon.notify(readiness) }
     }
 
-    private static func settings(_ configuration: EngineConfiguration) -> QueueSettings {
+    private static func settings(_ configuration: EngineConfiguration, _ places: Places) -> QueueSettings {
         let engine = configuration.engine
         return QueueSettings(
             uploads: engine.uploads.number ?? EngineSettings.usualUploads, parts: engine.parts.number ?? EngineSettings.usualParts,
             rate: engine.rateLimit, keepCancelled: engine.keepCancelled, keepHistory: engine.keepHistory, verify: engine.verify,
-            version: EngineProgram.version)
+            version: EngineProgram.version, spoolFolder: places.spoolFolder)
     }
 
     private func uploadTransport(_ configuration: EngineConfiguration) throws(EngineFailure) -> CurlTransport {

@@ -279,6 +279,7 @@ extension EngineLoop {
             jobs = jobs.filter { needed.contains($0.key) }
         }
         await sweep(wall)
+        await sweepSpool(wall)
     }
 
     private func sweep(_ now: Timestamp) async {

@@ -23,12 +23,15 @@ public struct QueueSettings: Sendable, Equatable {
     public var partSize: Int64
     /// For `status`; the control server puts it in where it is `nil`.
     public var defaultRemote: String?
+    /// Where standard input is kept until it is stored; files in it are the engine's to delete.
+    public var spoolFolder: String?
 
     public init(
         uploads: Int = 5, parts: Int = 16, rate: Int64? = nil, keepCancelled: Duration = .seconds(86_400),
         keepHistory: Duration = .seconds(90 * 86_400), verify: String = "crc64", version: String = "0", partSize: Int64 = 8 << 20,
-        defaultRemote: String? = nil
+        defaultRemote: String? = nil, spoolFolder: String? = nil
     ) {
+        self.spoolFolder = spoolFolder
         self.uploads = uploads
         self.parts = parts
         self.rate = rate

@@ -239,8 +239,8 @@ public struct EngineProgram: Sendable {
             uploads: engine.uploads.number ?? EngineSettings.usualUploads,
             parts: engine.parts.number ?? min(ConcurrencyController.usualStart, engine.mostParts),
             rate: engine.rateLimit, keepCancelled: engine.keepCancelled, keepHistory: engine.keepHistory, verify: engine.verify,
-            version: EngineProgram.version, uploadsAuto: engine.uploads == .auto, partsAuto: engine.parts == .auto,
-            mostParts: engine.mostParts,
+            version: EngineProgram.version, spoolFolder: places.spoolFolder, uploadsAuto: engine.uploads == .auto,
+            partsAuto: engine.parts == .auto, mostParts: engine.mostParts,
             rateSchedule: RateSchedule(
                 engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])))
         settings.affordableParts = plan.parts

@@ -271,6 +271,7 @@ extension EngineLoop {
             ownLimits = ownLimits.filter { needed.contains($0.key) }
         }
         await sweep(wall)
+        await sweepSpool(wall)
     }
 
     private func sweep(_ now: Timestamp) async {

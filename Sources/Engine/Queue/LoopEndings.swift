@@ -23,7 +23,11 @@ extension EngineLoop {
             (run.row.etag, run.row.crc64, run.row.isVerified, run.row.error) = (etag, crc64, isVerified, nil)
             // The server has forgotten it too.
             run.row.uploadID = nil
-            if !isVerified { event = ("verify", "the server gave no checksum to compare with: unverified") }
+            if let last = run.machine.lastFailure, classify(last.failure) == .storedCallbackFailed {
+                event = ("done", "stored, but the callback failed (\(FlightEnd(failure: last.failure).text ?? last.failure.message))")
+            } else if !isVerified {
+                event = ("verify", "the server gave no checksum to compare with: unverified")
+            }
         case .paused:
             run.row.state = .paused
             event = ("paused", "paused")
@@ -131,6 +135,7 @@ extension EngineLoop {
         if isRefilling { endedSinceRefill.insert(run.id) }
         if run.row.state == .queued { forgetReady() }
         if run.isAborting { abandoned.isStale = true }
+        if run.row.state == .done { dropSpooled(run.row) }
         changed(run.id, row: run.row)
     }
 

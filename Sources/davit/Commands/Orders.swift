@@ -193,9 +193,10 @@ struct Ordering {
         guard !paths.isEmpty else {
             throw Failure("no PATH to upload was named. Use: davit put PATH... DEST", exit: Exit.usage)
         }
-        if paths.contains("-") {
-            throw Failure("standard input as a source is not in this version. Write it to a file first", exit: Exit.usage)
-        }
+        // Locked until the order is taken.
+        let spool = try paths.contains("-") ? spooledInput(paths, destination) : nil
+        defer { withExtendedLifetime(spool) {} }
+        if let spool { paths = [spool.path] }
         var missing = 0
         var present: [String] = []
         for path in paths {
@@ -213,6 +214,29 @@ struct Ordering {
             credentials: global.environmentCredentials(for: destination))
         let job = try await client.post("/v1/jobs", order, as: JobView.self)
         return (job, missing)
+    }
+
+    /// Standard input in a file of its own: the upload outlives this program, and may have to be read twice.
+    private func spooledInput(_ paths: [String], _ destination: String?) throws -> Spool {
+        guard paths == ["-"] else {
+            throw Failure("standard input cannot be one of several sources. Put it by itself: davit put - DEST", exit: Exit.usage)
+        }
+        if flags.filesFrom == "-" { throw Failure("standard input cannot be both a source and the list of sources", exit: Exit.usage) }
+        if flags.dryRun { throw Failure("--dry-run would use up standard input. Leave it out", exit: Exit.usage) }
+        if let destination {
+            let name = destination.hasPrefix("oss://")
+                ? destination.dropFirst(6).drop { $0 != "/" }.dropFirst() : destination.drop { $0 != ":" }.dropFirst()
+            guard !name.isEmpty, name.last != "/" else {
+                throw Failure(
+                    "standard input has no name and \(Output.clean(destination)) names no key. Write the whole key: davit put - DEST/NAME",
+                    exit: Exit.usage)
+            }
+        }
+        do {
+            return try Spool.fill(from: STDIN_FILENO, called: "standard input", in: try global.places().spoolFolder)
+        } catch let error as FileError {
+            throw Failure("\(Output.clean(error.message)). Nothing was queued")
+        }
     }
 
     static func report(_ refused: [JobView.Refused]) {

@@ -154,9 +154,10 @@ extension EngineLoop {
         let found = try await store.read { db in
             (
                 limits: try QueueStore.limits(db, else: given), isPaused: try QueueStore.setting(db, "queuePaused") != nil,
-                scanning: try QueueStore.scanning(db)
+                scanning: try QueueStore.scanning(db), damage: try QueueStore.damage(db)
             )
         }
+        damage = found.damage
         startsBlocked += 1
         // Patient: with a full disk the engine comes up all the same, says so and waits.
         write(urgent: true) { db in

@@ -90,8 +90,9 @@ extension EngineLoop {
             launch(run, .initiate) { requests, _ in await requests.initiate(row, job: job) }
         case .put:
             takeTurn(row.job, bytes: row.size, clocks.steady())
+            let watch = BodyWatch(watch: answerWatch(job.target.endpoint, row.size), attempt: (run.unanswered[0] ?? 0) + 1)
             launch(run, .put, length: row.size, holdsSlot: true) { requests, meter in
-                await requests.put(row, job: job, source: source, meter: meter)
+                await requests.put(row, job: job, source: source, meter: meter, watch: watch)
             }
         case .listParts(let uploadID):
             launch(run, .listParts) { requests, _ in await requests.listParts(uploadID: uploadID, row, job: job) }
@@ -178,6 +179,7 @@ extension EngineLoop {
         }
         if let failure = end.failure, failure.cause != .cancelled { run.failures += 1 }
         if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
+        if case .curl? = end.failure?.cause, let part = flight.kind.bodyNumber { run.unanswered[part, default: 0] += 1 }
         judgeEndpoint(run, end)
         if let access = end.access {
             release(flight, run)

@@ -50,6 +50,7 @@ extension Exchange {
         readAhead?.drop(count)
         self.crc = crc
         position += Int64(count)
+        if position == body.length { lastGiven = SystemClock.monotonicNanoseconds() }
         return count
     }
 

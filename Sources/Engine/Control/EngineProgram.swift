@@ -18,6 +18,8 @@ public struct EngineProgram: Sendable {
     private static let usualDescriptors = 40
     /// More transport threads give nothing: two carry what a 10 Gbit/s link does.
     private static let mostLoops = 4
+    /// A queue that is damaged again and again lies on a disk that nothing should be written to.
+    private static let mostRebuilds = 3
 
     /// From the wish to stop to the end, with all that waits for a network or a disk. Whoever stops a service waits 10 s.
     private static let longestEnd: Duration = .milliseconds(9500)
@@ -62,7 +64,7 @@ public struct EngineProgram: Sendable {
         // Whatever file is made from now on is its owner's alone.
         umask(0o077)
         Signals.ignorePipe()
-        let signals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
+        var signals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
         // Each of hundreds of connections and files needs one.
         let descriptors = Descriptors.raiseLimit()
         guard let home = try await enter() else { return }
@@ -78,7 +80,17 @@ public struct EngineProgram: Sendable {
             log.warning("DAVIT_LOG is no level", metadata: ["value": "\(wanted)", "accepted": "debug, info, notice, warning, error"])
         }
         do throws(EngineFailure) {
-            try await serve(home, configuration, book, signals)
+            var (damage, rebuilds): (String?, Int) = (nil, 0)
+            while true {
+                damage = try await serve(home, configuration, book, signals, damage: damage)
+                guard let damage else { break }
+                rebuilds += 1
+                guard rebuilds <= EngineProgram.mostRebuilds else {
+                    throw EngineFailure(
+                        "the queue \(places.database) was damaged \(rebuilds) times (\(damage)). Check the disk it lies on", exit: 1)
+                }
+                signals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
+            }
         } catch {
             log.error("the engine cannot go on", metadata: ["reason": "\(error.message)"])
             throw error
@@ -173,9 +185,11 @@ public struct EngineProgram: Sendable {
 
     // MARK: - The object graph
 
+    /// - Parameter damage: what was found wrong with the queue when it was last in use.
+    /// - Returns: what was found wrong with it now; `nil` when it was told to stop.
     private func serve(
-        _ home: EngineHome, _ configuration: EngineConfiguration, _ book: LogBook, _ signals: AsyncStream<Int32>
-    ) async throws(EngineFailure) {
+        _ home: EngineHome, _ configuration: EngineConfiguration, _ book: LogBook, _ signals: AsyncStream<Int32>, damage: String?
+    ) async throws(EngineFailure) -> String? {
         let log = book.logger
         let clock = ServerClock(steady: { SystemClock.steady() }, wall: { SystemClock.wall() })
         let access = Access(
@@ -188,8 +202,8 @@ public struct EngineProgram: Sendable {
                 metadata: ["limit": "\(Descriptors.limits().soft)", "parts": "\(plan.parts)", "advice": "ulimit -Hn 1024, or LimitNOFILE="])
         }
         let transport = try uploadTransport(configuration, connections: plan.parts)
-        let store: QueueStore
-        do throws(QueueStoreError) { store = try QueueStore(path: places.database) } catch { throw EngineFailure(error.message) }
+        let mayBeDamaged = EngineProgram.wasCutOff(places.database)
+        let store = try openStore(damage, log)
         let queue = EngineLoop(
             store: store, transport: transport, setRateLimit: { transport.setRateLimit($0) }, authorizer: access, resolver: access,
             settings: settings(configuration, plan),
@@ -211,9 +225,13 @@ public struct EngineProgram: Sendable {
             },
             reload: { [self] in if await reload(access, book).isEmpty { await queue.accessChanged() } },
             drain: { finish in await queue.stop(finishRunning: finish) })
+        store.whenDamaged { stop.yield(.damaged($0)) }
+        let reason: StopReason?
         do {
             try await queue.start()
-            try await run.run(signals: signals, stops: stops, ready: { [self] in tell(.ready) })
+            // Unstructured on purpose: a large queue is looked through while the engine works, and nobody waits for it.
+            if mayBeDamaged { Task { await store.findDamage() } }
+            reason = try await run.run(signals: signals, stops: stops, ready: { [self] in tell(.ready) })
         } catch let error as EngineFailure {
             await queue.stop(finishRunning: false)
             throw error
@@ -222,7 +240,24 @@ public struct EngineProgram: Sendable {
             throw EngineFailure("the engine cannot work (\(error)). See \(places.logFile)", exit: 1)
         }
         transport.close()
+        // What is still being read is of no use to anybody; a store that is closed leaves no -wal behind.
+        try? store.close()
+        if case .damaged(let text)? = reason { return text }
+        return nil
     }
+
+    private func openStore(_ damage: String?, _ log: Logger) throws(EngineFailure) -> QueueStore {
+        do throws(QueueStoreError) {
+            let (store, rebuilt) = try QueueStore.openOrRebuild(path: places.database, known: damage, at: SystemClock.wall())
+            if let rebuilt { log.error("the queue was damaged and is rebuilt", metadata: ["what": "\(rebuilt.text)"]) }
+            return store
+        } catch {
+            throw EngineFailure(error.message)
+        }
+    }
+
+    /// Whoever closes the queue removes its -wal: one that is there was left by a kill or a power cut.
+    private static func wasCutOff(_ database: String) -> Bool { ((try? FileCopy.size(database + "-wal")) ?? 0) > 0 }
 
     /// Only a process that davit started has its pipe on descriptor 3, and only until the first word: later it is something else.
     private func tell(_ readiness: Daemon.Readiness) {

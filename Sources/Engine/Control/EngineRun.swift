@@ -12,6 +12,8 @@ enum StopReason: Sendable, Equatable {
     /// Over the control API; `finish` lets the running uploads end first.
     case asked(finish: Bool)
     case idle
+    /// The queue's file is damaged: the engine begins anew on what can be read of it.
+    case damaged(String)
 }
 
 /// The engine's life between "everything is built" and "everything is put down": serves, reloads, notices that nobody needs it.
@@ -42,7 +44,11 @@ struct EngineRun: Sendable {
     ///   - signals: arrivals of SIGTERM, SIGINT and SIGHUP.
     ///   - stops: what the control API asks for.
     ///   - ready: called once requests are taken.
-    func run(signals: AsyncStream<Int32>, stops: AsyncStream<StopReason>, ready: @escaping @Sendable () -> Void) async throws {
+    /// - Returns: what made it stop, when something did.
+    @discardableResult
+    func run(
+        signals: AsyncStream<Int32>, stops: AsyncStream<StopReason>, ready: @escaping @Sendable () -> Void
+    ) async throws -> StopReason? {
         let touches = Touches(SystemClock.steady())
         var configuration = ServiceGroupConfiguration(
             services: [
@@ -58,7 +64,7 @@ struct EngineRun: Sendable {
         let group = ServiceGroup(configuration: configuration)
         // Unstructured on purpose: what watches is cancelled at the end, what serves must come to its end by itself.
         let serving = Task { try await group.run() }
-        await withTaskGroup(of: News.self) { watchers in
+        let reason = await withTaskGroup(of: News.self, returning: StopReason?.self) { watchers in
             watchers.addTask {
                 _ = await serving.result
                 return .serverEnded
@@ -70,6 +76,7 @@ struct EngineRun: Sendable {
             if manager.isThere { watchers.addTask { await tellStatus() } }
 
             var isFinishing = false
+            var stop: StopReason?
             watching: while let news = await watchers.next() {
                 switch news {
                 case .stop(.asked(finish: true)) where !isFinishing:
@@ -85,8 +92,11 @@ struct EngineRun: Sendable {
                 case .stop(.asked(finish: true)): watchers.addTask { await nextStop(stops) }
                 case .stop(let reason):
                     log.notice("the engine stops", metadata: ["reason": "\(EngineRun.text(reason))"])
-                    manager.stopping("stops: \(EngineRun.text(reason))")
-                    endHasBegun()
+                    stop = reason
+                    if case .damaged = reason {} else {
+                        manager.stopping("stops: \(EngineRun.text(reason))")
+                        endHasBegun()
+                    }
                     await drain(false)
                     break watching
                 case .serverEnded:
@@ -104,9 +114,11 @@ struct EngineRun: Sendable {
             await hub.closeAll()
             await group.triggerGracefulShutdown()
             watchers.cancelAll()
+            return stop
         }
         try await serving.value
         log.notice("the engine has stopped")
+        return reason
     }
 
     private enum News: Sendable {
@@ -186,6 +198,7 @@ struct EngineRun: Sendable {
         case .signal(let number): "signal \(number)"
         case .asked: "asked to stop"
         case .idle: "nothing to do and nobody attached"
+        case .damaged(let text): "the queue is damaged: \(text)"
         }
     }
 }

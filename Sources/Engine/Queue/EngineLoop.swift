@@ -67,6 +67,9 @@ public actor EngineLoop: QueueService {
     var limitsNow: Limits
     var gates: [String: Gate] = [:]
     var budgets: [String: RetryBudget] = [:]
+    /// Endpoints that were asked, whether anybody answers there.
+    var reaches: [String: Reachability] = [:]
+    var answerWatches: [String: AnswerWatch] = [:]
     /// Endpoints that do not answer, with the newest reason.
     var outageReasons: [String: String] = [:]
     /// Endpoints on which an upload used up its tries, until one answers.
@@ -86,6 +89,8 @@ public actor EngineLoop: QueueService {
     /// Too many files were open: until then nothing new starts.
     var descriptorTrouble: Timestamp?
     var isDead = false
+    /// What became of the queue when its file was damaged, as long as people are told.
+    var damage: QueueDamage?
 
     // The rest of its life.
     var isStarted = false

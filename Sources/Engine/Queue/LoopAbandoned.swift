@@ -214,9 +214,10 @@ extension EngineLoop {
             (
                 limits: try QueueStore.slots(db, else: given, settings), rate: try QueueStore.personsRate(db),
                 isPaused: try QueueStore.setting(db, "queuePaused") != nil, scanning: try QueueStore.scanning(db),
-                adoptions: try QueueStore.adoptions(db)
+                adoptions: try QueueStore.adoptions(db), damage: try QueueStore.damage(db)
             )
         }
+        damage = found.damage
         limitsNow = found.limits
         rateNow.person = found.rate
         if limitsNow.partsAuto { limitsNow.parts = tuning.controller.parts }

@@ -95,8 +95,9 @@ extension EngineLoop {
             let (store, wall) = (store, clocks.wall)
             launch(run, .find) { requests, _ in await requests.findUploads(row, job: job, store: store, wall: wall) }
         case .put:
+            let watch = BodyWatch(watch: answerWatch(job.target.endpoint, row.size), attempt: (run.unanswered[0] ?? 0) + 1)
             launch(run, .put, length: row.size, holdsSlot: true) { requests, meter in
-                await requests.put(row, job: job, source: source, meter: meter)
+                await requests.put(row, job: job, source: source, meter: meter, watch: watch)
             }
         case .listParts(let uploadID):
             launch(run, .listParts) { requests, _ in await requests.listParts(uploadID: uploadID, row, job: job) }
@@ -185,6 +186,7 @@ extension EngineLoop {
         if let failure = end.failure, failure.cause != .cancelled { run.failures += 1 }
         if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
         observe(flight, run, end)
+        if case .curl? = end.failure?.cause, let part = flight.kind.bodyNumber { run.unanswered[part, default: 0] += 1 }
         judgeEndpoint(run, end)
         if flight.holdsSlot {
             tuning.note(end)

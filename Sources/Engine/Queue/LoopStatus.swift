@@ -59,7 +59,9 @@ extension EngineLoop {
         }
         let scopes = Dictionary((found?.1 ?? []).map { ($0.0, $0.1) }, uniquingKeysWith: +)
         let access = await leases(scopes)
-        return status(found?.0 ?? [:], access.leases, access.clockOffset)
+        var view = status(found?.0 ?? [:], access.leases, access.clockOffset)
+        view.notice = damageNotice
+        return view
     }
 
     /// Scopes with work to do, newest jobs only: a count for people, not a sum over a million rows.
@@ -121,6 +123,11 @@ extension EngineLoop {
         return StatusView.Outage(
             endpoint: endpoint, since: closed.since.iso8601, nextTry: closed.shownNextTry?.iso8601,
             reason: outageReasons[endpoint] ?? "no answer")
+    }
+
+    /// For a day: whoever looks only in the morning should know.
+    private var damageNotice: String? {
+        damage.flatMap { clocks.wall() - $0.at < QueueDamage.shown ? $0.text : nil }
     }
 
     public func frontEnds(_ change: Int) { frontEndCount = max(frontEndCount + change, 0) }

@@ -78,7 +78,7 @@ extension EngineLoop {
                     changed()
                 }
                 for item in batch { item.then?() }
-            } catch is StoreIsGone {
+            } catch  where error is StoreIsGone || QueueStore.isDamage(error) {
                 die(batch)
             } catch  where QueueStore.isPlaceTrouble(error) {
                 troubled(error, batch)
@@ -97,7 +97,7 @@ extension EngineLoop {
             do {
                 try await store.commit([item.change])
                 item.then?()
-            } catch is StoreIsGone {
+            } catch  where error is StoreIsGone || QueueStore.isDamage(error) {
                 return die(Array(batch[index...]))
             } catch  where QueueStore.isPlaceTrouble(error) {
                 return troubled(error, Array(batch[index...]))
@@ -119,7 +119,7 @@ extension EngineLoop {
         changed()
     }
 
-    /// The store is gone, as by a kill: nothing more leaves this loop.
+    /// The store is gone, as by a kill, or damaged: nothing more leaves this loop. What the store has is what the next one begins with.
     private func die(_ batch: [PendingChange]) {
         isDead = true
         ticker?.cancel()

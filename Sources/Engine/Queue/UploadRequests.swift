@@ -36,12 +36,21 @@ struct FlightEnd: Sendable {
     }
 }
 
+/// How long a body's answer may be waited for, by what is usual.
+struct BodyWatch: Sendable {
+    var watch: AnswerWatch
+    /// Of this body, from 1.
+    var attempt: Int
+}
+
 /// Makes and sends the requests of uploads, one method a request; remembers nothing.
 struct UploadRequests: Sendable {
     /// A request must be accepted by then; OSS judges it when its head arrives.
     private static let life = Duration.seconds(30)
     /// Bodies this small go out at once: nobody would see their progress.
     private static let visibleBody: Int64 = 256 << 10
+    /// A connection over TLS to the other side of the world takes a second; a packet that is lost is sent again after 1 and after 3 s.
+    private static let reachTime = Duration.seconds(4)
     /// Pages of ListParts, 1,000 parts each.
     private static let mostPages = 20
     /// How often a file may get another mode, owner or link while it is sent or compared.
@@ -53,7 +62,7 @@ struct UploadRequests: Sendable {
     // MARK: - Bodies
 
     /// The whole file in one request; opens it where it is not open yet.
-    func put(_ row: UploadRow, job: JobFacts, source opened: SourceFile?, meter: FlightMeter) async -> FlightEnd {
+    func put(_ row: UploadRow, job: JobFacts, source opened: SourceFile?, meter: FlightMeter, watch: BodyWatch? = nil) async -> FlightEnd {
         var source = opened
         var sent: Int64 = 0
         var looks = 0
@@ -72,7 +81,7 @@ struct UploadRequests: Sendable {
                     event: .sourceChanged(detail: SourceReader.difference(row.identity, file.identity)), source: file, bytesSent: sent)
             }
             let body = FileBody(source: file, offset: 0, length: row.size, isGuarded: true)
-            var end = await send(.putObject(job.headers(for: row)), row, job, body: body, meter: meter) {
+            var end = await send(.putObject(job.headers(for: row)), row, job, body: body, meter: meter, watch: watch) {
                 response, reply throws(OSSError) in
                 let result = try OSSReply.put(response)
                 return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
@@ -88,12 +97,13 @@ struct UploadRequests: Sendable {
         }
     }
 
-    func part(_ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter) async
-        -> FlightEnd
-    {
+    func part(
+        _ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter,
+        watch: BodyWatch? = nil
+    ) async -> FlightEnd {
         if let end = changed(source, before: row.identity) { return end }
         let body = FileBody(source: source, offset: range.offset, length: range.length)
-        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter) {
+        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter, watch: watch) {
             response, reply throws(OSSError) in
             let result = try OSSReply.put(response)
             return .partSent(
@@ -220,10 +230,29 @@ struct UploadRequests: Sendable {
         }
     }
 
+    /// Whether anybody answers at the endpoint: the smallest question there is, and one that needs no credentials, on a new connection.
+    ///
+    /// - Returns: why nobody does; `nil` when somebody did, be it to refuse.
+    func reach(_ target: Target) async -> String? {
+        guard let address = try? target.address() else { return nil }
+        var options = SendOptions()
+        options.connectTimeout = UploadRequests.reachTime
+        options.total = UploadRequests.reachTime
+        options.mayRepeat = false
+        do throws(TransportError) {
+            let status = try await transport.send(address.request(method: "HEAD", key: nil), options: options).response.status
+            // Only a machine in front of it has spoken.
+            return [502, 504].contains(status) ? "\(status)" : nil
+        } catch {
+            return error.message
+        }
+    }
+
     // MARK: - One request
 
     func send(
         _ operation: OSSOperation, _ row: UploadRow, _ job: JobFacts, body: FileBody? = nil, meter: FlightMeter? = nil,
+        watch: BodyWatch? = nil,
         read: @Sendable (HTTPResponse, TransportReply) throws(OSSError) -> UploadEvent?,
         failed: @Sendable (RequestFailure, Int64) -> UploadEvent
     ) async -> FlightEnd {
@@ -246,11 +275,14 @@ struct UploadRequests: Sendable {
         // A repeated Initiate leaves a second upload id, a repeated Complete or guarded put refuses its own success.
         let isGuarded = authorized.request.headers["x-oss-forbid-overwrite"] != nil
         options.mayRepeat = authorized.request.method != "POST" && !isGuarded
+        // What must not happen twice is waited for.
+        if !isGuarded, let watch { options.isPatient = watch.watch.patience(attempt: watch.attempt) }
         let progress: (@Sendable (Int64) -> Void)? =
             if let meter, let body, body.length >= UploadRequests.visibleBody { { meter.report($0) } } else { nil }
         do throws(TransportError) {
             let reply = try await transport.send(authorized.request, body: body, options: options, progress: progress)
             meter?.report(reply.bodyBytesSent)
+            watch?.watch.answered(after: reply.answerTime)
             do throws(OSSError) {
                 let event = try read(reply.response, reply)
                 return FlightEnd(event: event, generation: authorized.generation, bytesSent: reply.bodyBytesSent)

@@ -25,6 +25,15 @@ final class UploadRun {
 
         /// Its answer matters even to somebody who stops: a new upload id, a finished object.
         var mustLand: Bool { self == .initiate || self == .complete }
+
+        /// The part's number, 0 for a whole file.
+        var bodyNumber: Int? {
+            switch self {
+            case .put: 0
+            case .part(let number): number
+            default: nil
+            }
+        }
     }
 
     var row: UploadRow
@@ -68,6 +77,8 @@ final class UploadRun {
     static let mostAdoptions = 5
     /// Answers of parts, for the detail screen; at most one a part that failed.
     var lastAnswers: [Int: String] = [:]
+    /// How often a body was sent and not answered, by part, 0 for a whole file; at most one entry a part that failed.
+    var unanswered: [Int: Int] = [:]
     var rate = RateEstimator()
     /// For the estimate of its end, and since when there is data for it.
     var longRate = DecayedRate()

@@ -43,6 +43,7 @@ func statusLines(_ status: StatusView) -> [String] {
     if let outage = status.outage {
         lines.append("outage   \(Output.clean(outage.endpoint)) since \(outage.since): \(Output.clean(outage.reason))")
     }
+    if let notice = status.notice { lines.append("notice   \(Output.clean(notice))") }
     let engine = status.engine
     lines.append("engine   \(engine.version), process \(engine.pid), up \(Formats.duration(engine.uptime)), \(engine.frontEnds) front ends")
     if let offset = status.clockOffset { lines.append("clock    OSS is \(offset >= 0 ? "+" : "")\(Int(offset.rounded())) s from this host") }

@@ -25,7 +25,7 @@ import TransferCore
         let bench = QueueBench()
         Files.write(bench.database, Files.bytes(8192, seed: 1))
 
-        #expect(throws: QueueStoreError.damaged(path: bench.database)) { try bench.store() }
+        #expect(throws: QueueStoreError.damaged(path: bench.database, reason: "file is not a database")) { try bench.store() }
     }
 
     @Test func aStoreOfANewerDavitIsNotTouched() throws {

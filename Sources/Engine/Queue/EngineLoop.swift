@@ -101,6 +101,7 @@ public actor EngineLoop: QueueService {
     var lastStatusAt: Timestamp?
     var isStatusDue = false
     var windowMemo: WindowMemo?
+    var historyMemo: WindowMemo?
 
     /// - Parameters:
     ///   - setRateLimit: of the transport: bytes a second of all requests together, `nil` none, 0 pauses.

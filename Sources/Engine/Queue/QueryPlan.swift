@@ -11,6 +11,12 @@ struct QueryPlan: Sendable {
     var arguments: [String] = []
     /// The condition says all of the query.
     var isExact: Bool
+    /// Every match belongs to one of them, where the query names jobs.
+    private(set) var jobs: [Int64]?
+    /// It says nothing but which states.
+    private(set) var isStatesOnly = false
+    /// It names uploads by their ids.
+    private(set) var namesUploads = false
 
     /// Everything.
     init() { isExact = true }
@@ -45,7 +51,13 @@ struct QueryPlan: Sendable {
             }
             condition += " AND (\(sql))"
             if !isExactTerm { isExact = false }
+            switch pair[0].lowercased() {
+            case "job": jobs = pair[1].split(separator: ",").compactMap { JobID.row(String($0)) }
+            case "id": namesUploads = true
+            default: break
+            }
         }
+        isStatesOnly = isExact && words.allSatisfy { $0.lowercased().hasPrefix("state:") || $0.hasPrefix("sort:") }
     }
 
     /// - Returns: `nil` for what SQLite is not asked about.

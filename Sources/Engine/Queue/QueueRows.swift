@@ -35,6 +35,10 @@ struct UploadRow: Sendable, Equatable {
     var uploadID: String?
     var partsStored = 0
     var completeSent = false
+    /// Of the object, where the bucket keeps versions.
+    var versionID: String?
+    /// Of the request that stored the object.
+    var requestID: String?
 
     var size: Int64 { identity.size }
     var text: String { UploadID.text(id) }
@@ -71,7 +75,8 @@ final class JobFacts: Sendable {
 extension UploadRow {
     static let columns = """
         id, job, path, key, size, device, inode, modified, state, hidden, held, priority, position, stored, resent, tries, added, started, \
-        finished, nextTry, error, etag, crc64, isVerified, phase, partSize, uploadID, partsStored, completeSent
+        finished, nextTry, error, etag, crc64, isVerified, phase, partSize, uploadID, partsStored, completeSent, \
+        versionID, requestID
         """
 
     /// - Parameter row: of `columns`, in that order.
@@ -101,6 +106,8 @@ extension UploadRow {
         uploadID = row[26]
         partsStored = row[27]
         completeSent = row[28]
+        versionID = row[29]
+        requestID = row[30]
     }
 
     /// What changes while it runs; path, key and order are changed by statements of their own.
@@ -109,12 +116,13 @@ extension UploadRow {
             sql: """
                 UPDATE uploads SET size = ?, device = ?, inode = ?, modified = ?, state = ?, held = ?, stored = ?, resent = ?, tries = ?,
                   started = ?, finished = ?, nextTry = ?, error = ?, etag = ?, crc64 = ?, isVerified = ?, phase = ?, partSize = ?,
-                  uploadID = ?, partsStored = ?, completeSent = ? WHERE id = ?
+                  uploadID = ?, partsStored = ?, completeSent = ?, versionID = ?, requestID = ? WHERE id = ?
                 """)
         let values: [(any DatabaseValueConvertible)?] = [
             size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code, held?.rawValue,
             stored, resent, tries, started?.milliseconds, finished?.milliseconds, nextTry?.milliseconds, try error?.json, etag,
-            crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent, id,
+            crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent, versionID, requestID,
+            id,
         ]
         try statement.execute(arguments: StatementArguments(values))
     }

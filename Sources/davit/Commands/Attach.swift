@@ -83,7 +83,7 @@ struct Attach: AsyncParsableCommand {
 
 struct ThemeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "theme", abstract: "Themes of the terminal.", subcommands: [ThemeList.self, ThemeCheck.self])
+        commandName: "theme", abstract: "Themes of the terminal.", subcommands: [ThemeList.self, ThemeShow.self, ThemeCheck.self])
 }
 
 struct ThemeList: ParsableCommand {
@@ -91,7 +91,25 @@ struct ThemeList: ParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() throws {
-        for name in ThemeFiles(places: try global.places()).names() { Output.result(name) }
+        let names = ThemeFiles(places: try global.places()).names()
+        if global.json { return try Output.json(ListEnvelope(items: names, total: names.count)) }
+        for name in names { Output.result(name) }
+    }
+}
+
+struct ThemeShow: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "A theme's text, to begin one of your own with.",
+        discussion: "Example: davit theme show default-dark > ~/.config/davit/themes/mine.toml")
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "A theme's name or file.") var name: String
+
+    func run() throws {
+        guard let file = ThemeFiles(places: try global.places()).read(name) else {
+            throw Failure("there is no theme \(Output.clean(name)). See: davit theme list", exit: Exit.usage)
+        }
+        Output.raw(file.text)
+        if !global.quiet, Output.isTerminal { Output.note("# \(Output.clean(file.name))") }
     }
 }
 

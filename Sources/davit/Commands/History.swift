@@ -48,6 +48,7 @@ private struct HistoryPrinter {
     init(global: GlobalOptions) { self.global = global }
 
     mutating func add(_ items: [HistoryItem]) throws {
+        guard !items.isEmpty else { return }
         defer { count += items.count }
         if global.json {
             if count == 0 { Output.raw("{\"schema\":1,\"items\":[") }
@@ -64,7 +65,6 @@ private struct HistoryPrinter {
             ]
         }
         if global.plain { return Output.plain(rows) }
-        guard !rows.isEmpty else { return }
         Output.table((count == 0 ? [["ID", "STATE", "FINISHED", "SIZE", "NAME", "DEST", "WHY"]] : []) + rows, right: [3])
     }
 

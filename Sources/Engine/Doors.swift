@@ -122,7 +122,7 @@ public struct UploadsRequest: Sendable, Equatable {
 }
 
 /// What the control server needs of the queue.
-public protocol QueueService: Sendable {
+public protocol QueueService: HistoryService {
     func add(_ order: JobOrder) async throws(OrderError) -> JobView
     func job(_ id: String) async -> JobView?
     func uploads(_ request: UploadsRequest) async throws(OrderError) -> ListEnvelope<UploadView>

@@ -9,7 +9,7 @@ import Platform
 /// Source: docs/interface.md, "Control API".
 struct ControlAPI: Sendable {
     /// Orders name many sources, everything else is small. Bytes.
-    static func bodyLimit(_ path: String) -> Int { path == "/v1/jobs" ? 16 << 20 : 4 << 20 }
+    static func bodyLimit(_ path: String) -> Int { path == "/v1/jobs" || path == "/v1/plan" ? 16 << 20 : 4 << 20 }
 
     let queue: any QueueService
     let access: Access
@@ -90,6 +90,7 @@ struct ControlAPI: Sendable {
             if errors.isEmpty { await queue.accessChanged() }
             return .json(ReloadAnswer(reloaded: errors.isEmpty, errors: errors))
         default:
+            if let answer = try await historyRoute(request, path, parameters) { return answer }
             if let allowed = ControlAPI.methods(path) { return ControlAPI.wrongMethod(request, allowed: allowed) }
             return ControlAPI.unknown(request)
         }
@@ -141,7 +142,7 @@ struct ControlAPI: Sendable {
         }
     }
 
-    private static func checked(_ order: JobOrder) throws(OrderError) -> JobOrder {
+    static func checked(_ order: JobOrder) throws(OrderError) -> JobOrder {
         let wrong: (String) -> OrderError = { OrderError(code: "BadRequest", message: $0, exit: 2) }
         guard (1...200).contains(order.submissionId.utf8.count) else { throw wrong("“submission_id” takes 1 to 200 bytes") }
         guard !order.sources.isEmpty else { throw wrong("“sources” is empty. Name at least one path") }
@@ -171,11 +172,12 @@ struct ControlAPI: Sendable {
 
     private static func methods(_ path: [String]) -> String? {
         switch path {
-        case ["status"], ["uploads"], ["settings"], ["remotes"], ["auth"], ["events"]: "GET"
-        case ["jobs"], ["actions"], ["list"], ["presign"], ["orphans"], ["auth", "test"], ["auth", "renew"], ["engine", "stop"],
+        case ["status"], ["uploads"], ["settings"], ["remotes"], ["auth"], ["events"], ["history"], ["edits"]: "GET"
+        case ["jobs"], ["actions"], ["list"], ["presign"], ["orphans"], ["verify"], ["plan"], ["auth", "test"], ["auth", "renew"], ["engine", "stop"],
             ["engine", "reload"]:
             "POST"
         case ["limits"]: "GET or PUT"
+        case _ where path.count == 3 && path[0] == "jobs" && path[2] == "receipt": "GET"
         default: path.count == 2 && (path[0] == "uploads" || path[0] == "jobs") ? "GET" : nil
         }
     }

@@ -122,6 +122,7 @@ public actor EngineLoop: QueueService {
     var isTellingSoon = false
     var windowMemo: WindowMemo?
     var windowMaking: WindowMaking?
+    var historyMemo: WindowMemo?
 
     /// - Parameters:
     ///   - setRateLimit: of the transport: bytes a second of all requests together, `nil` none, 0 pauses.

@@ -203,6 +203,9 @@ extension EngineLoop {
     private static let doneStays = Duration.seconds(600)
     private static let mostEvents: Int64 = 200_000
     private static let sweep = 10_000
+    /// Rows at a time that leave the queue or the history: more would keep uploads waiting for the disk. A full batch is followed by the
+    /// next one a second later.
+    private static let sweepStep = 5_000
     /// Jobs whose options are kept in memory; the others are read when they are needed.
     private static let mostJobs = 2_000
 
@@ -296,13 +299,15 @@ extension EngineLoop {
         ]
         guard let needs = try? await store.read({ db in try lookups.map { try Bool.fetchOne(db, sql: $0) ?? false } }), needs.contains(true)
         else { return }
+        let isMore = Lock(false)
         write(urgent: false) { db in
             if needs[0] {
                 try db.execute(
                     sql: """
                         UPDATE uploads SET hidden = 1 WHERE id IN (SELECT id FROM uploads WHERE finished <= \(done) AND hidden = 0
-                          AND state IN (5, 6) AND id NOT IN (\(running)) LIMIT \(Self.sweep))
+                          AND state IN (5, 6) AND id NOT IN (\(running)) LIMIT \(Self.sweepStep))
                         """)
+                if db.changesCount >= Self.sweepStep { isMore.withLock { $0 = true } }
             }
             if needs[1] {
                 let old = """
@@ -321,11 +326,8 @@ extension EngineLoop {
                 )
             }
             if needs[2] {
-                let old =
-                    "SELECT id FROM uploads WHERE finished <= \(history) AND +hidden = 1 AND id NOT IN (SELECT upload FROM ledger WHERE upload IS NOT NULL) LIMIT \(Self.sweep)"
-                try db.execute(sql: "DELETE FROM parts WHERE upload IN (\(old))")
-                try db.execute(sql: "DELETE FROM events WHERE upload IN (\(old))")
-                try db.execute(sql: "DELETE FROM uploads WHERE id IN (\(old))")
+                let swept = try QueueStore.sweepHistory(db, before: history, limit: Self.sweepStep)
+                if swept >= Self.sweepStep { isMore.withLock { $0 = true } }
             }
             if needs[3] { try db.execute(sql: "DELETE FROM events WHERE id <= (SELECT MAX(id) FROM events) - \(Self.mostEvents)") }
             if needs[4] {
@@ -336,6 +338,7 @@ extension EngineLoop {
             if needs[5] { try QueueStore.purgeJobs(db, before: history) }
         } then: { [self] in
             if needs[1] { abandoned.isStale = true }
+            if isMore.withLock({ $0 }) { lastSweep = nil }
             changed()
         }
     }

@@ -52,7 +52,7 @@ extension EngineLoop {
         return view
     }
 
-    private static func check(_ order: JobOrder) throws(OrderError) {
+    static func check(_ order: JobOrder) throws(OrderError) {
         guard (1...200).contains(order.submissionId.utf8.count) else { throw .option("the order needs a submission id of 1 to 200 bytes") }
         guard !order.sources.isEmpty else { throw .option("the order names no source") }
         guard order.sources.count <= mostSources else {
@@ -64,7 +64,7 @@ extension EngineLoop {
     }
 
     /// A single source that is missing is the whole order's mistake; one of many is reported with the others queued.
-    private func settle(_ plan: inout OrderPlan, _ sources: [String], _ kinds: [SourceReader.Kind]) throws(OrderError) {
+    func settle(_ plan: inout OrderPlan, _ sources: [String], _ kinds: [SourceReader.Kind]) throws(OrderError) {
         if sources.count == 1, case .unreadable(let number)? = kinds.first {
             throw OrderError(
                 code: "NoSuchSource",

@@ -204,6 +204,7 @@ extension EngineLoop {
             adopt(run, identity)
         } else if let event = end.event {
             note(event, run)
+            if let stored = end.stored { (run.row.versionID, run.row.requestID) = (stored.versionID, stored.requestID ?? run.row.requestID) }
             if run.isProbe, let failure = end.failure, isRefused(run, failure) {
                 release(flight, run)
                 credentialsRefused(run, failure, end.generation)

@@ -26,7 +26,10 @@ extension EngineLoop {
             return UploadDetail(
                 upload: view(run.row, job, run), map: map(run), active: active(run), events: withMilestones(events, run.row))
         }
-        return UploadDetail(upload: view(row, job), map: map(row, parts), active: [], events: withMilestones(events, row))
+        let isDone = row.state == .done
+        return UploadDetail(
+            upload: view(row, job), map: map(row, parts), active: [], events: withMilestones(events, row),
+            versionId: isDone ? row.versionID : nil, requestId: isDone ? row.requestID : nil)
     }
 
     /// What every upload goes through is not written as events: the row's times say it.

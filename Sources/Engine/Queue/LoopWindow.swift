@@ -126,7 +126,7 @@ extension EngineLoop {
     }
 
     /// - Parameter text: of the request; wins over what the query says.
-    private static func sort(_ text: String?, _ fromQuery: [SortKey], _ now: Timestamp) throws(OrderError) -> [SortKey] {
+    static func sort(_ text: String?, _ fromQuery: [SortKey], _ now: Timestamp) throws(OrderError) -> [SortKey] {
         var keys = fromQuery
         if let text, !text.isEmpty {
             keys = []

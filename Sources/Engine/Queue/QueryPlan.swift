@@ -13,6 +13,12 @@ struct QueryPlan: Sendable {
     var isExact: Bool
     /// The query asks for states alone: codes of those that rows can be in. `counts` knows how many there are.
     var states: [Int]?
+    /// Every match belongs to one of them, where the query names jobs.
+    private(set) var jobs: [Int64]?
+    /// It says nothing but which states.
+    private(set) var isStatesOnly = false
+    /// It names uploads by their ids.
+    private(set) var namesUploads = false
 
     /// Everything.
     init() { isExact = true }
@@ -48,10 +54,16 @@ struct QueryPlan: Sendable {
             }
             condition += " AND (\(sql))"
             if !isExactTerm { isExact = false }
-            if terms.count == 1, pair[0].lowercased() == "state" {
+            switch pair[0].lowercased() {
+            case "state":
+                guard terms.count == 1 else { break }
                 states = pair[1].split(separator: ",").compactMap { UploadState(rawValue: $0.lowercased()) }.filter(\.isKept).map(\.code)
+            case "job": jobs = pair[1].split(separator: ",").compactMap { JobID.row(String($0)) }
+            case "id": namesUploads = true
+            default: break
             }
         }
+        isStatesOnly = isExact && words.allSatisfy { $0.lowercased().hasPrefix("state:") || $0.hasPrefix("sort:") }
     }
 
     /// - Returns: `nil` for what SQLite is not asked about.

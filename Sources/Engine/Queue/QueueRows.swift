@@ -37,6 +37,10 @@ struct UploadRow: Sendable, Equatable {
     var completeSent = false
     /// When the first Initiate went out whose upload id is not known.
     var initiateSent: Timestamp?
+    /// Of the object, where the bucket keeps versions.
+    var versionID: String?
+    /// Of the request that stored the object.
+    var requestID: String?
 
     var size: Int64 { identity.size }
     var text: String { UploadID.text(id) }
@@ -84,7 +88,7 @@ extension UploadRow {
     static let columns = """
         id, job, path, key, size, device, inode, modified, state, hidden, held, priority, position, stored, resent, tries, added, started, \
         finished, nextTry, error, etag, crc64, isVerified, phase, partSize, uploadID, partsStored, completeSent, changed, \
-        initiateSent
+        initiateSent, versionID, requestID
         """
 
     /// - Parameter row: of `columns`, in that order.
@@ -116,6 +120,8 @@ extension UploadRow {
         partsStored = row[27]
         completeSent = row[28]
         initiateSent = (row[30] as Int64?).map(Timestamp.init(milliseconds:))
+        versionID = row[31]
+        requestID = row[32]
     }
 
     /// What changes while it runs; path, key and order are changed by statements of their own.
@@ -124,14 +130,13 @@ extension UploadRow {
             sql: """
                 UPDATE uploads SET size = ?, device = ?, inode = ?, modified = ?, state = ?, held = ?, stored = ?, resent = ?, tries = ?,
                   started = ?, finished = ?, nextTry = ?, error = ?, etag = ?, crc64 = ?, isVerified = ?, phase = ?, partSize = ?,
-                  uploadID = ?, partsStored = ?, completeSent = ?, changed = ?,
-                  initiateSent = ? WHERE id = ?
+                  uploadID = ?, partsStored = ?, completeSent = ?, changed = ?, initiateSent = ?, versionID = ?, requestID = ? WHERE id = ?
                 """)
         let values: [(any DatabaseValueConvertible)?] = [
             size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code, held?.rawValue,
             stored, resent, tries, started?.milliseconds, finished?.milliseconds, nextTry?.milliseconds, try error?.json, etag,
             crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent,
-            identity.changed, initiateSent?.milliseconds, id,
+            identity.changed, initiateSent?.milliseconds, versionID, requestID, id,
         ]
         try statement.execute(arguments: StatementArguments(values))
     }

@@ -41,6 +41,15 @@ enum QueueSchema {
                       PRIMARY KEY (bucket, key)) WITHOUT ROWID
                     """)
         }
+        migrator.registerMigration("6 history and receipts") { db in
+            // What OSS said when it stored the object.
+            try db.execute(sql: "ALTER TABLE uploads ADD COLUMN versionID TEXT")
+            try db.execute(sql: "ALTER TABLE uploads ADD COLUMN requestID TEXT")
+            // Why it had failed, for a retry that is taken back.
+            try db.execute(sql: "ALTER TABLE editRows ADD COLUMN error TEXT")
+            // Uploads of the job that are too old for the history: its receipt says how many are missing.
+            try db.execute(sql: "ALTER TABLE jobs ADD COLUMN swept INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 

@@ -180,7 +180,7 @@ extension QueueStore {
 
     static let sortKeys = ["order", "name", "size", "done", "rate", "eta", "added", "finished", "tries", "dest", "error", "state", "prio"]
 
-    private static func orderClause(_ sort: [SortKey]) throws -> String {
+    static func orderClause(_ sort: [SortKey]) throws -> String {
         let keys = sort.filter { $0.name != "order" || sort.count == 1 }.map { key -> String in
             let direction = key.isDescending ? " DESC" : ""
             switch key.name {

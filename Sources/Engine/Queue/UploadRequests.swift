@@ -22,6 +22,8 @@ struct FlightEnd: Sendable {
     /// The file cannot be opened.
     var unreadable: FileError?
     var bytesSent: Int64 = 0
+    /// What the answer said of the object, when it stands now.
+    var stored: StoredAnswer?
 
     /// The service itself has said something.
     var isAnswered: Bool { failure?.isAnswer ?? true }
@@ -41,6 +43,24 @@ struct BodyWatch: Sendable {
     var watch: AnswerWatch
     /// Of this body, from 1.
     var attempt: Int
+}
+
+/// What OSS says of an object when it has stored it, besides what is compared: for the receipt.
+struct StoredAnswer: Sendable, Equatable {
+    /// `nil` where the bucket keeps no versions.
+    var versionID: String?
+    var requestID: String?
+
+    /// - Returns: `nil` for requests that make no object, and for refusals. A HEAD that settles a lost answer knows the version only.
+    init?(_ operation: OSSOperation, _ response: HTTPResponse) {
+        guard (200..<300).contains(response.status) else { return nil }
+        switch operation {
+        case .putObject, .complete: requestID = response.headers["x-oss-request-id"]
+        case .headObject: break
+        default: return nil
+        }
+        versionID = response.headers["x-oss-version-id"]
+    }
 }
 
 /// Makes and sends the requests of uploads, one method a request; remembers nothing.
@@ -285,7 +305,9 @@ struct UploadRequests: Sendable {
             watch?.watch.answered(after: reply.answerTime)
             do throws(OSSError) {
                 let event = try read(reply.response, reply)
-                return FlightEnd(event: event, generation: authorized.generation, bytesSent: reply.bodyBytesSent)
+                return FlightEnd(
+                    event: event, generation: authorized.generation, bytesSent: reply.bodyBytesSent,
+                    stored: StoredAnswer(operation, reply.response))
             } catch {
                 let failure = RequestFailure(error, of: authorized, at: job.target)
                 return FlightEnd(

@@ -3,6 +3,7 @@ import Contracts
 import FoundationEssentials
 import Glibc
 import Platform
+import TerminalUI
 
 /// Options of `put` and `add`.
 struct OrderFlags: ParsableArguments {
@@ -48,7 +49,9 @@ struct OrderFlags: ParsableArguments {
     var priority: String?
     @Option(name: .long, help: ArgumentHelp("Bytes a second for this order.", valueName: "rate"))
     var limit: String?
-    @Option(name: .long, help: ArgumentHelp("Start at this time (RFC 3339).", valueName: "time"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Start then: 22:00, tomorrow 06:00, 2026-12-01 06:00, +2h, or RFC 3339 with its offset.", valueName: "time"))
     var at: String?
     @Flag(name: .long, help: "Queue it paused.")
     var paused = false
@@ -60,6 +63,10 @@ struct OrderFlags: ParsableArguments {
     var flat = false
     @Flag(name: .long, help: "Say what would be queued; queue nothing.")
     var dryRun = false
+    @Flag(
+        name: .long,
+        help: "Say bytes, requests, collisions, bad names, what is there already, permissions and time; queue and send nothing.")
+    var plan = false
     @Option(name: .long, help: ArgumentHelp("The same order twice with one id queues it once.", valueName: "id"))
     var submissionId: String?
     @Option(name: .long, help: ArgumentHelp("Put one file to this signed URL; no DEST then.", valueName: "url"))
@@ -92,7 +99,7 @@ struct OrderFlags: ParsableArguments {
         }
         if let priority { options.priority = Priority(rawValue: try Self.oneOf(priority, ["high", "normal", "low"], "--priority")) }
         options.limit = try limit.map { try Self.size($0, "--limit") }
-        options.at = at
+        options.at = try at.map(Self.start)
         if paused { options.paused = true }
         if let links { options.links = try Self.oneOf(links, ["skip", "follow"], "--links") }
         if flat { options.flat = true }
@@ -132,6 +139,21 @@ struct OrderFlags: ParsableArguments {
             throw Failure("\(option) \(Output.clean(text)) is not a duration. Use for example 30s, 10m, 2h, 7d", exit: Exit.usage)
         }
         return Double(duration.components.seconds)
+    }
+
+    /// - Returns: RFC 3339 UTC, which is all that the engine reads.
+    private static func start(_ text: String) throws -> String {
+        do throws(StartTime.Problem) {
+            return StartTime.text(try StartTime.read(text, now: Int64(time(nil))))
+        } catch {
+            let why: String =
+                switch error {
+                case .notUnderstood: "is no time. Use for example 22:00, tomorrow 06:00, +2h or 2026-12-01T06:00:00+08:00"
+                case .skipped(let time): "does not come: the clocks are put forward over \(time). Name another time"
+                case .past: "is over. Name a later time, or tomorrow"
+                }
+            throw Failure("--at \(Output.clean(text)) \(why)", exit: Exit.usage)
+        }
     }
 
     private static func oneOf(_ text: String, _ allowed: [String], _ option: String) throws -> String {
@@ -174,6 +196,21 @@ struct Ordering {
 
     /// Missing sources are told at once; the others go on.
     func send(to client: ControlClient) async throws -> (job: JobView, missing: Int) {
+        let (order, missing) = try order()
+        return (try await client.post("/v1/jobs", order, as: JobView.self), missing)
+    }
+
+    /// Says what the order would do.
+    func plan(with client: ControlClient) async throws {
+        let (order, missing) = try order()
+        var patient = client
+        patient.timeout = .seconds(600)
+        let report = PlanReport(plan: try await patient.post("/v1/plan", order, as: PlanView.self), missing: missing)
+        if global.json { try Output.json(report.plan) } else { report.say() }
+        if report.exit != Exit.done { throw Finished(exit: report.exit) }
+    }
+
+    private func order() throws -> (order: JobOrder, missing: Int) {
         var paths = arguments
         var destination: String?
         if flags.signedUrl == nil {
@@ -212,8 +249,7 @@ struct Ordering {
         let order = JobOrder(
             submissionId: flags.submissionId ?? UUID().uuidString, sources: present, dest: destination, options: options,
             credentials: global.environmentCredentials(for: destination))
-        let job = try await client.post("/v1/jobs", order, as: JobView.self)
-        return (job, missing)
+        return (order, missing)
     }
 
     /// Standard input in a file of its own: the upload outlives this program, and may have to be read twice.
@@ -270,9 +306,15 @@ struct Add: AsyncParsableCommand {
 
     func run() async throws {
         let client = try await ControlClient.connect(global)
-        let (job, missing) = try await Ordering(global: global, flags: flags, arguments: arguments).send(to: client)
+        let ordering = Ordering(global: global, flags: flags, arguments: arguments)
+        if flags.plan { return try await ordering.plan(with: client) }
+        let (job, missing) = try await ordering.send(to: client)
         Ordering.report(job.refused)
-        if global.json { try Output.json(job) } else { Output.result(job.job) }
+        if global.json {
+            try Output.json(job)
+        } else {
+            Output.result(flags.dryRun ? "would queue \(job.total) files, \(Formats.size(job.bytes))" : job.job)
+        }
         let lost = missing + job.refused.count
         if lost > 0 { throw Finished(exit: job.total > 0 ? Exit.partly : Exit.failed) }
     }

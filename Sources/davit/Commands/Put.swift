@@ -20,7 +20,9 @@ struct Put: AsyncParsableCommand {
     func run() async throws {
         let deadline = try global.timeoutDuration().map { ContinuousClock.now + $0 }
         let client = try await ControlClient.connect(global)
-        let (order, missing) = try await Ordering(global: global, flags: flags, arguments: arguments).send(to: client)
+        let ordering = Ordering(global: global, flags: flags, arguments: arguments)
+        if flags.plan { return try await ordering.plan(with: client) }
+        let (order, missing) = try await ordering.send(to: client)
         Ordering.report(order.refused)
         if flags.dryRun {
             if global.json { try Output.json(order) } else { Output.result("would queue \(order.total) files, \(Formats.size(order.bytes))") }

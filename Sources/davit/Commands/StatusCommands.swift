@@ -3,7 +3,8 @@ import Contracts
 import TerminalUI
 
 struct Status: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One screen: rates, counts, credentials, engine, clock.")
+    static let configuration = CommandConfiguration(
+        abstract: "One screen: rates, counts, credentials, engine, clock.", discussion: "Example: davit status --json")
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {

@@ -138,7 +138,11 @@ final class ModelOSS: Transport {
         if case .lostAnswer? = fault {
             throw TransportError(kind: .curl(56), message: "connection reset", bodyBytesSent: Int64(bytes.count))
         }
-        if response.status < 300 { state.withLock { $0.finished.append(call) } }
+        if response.status < 300 {
+            state.withLock { $0.finished.append(call) }
+            response.headers["x-oss-request-id"] = "REQ-\(call.kind)-\(call.number)"
+            if call.key.hasPrefix("versioned/") { response.headers["x-oss-version-id"] = "V\(call.number)" }
+        }
         return TransportReply(response: response, bodyCRC64: ModelOSS.crc(bytes), bodyBytesSent: Int64(bytes.count))
     }
 

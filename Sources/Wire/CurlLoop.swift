@@ -187,7 +187,7 @@ final class CurlLoop: @unchecked Sendable {
         var content = exchange.request.body
         var use = EasyHandle.Use.small
         if let body = exchange.body {
-            if body.length > CurlLoop.smallBody || (body.length > 0 && (limit.isSet || times.isSlow)) {
+            if body.length > CurlLoop.smallBody || (body.length > 0 && (limit.isSet || times.isSlow || body.source.mayHang)) {
                 use = .fileBody
                 _ = CurlLoop.keepsBuffers
             } else if let bytes = exchange.readWhole(body) {

@@ -1,7 +1,8 @@
 /// What an object's bytes are by its name, as the official SDKs guess it too, for orders that do not say.
 ///
-/// Source: `/etc/mime.types` of Debian's media-types 10.0.0 (2023-02, public domain), without what only the older mail world or one chemistry
-/// program writes; with types of data, archives and cameras that it does not list (IANA's registry and the formats' own pages, 2026-11).
+/// Source: `/etc/mime.types` of Debian's media-types 10.0.0 (2023-02, public domain), without what only the older mail world or one
+/// chemistry program writes; with types of data, archives and cameras that it does not list (IANA's registry and the formats' own pages,
+/// 2026-11).
 public enum ContentType {
     public static let unknown = "application/octet-stream"
 

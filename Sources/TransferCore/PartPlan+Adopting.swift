@@ -3,8 +3,8 @@ import OSSProtocol
 extension PartPlan {
     /// How to go on with an upload that somebody else began: cut as they cut, as far as their parts tell.
     ///
-    /// The size is that of the parts that keep the most bytes; parts of another size are sent anew. Whether the bytes of the others are those
-    /// of the file is not known yet: reading tells.
+    /// The size is that of the parts that keep the most bytes; parts of another size are sent anew. Whether the bytes of the others are
+    /// those of the file is not known yet: reading tells.
     ///
     /// - Parameters:
     ///   - listed: what the server has of it.

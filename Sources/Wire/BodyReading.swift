@@ -9,7 +9,7 @@ extension Exchange {
         guard let body, let loop, hold == nil else { return Exchange.pause }
         let left = body.length - position
         guard left > 0 else { return 0 }
-        if readAhead == nil, loop.times.isSlow { startReadingAhead(body, loop) }
+        if readAhead == nil, loop.times.isSlow || body.source.mayHang { startReadingAhead(body, loop) }
 
         var wanted = Int(min(Int64(room), left))
         if let readAhead {

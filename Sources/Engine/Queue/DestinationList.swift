@@ -4,10 +4,12 @@ import OSSProtocol
 import Platform
 import TransferCore
 
-/// What an order's destination holds already, asked page by page instead of file by file: one request tells about a thousand neighbouring keys.
+/// What an order's destination holds already, asked page by page instead of file by file: one request tells about a thousand neighbouring
+/// keys.
 ///
-/// One page is under way at a time. It goes on where the one before ended as long as that pays, so that files that come in the order of their
-/// keys share pages; else it begins at the smallest key that somebody waits for. Where that does not pay either (few files among very many keys) and where listing is not allowed, the answer is `askHead`.
+/// One page is under way at a time. It goes on where the one before ended as long as that pays, so that files that come in the order of
+/// their keys share pages; else it begins at the smallest key that somebody waits for. Where that does not pay either (few files among very
+/// many keys) and where listing is not allowed, the answer is `askHead`.
 actor DestinationList {
     enum Found: Sendable {
         case absent

@@ -182,7 +182,9 @@ private struct Looking {
 
     mutating func result() async -> LookResult {
         let source: SourceFile
-        do throws(FileError) { source = try SourceFile.open(row.path) } catch { return .unreadable(error) }
+        do throws(FileError) { source = try await SourceOpening.open(row.path, device: row.identity.device) } catch {
+            return .unreadable(error)
+        }
         guard source.identity.isLikely(row.identity) else { return .changed(source.identity) }
         var parts: [StoredPart] = []
         if row.uploadID != nil {

@@ -24,7 +24,9 @@ extension EngineLoop {
         }
         guard !paths.isEmpty else { return }
         let cancelled = (now - settings.keepCancelled).milliseconds
-        let unneeded = try? await store.read { db in try paths.filter { try !QueueStore.needs(db, spooled: $0, cancelledBefore: cancelled) } }
+        let unneeded = try? await store.read { db in
+            try paths.filter { try !QueueStore.needs(db, spooled: $0, cancelledBefore: cancelled) }
+        }
         guard let unneeded, !unneeded.isEmpty else { return }
         Self.spoolFiles.async { for path in unneeded { Spool.remove(path) } }
     }

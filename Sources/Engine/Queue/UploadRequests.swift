@@ -90,7 +90,11 @@ struct UploadRequests: Sendable {
             looks += 1
             let file: SourceFile
             do throws(FileError) {
-                if let source { file = try source.renewed() } else { file = try SourceFile.open(row.path) }
+                if let source {
+                    file = try source.renewed()
+                } else {
+                    file = try await SourceOpening.open(row.path, device: row.identity.device)
+                }
             } catch {
                 return FlightEnd(unreadable: error)
             }

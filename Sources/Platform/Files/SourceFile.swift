@@ -41,10 +41,12 @@ public final class SourceFile: Sendable {
     public let path: String
     /// As it was when it was opened.
     public let identity: SourceIdentity
+    /// Its file system may keep a reader waiting for ever: never to be read where others wait too.
+    public let mayHang: Bool
     package let descriptor: Int32
 
-    private init(path: String, identity: SourceIdentity, descriptor: Int32) {
-        (self.path, self.identity, self.descriptor) = (path, identity, descriptor)
+    private init(path: String, identity: SourceIdentity, mayHang: Bool, descriptor: Int32) {
+        (self.path, self.identity, self.mayHang, self.descriptor) = (path, identity, mayHang, descriptor)
     }
 
     deinit { close(descriptor) }
@@ -52,7 +54,7 @@ public final class SourceFile: Sendable {
     /// Follows links: whether a link may be sent is the scanner's decision.
     ///
     /// - Parameter path: as `PathText` writes it.
-    public static func open(_ path: String) throws(FileError) -> SourceFile {
+    public static func open(_ path: String, mayHang: Bool = false) throws(FileError) -> SourceFile {
         // O_NONBLOCK: a pipe without a writer must be refused, not waited for.
         let descriptor = PathText.withPath(path) { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw FileError(path: PathText.shown(path), errno: errno, what: "cannot be opened") }
@@ -67,7 +69,7 @@ public final class SourceFile: Sendable {
             let code = status.st_mode & S_IFMT == S_IFDIR ? EISDIR : 0
             throw FileError(path: path, errno: code, what: "cannot be sent", why: code == 0 ? "it is not a regular file" : nil)
         }
-        return SourceFile(path: path, identity: SourceIdentity(status), descriptor: descriptor)
+        return SourceFile(path: path, identity: SourceIdentity(status), mayHang: mayHang, descriptor: descriptor)
     }
 
     /// The open file's identity now: differs from `identity` when it was written to. A replaced path does not show here.
@@ -89,6 +91,6 @@ public final class SourceFile: Sendable {
         if now == identity { return self }
         let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw FileError(path: path, errno: errno, what: "cannot be opened") }
-        return SourceFile(path: path, identity: now, descriptor: copy)
+        return SourceFile(path: path, identity: now, mayHang: mayHang, descriptor: copy)
     }
 }

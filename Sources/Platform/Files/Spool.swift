@@ -2,7 +2,8 @@ import Glibc
 
 /// Sources that have no file of their own (standard input): kept in a private folder until they are stored.
 ///
-/// A file is locked by whoever fills it until its order is taken, so that whoever tidies up knows it from what a killed program left behind.
+/// A file is locked by whoever fills it until its order is taken, so that whoever tidies up knows it from what a killed program left
+/// behind.
 public final class Spool: Sendable {
     /// Absolute.
     public let path: String

@@ -204,7 +204,8 @@ final class ModelOSS: Transport {
                 return ModelOSS.xml("<InitiateMultipartUploadResult><UploadId>\(id)</UploadId></InitiateMultipartUploadResult>")
             case "keys":
                 let (prefix, after) = (request.decoded("prefix"), request.decoded("start-after"))
-                let keys = state.objects.keys.map { Array($0.utf8) }.filter { $0.starts(with: prefix) && after.lexicographicallyPrecedes($0) }
+                let keys = state.objects.keys.map { Array($0.utf8) }
+                    .filter { $0.starts(with: prefix) && after.lexicographicallyPrecedes($0) }
                     .sorted { $0.lexicographicallyPrecedes($1) }
                 let page = keys.prefix(1_000).map { key in
                     let text = String(decoding: key, as: UTF8.self)
@@ -213,15 +214,17 @@ final class ModelOSS: Transport {
                 }
                 let more = keys.count > 1_000 ? "true</IsTruncated><NextContinuationToken>T" : "false</IsTruncated><NextContinuationToken>"
                 return ModelOSS.xml(
-                    "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>\(more)</NextContinuationToken>\(page.joined())</ListBucketResult>")
+                    "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>\(more)</NextContinuationToken>\(page.joined())"
+                        + "</ListBucketResult>")
             case "uploads":
                 let prefix = String(decoding: request.decoded("prefix"), as: UTF8.self)
                 let uploads = state.uploads.filter { $0.value.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }.map { id, upload in
-                    "<Upload><Key>\(PercentEncoding.encode(upload.key))</Key><UploadId>\(id)</UploadId><Initiated>\(upload.begun.iso8601)</Initiated></Upload>"
+                    "<Upload><Key>\(PercentEncoding.encode(upload.key))</Key><UploadId>\(id)</UploadId>"
+                        + "<Initiated>\(upload.begun.iso8601)</Initiated></Upload>"
                 }
                 var response = ModelOSS.xml(
-                    "<ListMultipartUploadsResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>\(uploads.joined())</ListMultipartUploadsResult>"
-                )
+                    "<ListMultipartUploadsResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>\(uploads.joined())"
+                        + "</ListMultipartUploadsResult>")
                 response.headers["Date"] = now.httpDate
                 return response
             default:

@@ -111,3 +111,30 @@ import TransferCore
         await second.stop(finishRunning: false)
     }
 }
+
+/// File systems that do not answer.
+@Suite(.timeLimit(.minutes(2))) struct SourceOpeningTests {
+    @Test func aFileSystemThatHangsKeepsNoOtherWaiting() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 10)
+        let never = Lock(true)
+        defer { never.withLock { $0 = false } }
+
+        await #expect(throws: FileError.self) {
+            try await SourceOpening.open("/dead/f", device: 1_000_001, patience: .milliseconds(50)) { () throws(FileError) in
+                while never.withLock({ $0 }) { usleep(10_000) }
+                throw FileError(path: "/dead/f", errno: EIO, what: "cannot be opened")
+            }
+        }
+        // Behind it nothing of the same file system moves, everything of another does.
+        await #expect(throws: FileError.self) {
+            try await SourceOpening.open(path, device: 1_000_001, patience: .milliseconds(50)) { () throws(FileError) in
+                try SourceFile.open(path)
+            }
+        }
+        let source = try await SourceOpening.open(path, device: 1_000_002, patience: .seconds(60)) { () throws(FileError) in
+            try SourceFile.open(path)
+        }
+        #expect(source.identity.size == 10)
+    }
+}

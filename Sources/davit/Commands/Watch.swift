@@ -21,7 +21,7 @@ struct Watch: AsyncParsableCommand {
 
     func run() async throws {
         let client = try await ControlClient.connect(global, start: false)
-        let text = uploadIDs(query).map { "id:" + $0.joined(separator: ",") } ?? query.joined(separator: " ")
+        let text = Selection(query).query ?? ""
         if !text.isEmpty {
             // A query that is not understood is told in words; a stream has only a status.
             let window = ControlClient.query([("query", text), ("limit", "1")])

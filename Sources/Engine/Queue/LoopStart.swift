@@ -95,6 +95,8 @@ extension QueueStore {
         return found
     }
 
+    /// The rows are found by their ids: `+` keeps SQLite from walking over all that are held instead.
+    ///
     /// - Parameter running: they write their own state.
     static func release(_ db: Database, held ids: [Int64], excluding running: [Int64]) throws {
         for start in stride(from: 0, to: ids.count, by: 1_000) {
@@ -102,7 +104,7 @@ extension QueueStore {
                 sql: """
                     UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
                     WHERE id IN (\(list(Array(ids[start..<min(start + 1_000, ids.count)])))) AND id NOT IN (\(list(running)))
-                      AND hidden = 0 AND state = \(UploadState.held.code) AND held IN ('network', 'credentials', 'disk')
+                      AND +hidden = 0 AND +state = \(UploadState.held.code) AND +held IN ('network', 'credentials', 'disk')
                     """)
         }
     }

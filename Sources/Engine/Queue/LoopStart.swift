@@ -75,18 +75,28 @@ extension QueueStore {
 
     /// Rows that wait for something outside, in the order of the queue; not those that a person set a time for.
     static func held(_ db: Database, behind place: HeldPlace?, limit: Int) throws -> [HeldPlace] {
-        let place = place ?? HeldPlace(id: 0, priority: -1, position: 0)
-        let sql = """
-            SELECT id, priority, position FROM uploads
-            WHERE hidden = 0 AND state = \(UploadState.held.code) AND held IN ('network', 'credentials', 'disk')
-              AND (priority, position, id) > (?, ?, ?)
-            ORDER BY hidden, state, priority, position, id LIMIT \(limit)
-            """
-        return try Row.fetchAll(db, sql: sql, arguments: [place.priority, place.position, place.id]).map {
-            HeldPlace(id: $0[0], priority: $0[1], position: $0[2])
+        // In two steps, as a window behind a row.
+        let steps =
+            place.map {
+                [
+                    "priority = \($0.priority) AND position = \($0.position) AND id > \($0.id)",
+                    "(priority, position) > (\($0.priority), \($0.position))",
+                ]
+            } ?? ["1"]
+        var found: [HeldPlace] = []
+        for step in steps where found.count < limit {
+            let sql = """
+                SELECT id, priority, position FROM uploads
+                WHERE hidden = 0 AND state = \(UploadState.held.code) AND held IN ('network', 'credentials', 'disk') AND \(step)
+                ORDER BY hidden, state, priority, position, id LIMIT \(limit - found.count)
+                """
+            found += try Row.fetchAll(db, sql: sql).map { HeldPlace(id: $0[0], priority: $0[1], position: $0[2]) }
         }
+        return found
     }
 
+    /// The rows are found by their ids: `+` keeps SQLite from walking over all that are held instead.
+    ///
     /// - Parameter running: they write their own state.
     static func release(_ db: Database, held ids: [Int64], excluding running: [Int64]) throws {
         for start in stride(from: 0, to: ids.count, by: 1_000) {
@@ -94,7 +104,7 @@ extension QueueStore {
                 sql: """
                     UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
                     WHERE id IN (\(list(Array(ids[start..<min(start + 1_000, ids.count)])))) AND id NOT IN (\(list(running)))
-                      AND hidden = 0 AND state = \(UploadState.held.code) AND held IN ('network', 'credentials', 'disk')
+                      AND +hidden = 0 AND +state = \(UploadState.held.code) AND +held IN ('network', 'credentials', 'disk')
                     """)
         }
     }

@@ -253,7 +253,8 @@ final class Scanner: Sendable {
         }
         step.items.append(
             .file(
-                path: path(PathText.text(relative)), relative: text ?? PathText.percent(relative), identity: SourceIdentity(stat: information)))
+                path: path(text.flatMap { PathText.isPlain(relative) ? $0 : nil } ?? PathText.text(relative)),
+                relative: text ?? PathText.percent(relative), identity: SourceIdentity(stat: information)))
     }
 
     private func refuse(_ path: String, _ number: Int32, _ step: inout ScanStep) {

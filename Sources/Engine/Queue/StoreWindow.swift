@@ -69,15 +69,16 @@ extension QueueStore {
         if question.isDirect(rows: try counted(db, states: nil)) {
             let filter = "\(scope) AND \(question.plan.condition)"
             answer.total = try total(db, question, filter)
-            let (place, placeArguments) = try behind(db, question)
-            if place.isEmpty, question.sort.isEmpty, question.offset > answer.total / 2 {
+            if question.after != nil {
+                answer.rows = try behind(db, question, filter)
+            } else if question.sort.isEmpty, question.offset > answer.total / 2 {
                 answer.rows = try fromTheEnd(db, question, total: answer.total, filter)
             } else {
                 let sql = """
-                    SELECT \(UploadRow.columns) FROM uploads WHERE \(filter)\(place) ORDER BY \(order)
-                    LIMIT \(question.limit) OFFSET \(place.isEmpty ? question.offset : 0)
+                    SELECT \(UploadRow.columns) FROM uploads WHERE \(filter) ORDER BY \(order)
+                    LIMIT \(question.limit) OFFSET \(question.offset)
                     """
-                answer.rows = try Row.fetchAll(db, sql: sql, arguments: arguments + placeArguments).map(UploadRow.init)
+                answer.rows = try Row.fetchAll(db, sql: sql, arguments: arguments).map(UploadRow.init)
             }
         } else {
             // Excluded rows are looked at too: the list outlives this window, and what runs now may have ended by the next one.
@@ -118,14 +119,26 @@ extension QueueStore {
         return try Row.fetchAll(db, sql: sql, arguments: StatementArguments(question.plan.arguments)).map(UploadRow.init).reversed()
     }
 
-    /// Keyset instead of counting, in the default order.
-    private static func behind(_ db: Database, _ question: WindowQuestion) throws -> (String, StatementArguments) {
-        guard let after = question.after, question.sort.isEmpty else { return ("", StatementArguments()) }
-        guard let row = try Row.fetchOne(db, sql: "SELECT state, priority, position FROM uploads WHERE id = ?", arguments: [after]) else {
-            return (" AND 0", StatementArguments())
+    /// Keyset instead of counting, in the default order. In two steps: asked for both at once, SQLite walks over all rows of the same place
+    /// to find the ids behind one.
+    private static func behind(_ db: Database, _ question: WindowQuestion, _ filter: String) throws -> [UploadRow] {
+        guard let after = question.after,
+            let place = try Row.fetchOne(db, sql: "SELECT state, priority, position FROM uploads WHERE id = ?", arguments: [after])
+        else { return [] }
+        let (state, priority, position): (Int64, Int64, Int64) = (place[0], place[1], place[2])
+        let steps = [
+            "state = \(state) AND priority = \(priority) AND position = \(position) AND id > \(after)",
+            "(state, priority, position) > (\(state), \(priority), \(position))",
+        ]
+        var found: [UploadRow] = []
+        for step in steps where found.count < question.limit {
+            let sql = """
+                SELECT \(UploadRow.columns) FROM uploads WHERE \(filter) AND \(step)
+                ORDER BY hidden, state, priority, position, id LIMIT \(question.limit - found.count)
+                """
+            found += try Row.fetchAll(db, sql: sql, arguments: StatementArguments(question.plan.arguments)).map(UploadRow.init)
         }
-        let values: [Int64] = [row[0], row[1], row[2], after]
-        return (" AND (state, priority, position, id) > (?, ?, ?, ?)", StatementArguments(values))
+        return found
     }
 
     /// Each row that SQLite cannot judge is looked at; only ids are kept.

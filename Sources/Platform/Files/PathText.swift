@@ -8,8 +8,11 @@ public enum PathText {
     /// The byte that every mark begins with in UTF-8.
     private static let lead: UInt8 = 0xF4
 
+    /// UTF-8 that is surely its own text.
+    public static func isPlain(_ bytes: [UInt8]) -> Bool { !bytes.contains(lead) }
+
     public static func text(_ bytes: [UInt8]) -> String {
-        if !bytes.contains(lead), let text = String(validating: bytes, as: UTF8.self) { return text }
+        if isPlain(bytes), let text = String(validating: bytes, as: UTF8.self) { return text }
         var text = String.UnicodeScalarView()
         parse(bytes) { run, scalar in
             if let scalar { return text.append(scalar) }

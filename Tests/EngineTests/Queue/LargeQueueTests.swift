@@ -92,6 +92,14 @@ import TransferCore
                 paged += page.items.map(\.id)
             }
             #expect(paged == all.items.map(\.id), "\(query ?? "everything")")
+            var (followed, last): ([String], String?) = ([], nil)
+            while true {
+                let page = try await loop.uploads(UploadsRequest(query: query, after: last, limit: 41)).items.map(\.id)
+                guard let end = page.last else { break }
+                followed += page
+                last = end
+            }
+            #expect(followed == paged)
         }
         await loop.stop(finishRunning: false)
     }

@@ -24,8 +24,8 @@ extension EngineLoop {
         {
             return view
         }
-        guard let dest = order.dest else { throw .option("the order names no destination. Write oss://BUCKET/KEY or REMOTE:KEY") }
-        let target = try await resolver.resolve(dest: dest, credentials: order.credentials)
+        let (order, target) = try await withoutSignedURL(order)
+        let dest = order.dest ?? ""
         var plan = try OrderPlan(order.options, target: target, partSize: settings.partSize, now: clocks.wall())
         let kinds = order.sources.count <= Self.fewFiles.count ? await SourceReader.kinds(order.sources) : []
         try settle(&plan, order.sources, kinds)
@@ -206,6 +206,11 @@ struct RowMaker: Sendable {
                 let key = plan.key(relative: relative, ownName: isSource ? nil : ownName)
                 if let problem = KeyRules.problem(key) {
                     refused.append(JobView.Refused(path: path, reason: problem))
+                    continue
+                }
+                if plan.isOnePut, identity.size > OSSLimits.largestPart {
+                    let reason = "it is larger than 5 GiB, the most that one request takes. Put it to a destination"
+                    refused.append(JobView.Refused(path: path, reason: reason))
                     continue
                 }
                 do throws(PlanError) {

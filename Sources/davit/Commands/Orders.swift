@@ -174,6 +174,9 @@ struct Ordering {
             destination = last
             if let remote = global.remote, !last.hasPrefix("oss://"), !last.contains(":") { destination = "\(remote):\(last)" }
         }
+        if flags.signedUrl != nil, paths.count != 1 || flags.filesFrom != nil {
+            throw Failure("--signed-url puts one file and takes no DEST. Write: davit put FILE --signed-url URL", exit: Exit.usage)
+        }
         if let file = flags.filesFrom { paths += try Self.names(from: file, nul: flags.nul) }
         guard !paths.isEmpty else {
             throw Failure("no PATH to upload was named. Use: davit put PATH... DEST", exit: Exit.usage)

@@ -98,6 +98,12 @@ public struct OrderError: Error, Sendable, Equatable {
 public protocol TargetResolver: Sendable {
     /// `dest` as the user wrote it. Caller's credentials, if any, are kept (memory and 0600 cache) under the target's scope.
     func resolve(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target
+    /// A signed URL in place of a destination; kept under the target's scope.
+    func resolve(signedURL: String) async throws(OrderError) -> Target
+}
+
+extension TargetResolver {
+    public func resolve(signedURL: String) async throws(OrderError) -> Target { throw .option("signed URLs are not taken here") }
 }
 
 public enum EngineEvent: Sendable {

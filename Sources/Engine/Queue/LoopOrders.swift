@@ -23,8 +23,8 @@ extension EngineLoop {
         {
             return view
         }
-        guard let dest = order.dest else { throw .option("the order names no destination. Write oss://BUCKET/KEY or REMOTE:KEY") }
-        let target = try await resolver.resolve(dest: dest, credentials: order.credentials)
+        let (order, target) = try await withoutSignedURL(order)
+        let dest = order.dest ?? ""
         var plan = try OrderPlan(order.options, target: target, partSize: settings.partSize, now: clocks.wall())
         let kinds = order.sources.count <= Self.fewFiles.count ? await SourceReader.kinds(order.sources) : []
         try settle(&plan, order.sources, kinds)

@@ -113,6 +113,11 @@ struct RowMaker: Sendable {
                     batch.refused.append(JobView.Refused(path: path, reason: problem))
                     continue
                 }
+                if plan.isOnePut, identity.size > OSSLimits.largestPart {
+                    let reason = "it is larger than 5 GiB, the most that one request takes. Put it to a destination"
+                    batch.refused.append(JobView.Refused(path: path, reason: reason))
+                    continue
+                }
                 do throws(PlanError) {
                     batch.rows.append(try row(path, key, identity, at))
                 } catch {

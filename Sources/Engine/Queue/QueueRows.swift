@@ -79,7 +79,8 @@ final class JobFacts: Sendable {
     /// With the type of the object's bytes by its name, where the order gives none.
     func headers(for row: UploadRow) -> ObjectHeaders {
         var headers = headers
-        if headers.contentType == nil { headers.contentType = ContentType.of(row.key.utf8) }
+        // A signed URL says which headers may come along: those that whoever made it was told of.
+        if headers.contentType == nil, !GivenURL.isOne(target.scope) { headers.contentType = ContentType.of(row.key.utf8) }
         return headers
     }
 }

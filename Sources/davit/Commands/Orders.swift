@@ -196,13 +196,15 @@ struct Ordering {
 
     /// Missing sources are told at once; the others go on.
     func send(to client: ControlClient) async throws -> (job: JobView, missing: Int) {
-        let (order, missing) = try order()
+        let (order, missing, spool) = try order()
+        // Locked until the order is taken.
+        defer { withExtendedLifetime(spool) {} }
         return (try await client.post("/v1/jobs", order, as: JobView.self), missing)
     }
 
     /// Says what the order would do.
     func plan(with client: ControlClient) async throws {
-        let (order, missing) = try order()
+        let (order, missing, _) = try order()
         var patient = client
         patient.timeout = .seconds(600)
         let report = PlanReport(plan: try await patient.post("/v1/plan", order, as: PlanView.self), missing: missing)
@@ -210,13 +212,16 @@ struct Ordering {
         if report.exit != Exit.done { throw Finished(exit: report.exit) }
     }
 
-    private func order() throws -> (order: JobOrder, missing: Int) {
+    private func order() throws -> (order: JobOrder, missing: Int, spool: Spool?) {
         var paths = arguments
         var destination: String?
         if flags.signedUrl == nil {
             guard let last = paths.popLast() else { throw Failure("DEST is missing. Use: davit put PATH... DEST", exit: Exit.usage) }
             destination = last
             if let remote = global.remote, !last.hasPrefix("oss://"), !last.contains(":") { destination = "\(remote):\(last)" }
+        }
+        if flags.signedUrl != nil, paths.count != 1 || flags.filesFrom != nil {
+            throw Failure("--signed-url puts one file and takes no DEST. Write: davit put FILE --signed-url URL", exit: Exit.usage)
         }
         var options = try flags.options()
         if let file = flags.filesFrom {
@@ -230,9 +235,7 @@ struct Ordering {
         guard !paths.isEmpty else {
             throw Failure("no PATH to upload was named. Use: davit put PATH... DEST", exit: Exit.usage)
         }
-        // Locked until the order is taken.
         let spool = try paths.contains("-") ? spooledInput(paths, destination) : nil
-        defer { withExtendedLifetime(spool) {} }
         if let spool { paths = [spool.path] }
         var missing = 0
         var present: [String] = []
@@ -249,7 +252,7 @@ struct Ordering {
         let order = JobOrder(
             submissionId: flags.submissionId ?? UUID().uuidString, sources: present, dest: destination, options: options,
             credentials: global.environmentCredentials(for: destination))
-        return (order, missing)
+        return (order, missing, spool)
     }
 
     /// Standard input in a file of its own: the upload outlives this program, and may have to be read twice.
@@ -258,7 +261,7 @@ struct Ordering {
             throw Failure("standard input cannot be one of several sources. Put it by itself: davit put - DEST", exit: Exit.usage)
         }
         if flags.filesFrom == "-" { throw Failure("standard input cannot be both a source and the list of sources", exit: Exit.usage) }
-        if flags.dryRun { throw Failure("--dry-run would use up standard input. Leave it out", exit: Exit.usage) }
+        if flags.dryRun || flags.plan { throw Failure("--dry-run and --plan would use up standard input. Leave them out", exit: Exit.usage) }
         if let destination {
             let name = destination.hasPrefix("oss://")
                 ? destination.dropFirst(6).drop { $0 != "/" }.dropFirst() : destination.drop { $0 != ":" }.dropFirst()

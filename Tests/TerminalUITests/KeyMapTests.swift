@@ -48,7 +48,7 @@ import Testing
     static let wrong: [(text: String, place: String, word: String)] = [
         ("puase = \"x\"", "1:1", "“pause”"), ("pause = 5", "1:9", "in quotes"), ("pause = \"Hyper-X\"", "1:9", "no key"),
         ("pause = [\"p\", \"Ctrl-I\"]", "1:15", "Tab"), ("pause = \"Ctrl-C\"", "1:9", "leaves"), ("[nowhere]\nadd = \"a\"", "1:2", "screen"),
-        ("[log]\npause = \"p\"", "2:1", "does nothing"), ("pause = \"r\"", "1:9", "retry"), ("pause = \"", "1:9", ""),
+        ("[log]\npause = \"p\"", "2:1", "does nothing"), ("pause = \"r\"", "1:9", "retry"), ("pause = \"", "1:10", "quote"),
         ("[queue]\nretry = \"Ctrl-P\"\npause = \"Ctrl-P\"", "3:9", "retry"),
     ]
 

@@ -33,7 +33,7 @@ public struct ControlServer: Sendable {
             responder: responder,
             server: .http1(
                 configuration: .init(
-                    idleTimeout: ControlServer.idleTime,
+                    additionalChannelHandlers: [NoHTTPAnswer()], idleTimeout: ControlServer.idleTime,
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: ControlServer.headBytes, maxHeaderListSize: ControlServer.headBytes,
                         maxHeaderFieldCount: ControlServer.headFields))),

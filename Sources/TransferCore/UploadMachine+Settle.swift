@@ -122,7 +122,11 @@ extension UploadMachine {
             return reconcile(checkpoint.parts, at: now)
         case (.denied, .confirm(let doubt, let head)), (.permanent, .confirm(let doubt, let head)):
             lastFailure = (failure, nil, now)
-            if case .completeConflict(let conflict) = doubt { return head == nil ? fail(conflict, part: nil) : confirmed(head) }
+            if case .completeConflict(let conflict) = doubt {
+                // The same size alone is no proof: the object may be another's.
+                guard let head, fit(head) == .proven else { return fail(conflict, part: nil) }
+                return confirmed(head)
+            }
             // Complete itself is the only question left, and harmless: an id that is gone says so, one that is not must not be forgotten.
             return ask(.complete, at: now)
         default: return again(.list(purpose), after: failure, at: now)

@@ -117,7 +117,8 @@ extension History {
     private mutating func count(_ action: QueueAction, _ row: Int, _ decision: QueueDecision) {
         switch decision {
         case .unchanged, .refuse: return
-        case .move, .order, .runAbort, .remove: break
+        case .runAbort: wasAborted[row] = true
+        case .move, .order, .remove: break
         }
         let happening: Happening =
             switch action {

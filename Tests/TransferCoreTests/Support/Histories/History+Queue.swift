@@ -141,6 +141,7 @@ extension History {
                 && disk.ledger.contains { $0.row == row } && engine.runs[row] == nil
         }
         guard !tooOld.isEmpty else { return }
+        for row in tooOld { wasAborted[row] = true }
         write(.sweep, isUrgent: false, mayFall: true) { disk in
             for row in tooOld {
                 disk.giveUp(row)

@@ -166,8 +166,12 @@ struct QueueSalvage {
         guard pageSize >= 512, sound.count >= pageSize else { return false }
         try FileCopy.copy(path, to: copy)
         try? FileCopy.copy(path + "-wal", to: copy + "-wal")
-        let pages = try FileCopy.size(copy) / Int64(pageSize)
-        guard pages > 0 else { return false }
+        let grafts = graft == .header ? [] : QueueSalvage.listOfTables(sound, pageSize).filter { $0 * pageSize <= sound.count }
+        let there = try FileCopy.size(copy) / Int64(pageSize)
+        guard there > 0 else { return false }
+        // A file that was cut off may have lost its list of tables with its end; every table must begin within the file.
+        let pages = max(there, Int64(sound.count / pageSize))
+        if pages > there { try FileCopy.overwrite(copy, [UInt8](repeating: 0, count: pageSize), at: (pages - 1) * Int64(pageSize)) }
         var head = Array(sound.prefix(graft == .header ? 100 : pageSize))
         // How many pages there are, and that none is free.
         for (offset, value) in [(28, UInt32(clamping: pages)), (32, 0), (36, 0)] {
@@ -176,8 +180,7 @@ struct QueueSalvage {
         // The count of pages is believed when these two agree.
         head.replaceSubrange(92..<96, with: head[24..<28])
         try FileCopy.overwrite(copy, head, at: 0)
-        guard graft == .tables else { return true }
-        for page in QueueSalvage.listOfTables(sound, pageSize) where Int64(page) <= pages && page * pageSize <= sound.count {
+        for page in grafts {
             let offset = (page - 1) * pageSize
             try FileCopy.overwrite(copy, Array(sound[offset..<offset + pageSize]), at: Int64(offset))
         }

@@ -11,7 +11,7 @@ import TransferCore
 /// A queue whose file is damaged is put aside and rebuilt from what can be read of it.
 @Suite(.timeLimit(.minutes(2))) struct SalvageTests {
     enum Harm: String, CaseIterable, Sendable {
-        case cutOff, zeroedPages, randomBytes, randomHeader, randomFirstPage, randomLog
+        case cutOff, cutShort, zeroedPages, randomBytes, randomHeader, randomFirstPage, randomLog
     }
 
     private static let page = 4096
@@ -33,6 +33,8 @@ import TransferCore
         let size = Int(try FileCopy.size(path))
         switch harm {
         case .cutOff: truncate(path, off_t(size * 6 / 10 / Self.page * Self.page + 100))
+        // With it goes the list of tables.
+        case .cutShort: truncate(path, off_t(15 * Self.page))
         case .zeroedPages:
             // Every fifth from the middle on.
             for page in stride(from: size / Self.page / 2, to: size / Self.page, by: 5) {

@@ -56,6 +56,7 @@ let package = Package(
             dependencies: [
                 "OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire", "Credentials",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

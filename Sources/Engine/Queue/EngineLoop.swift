@@ -77,6 +77,8 @@ public actor EngineLoop: QueueService {
     var pending: [PendingChange] = []
     var isFlushing = false
     var isFlushDelayed = false
+    /// Something that is pending is waited for.
+    var isWriteUrgent = false
     var diskTrouble: DiskTrouble?
     var isDead = false
 

@@ -23,7 +23,6 @@ extension EngineLoop {
             (run.row.etag, run.row.crc64, run.row.isVerified, run.row.error) = (etag, crc64, isVerified, nil)
             // The server has forgotten it too.
             run.row.uploadID = nil
-            if !isVerified { event = ("verify", "the server gave no checksum to compare with: unverified") }
         case .paused:
             run.row.state = .paused
             event = ("paused", "paused")
@@ -96,6 +95,10 @@ extension EngineLoop {
             (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0)
         }
         let (row, target, before, at) = (run.row, run.job.target, run.uploadIDOnDisk, clocks.wall())
+        if row.state == .done, run.isSmall, before == nil, event == nil {
+            writeDone(run)
+            return changed(run.id)
+        }
         write(urgent: isUrgent) { db in
             try row.update(db)
             try QueueStore.write(changes, upload: row.id, db)
@@ -123,7 +126,7 @@ extension EngineLoop {
         changed(run.id)
     }
 
-    private func left(_ run: UploadRun) {
+    func left(_ run: UploadRun) {
         guard runs[run.id] === run else { return }
         runs[run.id] = nil
         if let gate = run.probed { loseProbe(gate) }

@@ -22,7 +22,7 @@ extension QueueStore {
             SELECT \(UploadRow.columns) FROM uploads WHERE \(conditions.joined(separator: " AND "))
             ORDER BY hidden, state, priority, position LIMIT \(limit)
             """
-        return try Row.fetchAll(db, sql: sql, arguments: StatementArguments(arguments)).map(UploadRow.init)
+        return try UploadRow.all(db.makeStatement(sql: sql), StatementArguments(arguments))
     }
 
     static func row(_ db: Database, id: Int64) throws -> UploadRow? {

@@ -85,6 +85,8 @@ public actor EngineLoop: QueueService {
     var pending: [PendingChange] = []
     var isFlushing = false
     var isFlushDelayed = false
+    /// Something that is pending is waited for.
+    var isWriteUrgent = false
     var diskTrouble: DiskTrouble?
     /// Too many files were open: until then nothing new starts.
     var descriptorTrouble: Timestamp?

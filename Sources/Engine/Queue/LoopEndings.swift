@@ -25,8 +25,6 @@ extension EngineLoop {
             run.row.uploadID = nil
             if let last = run.machine.lastFailure, classify(last.failure) == .storedCallbackFailed {
                 event = ("done", "stored, but the callback failed (\(FlightEnd(failure: last.failure).text ?? last.failure.message))")
-            } else if !isVerified {
-                event = ("verify", "the server gave no checksum to compare with: unverified")
             }
         case .paused:
             run.row.state = .paused
@@ -100,6 +98,10 @@ extension EngineLoop {
             (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0)
         }
         let (row, target, before, at) = (run.row, run.job.target, run.uploadIDOnDisk, clocks.wall())
+        if row.state == .done, run.isSmall, before == nil, event == nil {
+            writeDone(run)
+            return changed(run.id)
+        }
         write(urgent: isUrgent) { db in
             try row.update(db)
             try QueueStore.write(changes, upload: row.id, db)
@@ -127,7 +129,7 @@ extension EngineLoop {
         changed(run.id)
     }
 
-    private func left(_ run: UploadRun) {
+    func left(_ run: UploadRun) {
         guard runs[run.id] === run else { return }
         observe(ended: run)
         runs[run.id] = nil

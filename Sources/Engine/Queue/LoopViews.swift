@@ -39,6 +39,10 @@ extension EngineLoop {
         all += events
         if row.state == .done, let finished = row.finished {
             let sum = row.crc64.map { ", CRC-64 \($0)" } ?? ""
+            if row.isVerified == false {
+                let text = "the server gave no checksum to compare with: unverified"
+                all.append(UploadEventView(at: finished.iso8601, kind: "verify", text: text))
+            }
             all.append(UploadEventView(at: finished.iso8601, kind: "done", text: "done\(sum)"))
         }
         // Same second: as they were put.

@@ -125,6 +125,14 @@ extension UploadRow {
         requestID = row[32]
     }
 
+    /// Read one by one: a copy of each row beside would cost as much again.
+    static func all(_ statement: Statement, _ arguments: StatementArguments) throws -> [UploadRow] {
+        let cursor = try Row.fetchCursor(statement, arguments: arguments)
+        var rows: [UploadRow] = []
+        while let row = try cursor.next() { rows.append(UploadRow(row)) }
+        return rows
+    }
+
     /// What changes while it runs; path, key and order are changed by statements of their own.
     func update(_ db: Database) throws {
         let statement = try db.cachedStatement(
@@ -139,7 +147,7 @@ extension UploadRow {
             crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent,
             identity.changed, initiateSent?.milliseconds, versionID, requestID, id,
         ]
-        try statement.execute(arguments: StatementArguments(values))
+        try statement.run(values)
     }
 
     /// - Returns: whether it was new; the job may hold that key already, after an interrupted scan.

@@ -50,6 +50,21 @@ enum QueueSchema {
             // Uploads of the job that are too old for the history: its receipt says how many are missing.
             try db.execute(sql: "ALTER TABLE jobs ADD COLUMN swept INTEGER NOT NULL DEFAULT 0")
         }
+        migrator.registerMigration("7 counted together") { db in
+            // Holds a row while a change of many rows counts them itself: never after a commit.
+            try db.execute(sql: "CREATE TABLE countedTogether (one INTEGER PRIMARY KEY)")
+            try db.execute(sql: "DROP TRIGGER uploadChanged")
+            try db.execute(
+                sql: """
+                    CREATE TRIGGER uploadChanged AFTER UPDATE OF state, hidden, size, stored, resent ON uploads
+                    WHEN NOT EXISTS (SELECT 1 FROM countedTogether) BEGIN
+                      \(subtract("old.job", when: "1"))
+                      \(subtract("0", when: "old.hidden = 0"))
+                      \(add("new.job", when: "1"))
+                      \(add("0", when: "new.hidden = 0"))
+                    END
+                    """)
+        }
         return migrator
     }
 

@@ -56,8 +56,7 @@ extension QueueStore {
             WHERE hidden = 0 AND state = 0 AND priority = ? AND job = ?\(others) ORDER BY position, id LIMIT ?
             """
         let arguments: StatementArguments = [priority, job, limit]
-        guard running.isEmpty else { return try Row.fetchAll(db, sql: sql, arguments: arguments).map(UploadRow.init) }
-        return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map(UploadRow.init)
+        return try UploadRow.all(running.isEmpty ? db.cachedStatement(sql: sql) : db.makeStatement(sql: sql), arguments)
     }
 
     private static func isClosed(_ db: Database, job: Int64, _ scopes: [String], _ endpoints: [String]) throws -> Bool {

@@ -61,7 +61,8 @@ struct Follower {
     let quiet: Bool
     let deadline: ContinuousClock.Instant?
 
-    private static let interval = Duration.milliseconds(250)
+    /// Between two looks: a twentieth of the time since the first, so that a short job is not waited for longer than it takes.
+    private static let intervals = (shortest: Duration.milliseconds(10), longest: Duration.milliseconds(250))
     /// How long credentials must be refused before `put` gives up waiting for them.
     private static let patience = Duration.seconds(3)
 
@@ -71,6 +72,7 @@ struct Follower {
         var refusedSince: ContinuousClock.Instant?
         var shown = false
         var said: String?
+        let begun = ContinuousClock.now
         while true {
             let view = try await client.get(JobView.self, "/v1/jobs/\(job)")
             let ended = UploadState.allCases.filter(\.isEnded).reduce(0) { $0 + view.counts[$1.rawValue, default: 0] }
@@ -103,7 +105,7 @@ struct Follower {
                 throw Failure("time is over (--timeout). The uploads go on; follow them with: davit wait job:\(job)", exit: Exit.timeout)
             }
             if interrupts.take() { try await detach(interrupts, shown: shown) }
-            await interrupts.pause(Self.interval)
+            await interrupts.pause(min(max((ContinuousClock.now - begun) / 20, Self.intervals.shortest), Self.intervals.longest))
         }
     }
 

@@ -12,7 +12,6 @@ struct DamagedQueue {
         configuration.prepareDatabase { db in
             // Damage is found in the cell and not by what it leads to.
             try db.execute(sql: "PRAGMA cell_size_check = ON")
-            db.add(collation: QueueStore.naturalOrder)
         }
         connection = try DatabaseQueue(path: path, configuration: configuration)
     }

@@ -66,11 +66,11 @@ extension EngineLoop {
         let steady = clocks.steady()
         let known = jobs
         let ids: [Int64]
-        if start > 0, let memo = historyMemo, memo.query == text, memo.sort == sort, steady - memo.at < Self.listLife {
+        if start > 0, let memo = historyMemo, memo.query == text, memo.sort == sort, steady < memo.until {
             ids = memo.ids
         } else {
             ids = try await store.read { db in try QueueStore.historyIDs(db, plan, sort: sort, jobs: known, now: now) }
-            historyMemo = WindowMemo(query: text, sort: sort, revision: revision, at: steady, ids: ids)
+            historyMemo = WindowMemo(query: text, sort: sort, revision: revision, until: steady + Self.listLife, ids: ids)
         }
         let wanted = Array(ids.dropFirst(start).prefix(limit))
         let answer = try await store.read { db in try QueueStore.history(db, ids: wanted, jobs: known) }

@@ -46,22 +46,11 @@ extension EngineLoop {
         let kinds = order.sources.count <= 1_000 ? await SourceReader.kinds(order.sources) : []
         try settle(&plan, order.sources, kinds)
         var count = PlanCount(plan)
-        for source in order.sources {
-            let filtered = Lock(0)
-            let wanted = plan
-            let scanner = Scanner(source: source, links: plan.options.links == "follow" ? .follow : .skip) { relative, isFolder in
-                if wanted.wants(relative, isFolder: isFolder) { return true }
-                filtered.withLock { $0 += 1 }
-                return false
-            }
-            let maker = RowMaker(job: 0, plan: plan)
-            while !Task.isCancelled {
-                let items = await scanner.next()
-                if items.isEmpty { break }
-                let (rows, refused) = maker.rows(items, source: source, at: clocks.wall())
-                count.add(rows, refused, left: items.count - rows.count - refused.count)
-            }
-            count.filtered += filtered.withLock { $0 }
+        let scan = OrderScan(order.sources, maker: RowMaker(job: 0, plan: plan), wall: clocks.wall)
+        while !Task.isCancelled {
+            let batch = await scan.next()
+            count.add(batch.rows, batch.refused, filtered: batch.skipped[.filtered] ?? 0)
+            if batch.isEnd { break }
         }
         return count.order(time: time(count.bytes, order.options.limit))
     }
@@ -81,7 +70,7 @@ extension EngineLoop {
         private let plan: OrderPlan
         private var files = 0
         private(set) var bytes: Int64 = 0
-        var filtered = 0
+        private var filtered = 0
         private var refused: [JobView.Refused] = []
         private var refusedTotal = 0
         private var collisions: [PlanView.Collision] = []
@@ -92,7 +81,7 @@ extension EngineLoop {
 
         init(_ plan: OrderPlan) { self.plan = plan }
 
-        mutating func add(_ rows: [UploadRow], _ refused: [JobView.Refused], left: Int) {
+        mutating func add(_ rows: [UploadRow], _ refused: [JobView.Refused], filtered left: Int) {
             filtered += left
             refusedTotal += refused.count
             self.refused += refused.prefix(max(QueueStore.mostRefused - self.refused.count, 0))

@@ -229,7 +229,7 @@ extension EngineLoop {
         queueMachine.isPaused = found.isPaused
         for id in found.scanning {
             let read = try await store.read { db in (try QueueStore.job(db, id: id), try QueueStore.sources(db, job: id)) }
-            guard let job = read.0, job.problem == nil,
+            guard let job = read.0, job.problem == nil, !read.1.isEmpty,
                 let plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
             else {
                 giveUpScan(id, read.0)

@@ -285,6 +285,12 @@ struct Ordering {
         if refused.count > 20 { Output.note("davit: error: and \(refused.count - 20) more were not queued") }
     }
 
+    /// Nobody has to want them, and somebody may wonder.
+    static func reportLinks(_ job: JobView) {
+        guard let count = job.skipped["links"], count > 0 else { return }
+        Output.note("\(count) symbolic link\(count == 1 ? " was" : "s were") skipped; --links follow sends what they point to")
+    }
+
     /// Sources that an engine takes in one order.
     private static let mostNames = 100_000
 
@@ -313,6 +319,7 @@ struct Add: AsyncParsableCommand {
         if flags.plan { return try await ordering.plan(with: client) }
         let (job, missing) = try await ordering.send(to: client)
         Ordering.report(job.refused)
+        if !global.quiet { Ordering.reportLinks(job) }
         if global.json {
             try Output.json(job)
         } else {

@@ -30,6 +30,10 @@ struct Put: AsyncParsableCommand {
         }
         let follower = Follower(client: client, job: order.job, quiet: global.quiet, deadline: deadline)
         let job = try await follower.untilEnded()
+        // What the scan came upon after the answer to the order.
+        let told = Set(order.refused.map(\.path))
+        Ordering.report(job.refused.filter { !told.contains($0.path) })
+        if !global.quiet { Ordering.reportLinks(job) }
         try await report(job, missing: missing, client: client)
     }
 

@@ -143,6 +143,27 @@ import TransferCore
         await second.stop(finishRunning: false)
     }
 
+    @Test func aScanThatCannotGoOnSaysSoAndItsUploadsFail() async throws {
+        let bench = QueueBench()
+        let store = try bench.store()
+        let first = try await bench.loop(store)
+        let job = try await first.add(bench.order([bench.file("f", 10)]) { $0.paused = true })
+        await first.stop(finishRunning: false)
+        try await store.commit([
+            { db in try db.execute(sql: "UPDATE jobs SET isScanning = 1, target = 'x'") },
+            { db in try db.execute(sql: "UPDATE uploads SET state = 0") },
+        ])
+
+        let second = try await bench.loop(store)
+        try await bench.untilAllEnded(second)
+        try await bench.until(second, "told") { await second.job(job.job)?.state == "ready" }
+
+        let view = try #require(await second.job(job.job))
+        #expect(view.counts == ["failed": 1] && view.refused.count == 1)
+        #expect(await second.upload(job.uploads[0])?.upload.lastError?.code == "BadOrder")
+        await second.stop(finishRunning: false)
+    }
+
     @Test func jobsOfWhichNothingIsLeftGoWithTheHistory() async throws {
         let bench = QueueBench()
         let store = try bench.store()

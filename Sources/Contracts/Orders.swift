@@ -114,6 +114,18 @@ public struct JobView: Codable, Sendable, Equatable {
         self.bytes = bytes
         self.refused = refused
     }
+
+    /// An engine from before the counts by kind does not say them.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            job: try values.decode(String.self, forKey: .job), state: try values.decode(String.self, forKey: .state),
+            uploads: try values.decode([String].self, forKey: .uploads), total: try values.decode(Int.self, forKey: .total),
+            bytes: try values.decode(Int64.self, forKey: .bytes), refused: try values.decode([Refused].self, forKey: .refused),
+            counts: try values.decode([String: Int].self, forKey: .counts), stored: try values.decode(Int64.self, forKey: .stored),
+            skipped: try values.decodeIfPresent([String: Int].self, forKey: .skipped) ?? [:])
+        schema = try values.decode(Int.self, forKey: .schema)
+    }
 }
 
 /// `POST /v1/actions`.

@@ -125,7 +125,8 @@ enum Samples {
         Sample("job") {
             JobView(
                 job: "j-31", state: "ready", uploads: ["u-7Q4K2"], total: 2, bytes: 13_421_772_801,
-                refused: [JobView.Refused(path: "/srv/bad", reason: "no such file")], counts: ["uploading": 1, "queued": 1], stored: 1)
+                refused: [JobView.Refused(path: "/srv/bad", reason: "no such file")], counts: ["uploading": 1, "queued": 1], stored: 1,
+                skipped: ["links": 2])
         },
         Sample("action") { ActionRequest(action: "cancel", query: "state:failed", dryRun: true, by: "ops2") },
         Sample("action-ids") { ActionRequest(action: "priority", ids: ["u-1", "u-2"], value: "high") },

@@ -31,9 +31,9 @@ extension QueueStore {
         let statement = try db.makeStatement(
             sql: """
                 INSERT OR IGNORE INTO uploads (job, path, key, size, device, inode, modified, state, held, priority, added, nextTry, partSize,
-                  error, position)
-                VALUES (\(first.job), ?1, ?2, ?3, ?4, ?5, ?6, \(first.state.code), ?8, \(first.priority.code), \(first.added.milliseconds),
-                  \(nextTry), ?7, ?9, \(max(place ?? 0, 0)))
+                  error, position, changed)
+                VALUES (\(first.job), ?1, ?2, ?3, ?4, ?5, ?6, \(first.state.code), ?9, \(first.priority.code), \(first.added.milliseconds),
+                  \(nextTry), ?7, ?10, \(max(place ?? 0, 0)), ?8)
                 """)
         let (held, error) = (first.held?.rawValue.databaseValue ?? .null, try first.error?.json.databaseValue ?? .null)
         var known: [UploadRow] = []
@@ -42,7 +42,7 @@ extension QueueStore {
             let values = [
                 row.path.databaseValue, row.key.databaseValue, row.size.databaseValue,
                 Int64(bitPattern: row.identity.device).databaseValue, Int64(bitPattern: row.identity.inode).databaseValue,
-                row.identity.modified.databaseValue, row.partSize.databaseValue, held, error,
+                row.identity.modified.databaseValue, row.partSize.databaseValue, row.identity.changed.databaseValue, held, error,
             ]
             statement.setUncheckedArguments(StatementArguments(values))
             try statement.execute()

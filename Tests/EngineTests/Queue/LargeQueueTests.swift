@@ -55,6 +55,21 @@ import TransferCore
         #expect(counted == summed && !counted.isEmpty)
     }
 
+    @Test func aRowComesBackAsItWasInserted() async throws {
+        let store = try QueueBench().store()
+        var row = UploadRow(
+            job: 1, path: "/p", key: "k", identity: SourceIdentity(device: 1, inode: .max, size: 3, modified: -4, changed: 5),
+            added: Timestamp(milliseconds: 6), partSize: 7)
+        (row.state, row.held, row.nextTry, row.priority) = (.held, .schedule, Timestamp(milliseconds: 8), .low)
+        row.error = StoredError(code: "c", http: nil, request: nil, at: Timestamp(milliseconds: 9), part: nil, message: "m")
+        let inserted = row
+
+        try await store.commit([{ db in _ = try QueueStore.insert(db, [inserted]) }])
+
+        row.id = 1
+        #expect(try await store.read { db in try QueueStore.row(db, id: 1) } == row)
+    }
+
     @Test func newRowsComeBehindThoseThatWereMoved() async throws {
         let bench = QueueBench()
         let store = try bench.store()

@@ -31,6 +31,16 @@ import TransferCore
                     SELECT 1, '/d/f' || i, printf('f%09d', i), i % 1000, 1, i, 1, CASE WHEN i % 10 = 0 THEN 3 ELSE 6 END, \(hidden ? 1 : 0), 1,
                       0, i % 1000, \(at), \(at) + i * 1000, 'E' || i, i, 1, 8388608, 'R' || i FROM n
                     """)
+            // As whoever inserts rows counts them.
+            try db.execute(sql: "DELETE FROM counts")
+            for job in ["job", "0"] {
+                try db.execute(
+                    sql: """
+                        INSERT INTO counts (job, state, n, bytes, stored, resent)
+                        SELECT \(job), state, COUNT(*), SUM(size), SUM(stored), SUM(resent) FROM uploads
+                        WHERE \(job == "0" ? "hidden = 0" : "1") GROUP BY 1, 2
+                        """)
+            }
         }
     }
 

@@ -79,15 +79,19 @@ public struct PlanView: Codable, Sendable, Equatable {
     /// Endpoint, clock, credentials and permissions, each tried.
     public var checks: [AuthCheck]
     @Nullable public var time: Time?
+    /// What the scan comes upon and leaves out, by kind: `links filtered pipes sockets devices unreadable names`.
+    public var skipped: [String: Int]?
 
     public init(
         bucket: String, prefix: String, files: Int, bytes: Int64, filtered: Int, refused: [JobView.Refused], refusedTotal: Int,
-        collisions: [Collision], collisionsTotal: Int, requests: Requests, existing: Existing, checks: [AuthCheck], time: Time?
+        collisions: [Collision], collisionsTotal: Int, requests: Requests, existing: Existing, checks: [AuthCheck], time: Time?,
+        skipped: [String: Int]? = nil
     ) {
         (self.bucket, self.prefix, self.files, self.bytes, self.filtered) = (bucket, prefix, files, bytes, filtered)
         (self.refused, self.refusedTotal) = (refused, refusedTotal)
         (self.collisions, self.collisionsTotal) = (collisions, collisionsTotal)
         (self.requests, self.existing, self.checks) = (requests, existing, checks)
         _time = Nullable(wrappedValue: time)
+        self.skipped = skipped
     }
 }

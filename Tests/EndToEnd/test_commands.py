@@ -10,9 +10,9 @@ import pytest
 from conftest import PROGRAMS, make_file, until
 
 COMMANDS = [
-    "attach", "put", "add", "queue", "show", "status", "wait", "pause", "resume", "retry", "cancel", "abort", "remove", "priority",
-    "move", "undo", "history", "receipt", "verify", "limit", "ls", "presign", "orphans", "auth status", "auth renew", "auth test",
-    "config check", "config path", "config show",
+    "attach", "put", "add", "queue", "show", "status", "watch", "wait", "pause", "resume", "retry", "cancel", "abort", "remove", "priority",
+    "move", "undo", "history", "receipt", "verify", "limit", "slots", "ls", "presign", "orphans", "auth status", "auth renew", "auth test",
+    "log", "doctor", "engine run", "engine start", "engine stop", "engine finish", "engine status", "config check", "config path", "config show",
     "theme list", "theme show", "theme check", "keys list", "keys check", "completion",
 ]
 

@@ -49,7 +49,7 @@ extension EngineLoop {
         let scan = OrderScan(order.sources, maker: RowMaker(job: 0, plan: plan), wall: clocks.wall)
         while !Task.isCancelled {
             let batch = await scan.next()
-            count.add(batch.rows, batch.refused, filtered: batch.skipped[.filtered] ?? 0)
+            count.add(batch)
             if batch.isEnd { break }
         }
         return count.order(time: time(count.bytes, order.options.limit))
@@ -70,7 +70,7 @@ extension EngineLoop {
         private let plan: OrderPlan
         private var files = 0
         private(set) var bytes: Int64 = 0
-        private var filtered = 0
+        private var skipped: [String: Int] = [:]
         private var refused: [JobView.Refused] = []
         private var refusedTotal = 0
         private var collisions: [PlanView.Collision] = []
@@ -81,11 +81,11 @@ extension EngineLoop {
 
         init(_ plan: OrderPlan) { self.plan = plan }
 
-        mutating func add(_ rows: [UploadRow], _ refused: [JobView.Refused], filtered left: Int) {
-            filtered += left
-            refusedTotal += refused.count
-            self.refused += refused.prefix(max(QueueStore.mostRefused - self.refused.count, 0))
-            for row in rows { add(row) }
+        mutating func add(_ batch: ScanBatch) {
+            skipped.merge(batch.skipped.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +)
+            refusedTotal += batch.refused.count
+            refused += batch.refused.prefix(max(QueueStore.mostRefused - refused.count, 0))
+            for row in batch.rows { add(row) }
         }
 
         private mutating func add(_ row: UploadRow) {
@@ -110,9 +110,11 @@ extension EngineLoop {
 
         func order(time: PlanView.Time?) -> PlannedOrder {
             let view = PlanView(
-                bucket: plan.target.bucket, prefix: plan.exactKey ?? plan.prefix, files: files, bytes: bytes, filtered: filtered,
+                bucket: plan.target.bucket, prefix: plan.exactKey ?? plan.prefix, files: files, bytes: bytes,
+                filtered: skipped[SkippedKind.filtered.rawValue] ?? 0,
                 refused: refused, refusedTotal: refusedTotal, collisions: collisions, collisionsTotal: collisionsTotal, requests: requests,
-                existing: PlanView.Existing(objects: nil, keys: [], partial: false, rule: plan.target.existing), checks: [], time: time)
+                existing: PlanView.Existing(objects: nil, keys: [], partial: false, rule: plan.target.existing), checks: [], time: time,
+                skipped: skipped)
             return PlannedOrder(view: view, keys: keys, firstKeys: firstKeys)
         }
     }

@@ -50,6 +50,7 @@ struct QueryPlan: Sendable {
             guard pair.count == 2, let (sql, isExactTerm) = term(pair[0].lowercased(), pair[1].split(separator: ",").map(String.init))
             else {
                 if !word.hasPrefix("sort:") { isExact = false }
+                narrow(word: word)
                 continue
             }
             condition += " AND (\(sql))"
@@ -64,6 +65,29 @@ struct QueryPlan: Sendable {
             }
         }
         isStatesOnly = isExact && words.allSatisfy { $0.lowercased().hasPrefix("state:") || $0.hasPrefix("sort:") }
+    }
+
+    /// A bare word: rows in which SQLite cannot find it are not looked at one by one.
+    ///
+    /// Only where that is sure: the word is looked for in the name and in `oss://BUCKET/KEY`, without regard to case as Unicode has it. So
+    /// it has to be ASCII without what stands between those, and rows with other letters, some of which have ASCII ones as their small
+    /// letters, are always looked at.
+    private mutating func narrow(word: Substring) {
+        let between = Set(":/=<>!*?".utf8)
+        guard !word.isEmpty, word.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !between.contains($0) }),
+            !"oss".contains(word.lowercased())
+        else { return }
+        var escaped = ""
+        for character in word {
+            if "\\%_".contains(character) { escaped.append("\\") }
+            escaped.append(character)
+        }
+        let like = "LIKE ? ESCAPE '\\'"
+        condition += """
+             AND (path \(like) OR key \(like) OR job IN (SELECT id FROM jobs WHERE target \(like)) OR path GLOB '*[^ -~]*'
+              OR key GLOB '*[^ -~]*')
+            """
+        arguments += Array(repeating: "%\(escaped)%", count: 3)
     }
 
     /// - Returns: `nil` for what SQLite is not asked about.

@@ -128,7 +128,8 @@ struct Limit: AsyncParsableCommand {
 }
 
 struct Slots: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show or set how many uploads and parts run at once.")
+    static let configuration = CommandConfiguration(
+        abstract: "Show or set how many uploads and parts run at once.", discussion: "Examples: davit slots 8 --parts 32; davit slots auto")
     @OptionGroup var global: GlobalOptions
     @Option(name: .long, help: ArgumentHelp("Parts in flight over all uploads, or auto.", valueName: "n")) var parts: SlotsChange?
     @Argument(help: "Uploads at once, or auto.") var uploads: SlotsChange?

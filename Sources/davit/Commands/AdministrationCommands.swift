@@ -114,7 +114,8 @@ func become(_ program: String, _ arguments: [String]) throws -> Never {
 }
 
 struct EngineStart: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "start", abstract: "Start the engine in the background.")
+    static let configuration = CommandConfiguration(
+        commandName: "start", abstract: "Start the engine in the background.", discussion: "Example: davit engine start -v")
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -125,14 +126,16 @@ struct EngineStart: AsyncParsableCommand {
 
 struct EngineStop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stop", abstract: "Stop the engine now; uploads resume when it starts again.")
+        commandName: "stop", abstract: "Stop the engine now; uploads resume when it starts again.", discussion: "Example: davit engine stop")
     @OptionGroup var global: GlobalOptions
 
     func run() async throws { try await stopEngine(global, finish: false) }
 }
 
 struct EngineFinish: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "finish", abstract: "Stop the engine when the running uploads have ended.")
+    static let configuration = CommandConfiguration(
+        commandName: "finish", abstract: "Stop the engine when the running uploads have ended.",
+        discussion: "Example: davit engine finish --timeout 2h")
     @OptionGroup var global: GlobalOptions
 
     func run() async throws { try await stopEngine(global, finish: true) }
@@ -155,7 +158,8 @@ func stopEngine(_ global: GlobalOptions, finish: Bool) async throws {
 }
 
 struct EngineStatus: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "status", abstract: "Whether the engine runs.")
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Whether the engine runs.", discussion: "Example: davit engine status --json")
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {

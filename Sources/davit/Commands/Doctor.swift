@@ -11,6 +11,7 @@ struct Doctor: AsyncParsableCommand {
         discussion: """
             One line a check: ok, warn or FAIL. Exit status 1 when something fails. No line holds a secret; what asks the network gives up
             after 15 s, or after --timeout.
+            Example: davit doctor
             """)
     @OptionGroup var global: GlobalOptions
 

@@ -28,7 +28,8 @@ struct PlanReport {
             ["requests", requests],
             ["there already", existing],
         ]
-        if plan.filtered > 0 { rows.append(["left out", "\(Formats.count(plan.filtered)) by name, size or age"]) }
+        let left = (plan.skipped ?? ["filtered": plan.filtered]).filter { $0.value > 0 }.sorted { $0.key < $1.key }
+        if !left.isEmpty { rows.append(["left out", left.map { "\(Formats.count($0.value)) \($0.key)" }.joined(separator: ", ")]) }
         if plan.refusedTotal + missing > 0 { rows.append(["not possible", "\(Formats.count(plan.refusedTotal + missing)), see below"]) }
         if plan.collisionsTotal > 0 { rows.append(["collisions", "\(Formats.count(plan.collisionsTotal)) files have the key of another one"]) }
         if let time = plan.time {

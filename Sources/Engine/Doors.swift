@@ -130,7 +130,8 @@ public struct UploadsRequest: Sendable, Equatable {
 /// What the control server needs of the queue.
 public protocol QueueService: HistoryService {
     func add(_ order: JobOrder) async throws(OrderError) -> JobView
-    func job(_ id: String) async -> JobView?
+    /// - Parameter withUploads: the ids of its uploads too.
+    func job(_ id: String, withUploads: Bool) async -> JobView?
     func uploads(_ request: UploadsRequest) async throws(OrderError) -> ListEnvelope<UploadView>
     func upload(_ id: String) async -> UploadDetail?
     func act(_ request: ActionRequest) async throws(OrderError) -> ActionResult

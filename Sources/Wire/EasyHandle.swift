@@ -72,6 +72,7 @@ final class EasyHandle {
         _ = dcurl_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
         _ = dcurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(clamping: options.connectTimeout.inMilliseconds)))
         setAuthorities(settings)
+        _ = dcurl_set_text(easy, CURLOPT_TLS13_CIPHERS, EasyHandle.ciphers)
         if let socket = settings.unixSocket {
             _ = dcurl_set_text(easy, CURLOPT_UNIX_SOCKET_PATH, socket)
         }
@@ -90,6 +91,8 @@ final class EasyHandle {
         if settings.bundle != nil || EasyHandle.hasBundle { _ = dcurl_set_text(easy, CURLOPT_CAPATH, nil) }
     }
 
+    /// AES with 128 bits first: nobody breaks either, and it takes a tenth less of the processor. OpenSSL has 256 first.
+    private static let ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
     private static let hasBundle = dcurl_has_bundle() == 1
 
     private func setHeaders(_ exchange: Exchange, _ settings: CurlTransport.Configuration) -> Bool {

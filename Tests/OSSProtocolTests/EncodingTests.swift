@@ -64,6 +64,16 @@ import Testing
         #expect(Hex.encode(Digests.hmacSHA256(key: [], message: [])) == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
     }
 
+    @Test func aKeptKeyAuthenticatesAsOneThatIsUsedOnce() {
+        for length in [0, 1, 31, 32, 63, 64, 65, 200] {
+            let key = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ length) }
+            let kept = HMACKey(key)
+            for message in [[], [1, 2, 3], [UInt8](repeating: 0xA5, count: 1000)] as [[UInt8]] {
+                #expect(kept.authenticate(message) == Digests.hmacSHA256(key: key, message: message), "\(length) bytes")
+            }
+        }
+    }
+
     @Test(arguments: [1, 7, 64, 1000]) func aStreamGivesTheDigestOfTheWholeWhateverThePieces(piece: Int) {
         let bytes = (0..<5000).map { UInt8(truncatingIfNeeded: $0 * 7) }
         var (md5, sha256) = (MD5Stream(), SHA256Stream())

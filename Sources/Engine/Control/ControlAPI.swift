@@ -51,7 +51,7 @@ struct ControlAPI: Sendable {
             let order = try ControlAPI.decode(JobOrder.self, request.body)
             return .json(try await queue.add(try ControlAPI.checked(order)), status: 201)
         case ("GET", 2, "jobs", let id):
-            guard let job = await queue.job(id) else { return .notFound("there is no job “\(PlainText.line(id, limit: 60))”") }
+            guard let job = await queue.job(id, withUploads: parameters["uploads"] != "none") else { return .notFound("there is no job “\(PlainText.line(id, limit: 60))”") }
             return .json(job)
         case ("POST", 1, "actions", _): return .json(try await queue.act(try ControlAPI.decode(ActionRequest.self, request.body)))
         case ("GET", 1, "limits", _): return .json(await queue.limits())

@@ -176,8 +176,10 @@ extension EngineLoop {
 
     // MARK: - Looking at a job
 
-    public func job(_ id: String) async -> JobView? {
-        guard let row = JobID.row(id), let state = try? await store.read({ db in try QueueStore.jobState(db, id: row) }) else { return nil }
+    public func job(_ id: String, withUploads: Bool = true) async -> JobView? {
+        guard let row = JobID.row(id),
+            let state = try? await store.read({ db in try QueueStore.jobState(db, id: row, withUploads: withUploads) })
+        else { return nil }
         var counts = state.counts
         for run in runs.values where run.job.id == row { overlay(run, &counts) }
         let refused = state.refused

@@ -50,9 +50,11 @@ extension EngineLoop {
             let smallMayGo = isSlotFree && (wanting.map { smallGoesFirst(lane, $0) } ?? true)
             // A look takes no slot, but as many at once as there are small files would be more than any server likes.
             let mayLook = jobs[lane.job]?.looksFirst != true || looking < limitsNow.parts
-            let row = lane.rows.prefix(Self.overtaking).firstIndex { row in
-                row.size <= row.partSize ? smallMayGo && mayLook : mayBeginAnother || displaces(lane)
-            }
+            let (smallFits, largeFits) = (smallMayGo && mayLook, mayBeginAnother || displaces(lane))
+            guard smallFits || largeFits else { continue }
+            let rows = lane.rows
+            // By index: a row is not copied for a look at its size.
+            let row = rows.indices.prefix(Self.overtaking).first { rows[$0].size <= rows[$0].partSize ? smallFits : largeFits }
             if let row { best = (index, row) }
         }
         return best

@@ -6,7 +6,7 @@ struct ReadyRows {
         var job: Int64
         var priority: Priority
         /// In the order of the queue.
-        var rows: [UploadRow]
+        var rows: ArraySlice<UploadRow>
         /// How many were asked for; when fewer came there are no more.
         var asked: Int
         var hasMore: Bool
@@ -38,7 +38,8 @@ struct ReadyRows {
     }
 
     mutating func take(lane: Int, row: Int) -> UploadRow {
-        let taken = lanes[lane].rows.remove(at: row)
+        // The first goes without moving the others: a row is half a kilobyte, and hundreds stand behind it.
+        let taken = row == lanes[lane].rows.startIndex ? lanes[lane].rows.removeFirst() : lanes[lane].rows.remove(at: row)
         if lanes[lane].rows.isEmpty, !lanes[lane].hasMore { lanes.remove(at: lane) }
         return taken
     }

@@ -156,7 +156,8 @@ extension QueueStore {
     /// Above so many uploads they are read in the order of ids from the job's first on; below, they are found by their job and sorted.
     private static let manyUploads = 10_000
 
-    static func jobState(_ db: Database, id: Int64) throws -> JobState? {
+    /// - Parameter withUploads: the first ids too; whoever only follows its counts asks often and needs none.
+    static func jobState(_ db: Database, id: Int64, withUploads: Bool = true) throws -> JobState? {
         guard let row = try Row.fetchOne(db, sql: "SELECT isScanning, COALESCE(firstRow, 0) FROM jobs WHERE id = ?", arguments: [id]) else {
             return nil
         }
@@ -167,8 +168,9 @@ extension QueueStore {
         let refused = try Row.fetchAll(db, sql: "SELECT path, reason FROM refused WHERE job = ? ORDER BY path", arguments: [id])
         return JobState(
             isScanning: isScanning,
-            uploads: try Int64.fetchAll(
-                db, sql: "SELECT id FROM uploads WHERE \(uploads) ORDER BY id LIMIT \(shownIDs)", arguments: [id]),
+            uploads: withUploads
+                ? try Int64.fetchAll(
+                    db, sql: "SELECT id FROM uploads WHERE \(uploads) ORDER BY id LIMIT \(shownIDs)", arguments: [id]) : [],
             refused: refused.map { JobView.Refused(path: $0[0], reason: $0[1]) }, counts: counts, skipped: try skipped(db, job: id))
     }
 

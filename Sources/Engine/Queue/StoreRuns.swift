@@ -27,7 +27,7 @@ extension QueueStore {
                 left -= rows.count
                 if index + 1 < level.count { share = max(left / (level.count - index - 1), 1) }
                 found.append(
-                    ReadyRows.Lane(job: job, priority: Priority(code: priority), rows: rows, asked: asked, hasMore: rows.count == asked))
+                    ReadyRows.Lane(job: job, priority: Priority(code: priority), rows: rows[...], asked: asked, hasMore: rows.count == asked))
             }
             level = []
         }

@@ -29,7 +29,8 @@ struct Put: AsyncParsableCommand {
             return
         }
         let follower = Follower(client: client, job: order.job, quiet: global.quiet, deadline: deadline)
-        let job = try await follower.untilEnded()
+        var job = try await follower.untilEnded()
+        if global.json { job = try await client.get(JobView.self, "/v1/jobs/\(job.job)") }
         // What the scan came upon after the answer to the order.
         let told = Set(order.refused.map(\.path))
         Ordering.report(job.refused.filter { !told.contains($0.path) })
@@ -65,8 +66,8 @@ struct Follower {
     let quiet: Bool
     let deadline: ContinuousClock.Instant?
 
-    /// Between two looks: a twentieth of the time since the first, so that a short job is not waited for longer than it takes.
-    private static let intervals = (shortest: Duration.milliseconds(10), longest: Duration.milliseconds(250))
+    /// Between two looks: a tenth of the time since the first, so that a short job is not waited for much longer than it takes.
+    private static let intervals = (shortest: Duration.milliseconds(20), longest: Duration.milliseconds(250))
     /// How long credentials must be refused before `put` gives up waiting for them.
     private static let patience = Duration.seconds(3)
 
@@ -78,7 +79,7 @@ struct Follower {
         var said: String?
         let begun = ContinuousClock.now
         while true {
-            let view = try await client.get(JobView.self, "/v1/jobs/\(job)")
+            let view = try await client.get(JobView.self, "/v1/jobs/\(job)?uploads=none")
             let ended = UploadState.allCases.filter(\.isEnded).reduce(0) { $0 + view.counts[$1.rawValue, default: 0] }
             if !quiet && Output.errorIsTerminal {
                 Output.progress("\r\u{1B}[K" + line(view, ended: ended))
@@ -109,7 +110,7 @@ struct Follower {
                 throw Failure("time is over (--timeout). The uploads go on; follow them with: davit wait job:\(job)", exit: Exit.timeout)
             }
             if interrupts.take() { try await detach(interrupts, shown: shown) }
-            await interrupts.pause(min(max((ContinuousClock.now - begun) / 20, Self.intervals.shortest), Self.intervals.longest))
+            await interrupts.pause(min(max((ContinuousClock.now - begun) / 10, Self.intervals.shortest), Self.intervals.longest))
         }
     }
 

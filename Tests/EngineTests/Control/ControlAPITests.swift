@@ -29,6 +29,7 @@ import Testing
         ("GET", "/v1/uploads/u-1", nil, "", 200, ##""map":"#s.""##),
         ("GET", "/v1/uploads/u-2", nil, "", 404, "NotFound"),
         ("GET", "/v1/jobs/j-1", nil, "", 200, #""state":"ready""#),
+        ("GET", "/v1/jobs/j-1", "uploads=none", "", 200, #""uploads":[]"#),
         ("GET", "/v1/jobs/j-9", nil, "", 404, "NotFound"),
         ("POST", "/v1/jobs", nil, #"{"submission_id":"s","sources":["/a"],"dest":"oss://m/a","options":{}}"#, 201, #""job":"j-1""#),
         ("POST", "/v1/actions", nil, #"{"action":"pause","ids":["u-1"]}"#, 200, #""changed":1"#),

@@ -29,8 +29,8 @@ final class FakeQueueService: QueueService {
         state.withLock { $0.orders.append(order) }
         return JobView(job: "j-1", state: "scanning", uploads: [], total: 0, bytes: 0, refused: [])
     }
-    func job(_ id: String) async -> JobView? {
-        id == "j-1" ? JobView(job: id, state: "ready", uploads: ["u-1"], total: 1, bytes: 5, refused: []) : nil
+    func job(_ id: String, withUploads: Bool) async -> JobView? {
+        id == "j-1" ? JobView(job: id, state: "ready", uploads: withUploads ? ["u-1"] : [], total: 1, bytes: 5, refused: []) : nil
     }
     func uploads(_ request: UploadsRequest) async throws(OrderError) -> ListEnvelope<UploadView> {
         state.withLock { $0.windows.append(request) }

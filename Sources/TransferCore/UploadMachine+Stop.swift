@@ -9,7 +9,11 @@ extension UploadMachine {
         case .ended: return ignore()
         // It is too late: the object is there.
         case _ where checkpoint.phase == .done: return started(at: now)
-        case .asking(.initiate), .asking(.complete), .asking(.find):
+        case .asking(.find) where new.endsUpload:
+            // What the lost Initiate began goes away with the rest. Who only stops leaves that to the next run.
+            if order.map({ $0.rank < new.rank }) ?? true { order = new }
+            return []
+        case .asking(.initiate), .asking(.complete):
             // Their answers must not be lost: an upload id to abort, an object that is there.
             if order.map({ $0.rank < new.rank }) ?? true { order = new }
             return []

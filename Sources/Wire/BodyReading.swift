@@ -86,7 +86,8 @@ extension Exchange {
 
     /// Everything was read. Of a guarded body the rest leaves only if it is all of one state of the file.
     private func isStill(_ body: FileBody) -> Bool {
-        guard body.isGuarded, !body.source.isUnchanged else { return true }
+        // Who reads ahead has looked.
+        guard body.isGuarded, readAhead == nil, !body.source.isUnchanged else { return true }
         failure = (.source(errno: 0), "\(body.source.path) was written to while it was read")
         return false
     }
@@ -109,7 +110,7 @@ extension Exchange {
 
     private func startReadingAhead(_ body: FileBody, _ loop: CurlLoop) {
         readAhead = ReadAhead(
-            source: body.source, from: body.offset + position, to: body.offset + body.length, bufferSize: loop.settings.uploadBuffer,
+            source: body.source, isGuarded: body.isGuarded, from: body.offset + position, to: body.offset + body.length, bufferSize: loop.settings.uploadBuffer,
             pool: loop.pool, times: loop.times, wake: { [weak loop, id] in loop?.resume(id) })
     }
 

@@ -25,9 +25,13 @@ final class ReadAhead: @unchecked Sendable {
         var next: Int64
         var failure: Int32?
         var isWaiting = false
+        /// Buffers that the pool has not finished with.
+        var reading = 0
     }
 
     private let source: SourceFile
+    /// `FileBody.isGuarded`.
+    private let isGuarded: Bool
     private let end: Int64
     private let size: Int
     private let memory: [UnsafeMutableRawPointer]
@@ -37,10 +41,11 @@ final class ReadAhead: @unchecked Sendable {
     private let state: Lock<State>
 
     init(
-        source: SourceFile, from offset: Int64, to end: Int64, bufferSize: Int, pool: ReaderPool, times: ReadTimes,
+        source: SourceFile, isGuarded: Bool, from offset: Int64, to end: Int64, bufferSize: Int, pool: ReaderPool, times: ReadTimes,
         wake: @escaping @Sendable () -> Void
     ) {
         self.source = source
+        self.isGuarded = isGuarded
         self.end = end
         size = bufferSize
         memory = (0..<2).map { _ in .allocate(byteCount: bufferSize, alignment: 4096) }
@@ -94,13 +99,21 @@ final class ReadAhead: @unchecked Sendable {
             guard count > 0, state.failure == nil else { return nil }
             defer { state.next += Int64(count) }
             state.buffers[index] = .filling
+            state.reading += 1
             return (state.next, count)
         }
         guard let range else { return }
         pool.run { [self] in
             let result = times.measure(range.count) { source.read(into: memory[index], range.count, at: range.offset) }
+            // Whoever is the last to have read looks at the file, here, where that may take its time. What comes first may be read last.
+            let isLast = state.withLock { state in
+                state.reading -= 1
+                return state.reading == 0 && state.next == end
+            }
+            let isTorn = isGuarded && isLast && !source.isUnchanged
             let mustWake = state.withLock { state in
                 switch result {
+                case .success where isTorn: (state.buffers[index], state.failure) = (.empty, 0)
                 case .success(let count) where count == range.count: state.buffers[index] = .full(from: 0, to: count)
                 case .success: (state.buffers[index], state.failure) = (.empty, 0)
                 case .failure(let error): (state.buffers[index], state.failure) = (.empty, error.errno)

@@ -102,6 +102,21 @@ import Testing
         #expect((error?.bodyBytesSent ?? 0) < Int64(size))
     }
 
+    @Test func whoReadsAheadLooksAsWell() async throws {
+        let transport = try CurlTransport(.init(), slowRead: .zero)
+        let server = ScriptedServer { _ in .answer(answer("200 OK")) }
+        let file = try TestFile(3_000_000)
+        var body = try file.body()
+        body.isGuarded = true
+
+        let reply = try await transport.send(Self.request("PUT", server), body: body, options: .init(), progress: nil)
+        chmod(file.path, 0o640)
+        let error = await failure { try await transport.send(Self.request("PUT", server), body: body, options: .init(), progress: nil) }
+
+        #expect(reply.bodyCRC64 == crc64(file.bytes))
+        #expect(error?.kind == .source(errno: 0) && (error?.bodyBytesSent ?? 0) < 3_000_000)
+    }
+
     @Test func aGuardedBodyOfAFileThatStandsStillArrivesWhole() async throws {
         let transport = try CurlTransport()
         let server = ScriptedServer { _ in .answer(answer("200 OK")) }

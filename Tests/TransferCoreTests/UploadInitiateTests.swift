@@ -87,6 +87,20 @@ import Testing
         #expect(bench.saved.initiateSent, "the next run asks first")
     }
 
+    @Test func aPauseDoesNotWaitForTheLookAndTheNextRunLooksAgain() {
+        var bench = Bench()
+        bench.tell(.started)
+        bench.lose("initiate")
+        bench.wait()
+
+        bench.tell(.paused)
+        #expect(bench.outcome == .paused && bench.saved.initiateSent)
+        bench.resume()
+        bench.finish()
+
+        #expect(bench.sent.filter { $0 == "find" }.count == 2 && bench.isVerified && bench.server.uploads.isEmpty)
+    }
+
     @Test func anAbortLooksForWhatALostInitiateBegan() {
         var bench = Bench()
         bench.tell(.started)

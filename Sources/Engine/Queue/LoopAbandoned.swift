@@ -31,8 +31,11 @@ struct Abandoned {
         isStale || nextRead.map { now >= $0 } ?? false || endpoints.values.contains { $0.nextTry.map { now >= $0 } ?? false }
     }
 
-    /// Everything that is owed was tried.
-    var isAtRest: Bool { !isStale && !isReading && endpoints.values.allSatisfy { $0.task == nil } }
+    /// Endpoints that are at work.
+    var busy: Set<String> { Set(endpoints.filter { $0.value.task != nil }.keys) }
+
+    /// Everything that is owed was tried, except at those endpoints.
+    func isAtRest(except others: Set<String>) -> Bool { !isStale && !isReading && busy.isSubset(of: others) }
 
     func cancel() { for debts in endpoints.values { debts.task?.cancel() } }
 }

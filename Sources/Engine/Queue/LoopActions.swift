@@ -182,13 +182,15 @@ extension EngineLoop {
         }
     }
 
-    /// What was aborted is gone on the server before the answer is given, if the server answers.
+    /// What was aborted is gone on the server before the answer is given, if the server answers. An endpoint that was being waited for
+    /// before is not waited for by this one, too.
     private func waitForAborts() async {
         let until = ContinuousClock.now + Self.abortPatience
+        let busy = abandoned.busy
         while ContinuousClock.now < until, !isDead {
             workOnAbandoned(clocks.steady())
             let owed = try? await store.read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM ledger WHERE upload IS NULL") ?? 0 }
-            if owed == 0 || abandoned.isAtRest { return }
+            if owed == 0 || abandoned.isAtRest(except: busy) { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
     }

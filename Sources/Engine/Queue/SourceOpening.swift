@@ -2,8 +2,8 @@ import Dispatch
 import Glibc
 import Platform
 
-/// Opens sources. On disks of this machine at once; where a file system may hang (network, FUSE) on a thread of that file system's own, so
-/// that two dead mounts take neither the threads of tasks nor each other's with them.
+/// Opens sources and looks at them. On disks of this machine at once; where a file system may hang (network, FUSE) on a thread of that file
+/// system's own, so that two dead mounts take neither the threads of tasks nor each other's with them.
 enum SourceOpening {
     /// A file system that has not answered by then is a reason to fail the upload and to go on with others.
     static let patience = Duration.seconds(60)
@@ -16,19 +16,39 @@ enum SourceOpening {
         return try await open(path, device: device, patience: patience) { () throws(FileError) in try SourceFile.open(path, mayHang: true) }
     }
 
-    /// - Parameter work: what may never return.
-    static func open(
-        _ path: String, device: UInt64, patience: Duration, _ work: @escaping @Sendable () throws(FileError) -> SourceFile
-    ) async throws(FileError) -> SourceFile {
-        let queue = queues.withLock { queues in
+    /// What the open file is now.
+    static func identity(_ source: SourceFile) async throws(FileError) -> SourceIdentity {
+        guard source.mayHang else { return try source.currentIdentity() }
+        return try await open(source.path, device: source.identity.device, patience: patience) { () throws(FileError) in
+            try source.currentIdentity()
+        }
+    }
+
+    /// The open file under what it is now.
+    static func renewed(_ source: SourceFile) async throws(FileError) -> SourceFile {
+        guard source.mayHang else { return try source.renewed() }
+        return try await open(source.path, device: source.identity.device, patience: patience) { () throws(FileError) in
+            try source.renewed()
+        }
+    }
+
+    static func queue(device: UInt64) -> DispatchQueue {
+        queues.withLock { queues in
             if let queue = queues[device] { return queue }
             let queue = DispatchQueue(label: "davit.source.\(device)")
             queues[device] = queue
             return queue
         }
-        let result: Result<SourceFile, FileError> = await withCheckedContinuation { continuation in
-            let reply = Lock<CheckedContinuation<Result<SourceFile, FileError>, Never>?>(continuation)
-            let answer = { @Sendable (result: Result<SourceFile, FileError>) in
+    }
+
+    /// - Parameter work: what may never return.
+    static func open<Value: Sendable>(
+        _ path: String, device: UInt64, patience: Duration, _ work: @escaping @Sendable () throws(FileError) -> Value
+    ) async throws(FileError) -> Value {
+        let queue = queue(device: device)
+        let result: Result<Value, FileError> = await withCheckedContinuation { continuation in
+            let reply = Lock<CheckedContinuation<Result<Value, FileError>, Never>?>(continuation)
+            let answer = { @Sendable (result: Result<Value, FileError>) in
                 let waiting = reply.withLock { reply in
                     defer { reply = nil }
                     return reply
@@ -45,7 +65,7 @@ enum SourceOpening {
                 answer(
                     .failure(
                         FileError(
-                            path: path, errno: ETIMEDOUT, what: "cannot be opened", why: "its file system does not answer",
+                            path: path, errno: ETIMEDOUT, what: "cannot be read", why: "its file system does not answer",
                             advice: "Check its server or its mount")))
             }
         }

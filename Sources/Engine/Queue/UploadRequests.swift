@@ -91,7 +91,7 @@ struct UploadRequests: Sendable {
             let file: SourceFile
             do throws(FileError) {
                 if let source {
-                    file = try source.renewed()
+                    file = try await SourceOpening.renewed(source)
                 } else {
                     file = try await SourceOpening.open(row.path, device: row.identity.device)
                 }
@@ -125,7 +125,7 @@ struct UploadRequests: Sendable {
         _ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter,
         watch: BodyWatch? = nil
     ) async -> FlightEnd {
-        if let end = changed(source, before: row.identity) { return end }
+        if let end = await changed(source, before: row.identity) { return end }
         let body = FileBody(source: source, offset: range.offset, length: range.length)
         let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter, watch: watch) {
             response, reply throws(OSSError) in
@@ -135,14 +135,15 @@ struct UploadRequests: Sendable {
         } failed: {
             .partFailed(number: range.number, $0, bytesSent: $1)
         }
-        return afterwards(end, source, row.identity)
+        return await afterwards(end, source, row.identity)
     }
 
     /// A part the server has whose answer we never saw: read, not sent.
     func hash(_ range: PartRange, _ row: UploadRow, source: SourceFile) async -> FlightEnd {
         do throws(FileError) {
             let value = try await SourceReader.crc64(of: source, offset: range.offset, length: range.length)
-            return changed(source, before: row.identity) ?? FlightEnd(event: .hashed(number: range.number, crc64: value))
+            if let end = await changed(source, before: row.identity) { return end }
+            return FlightEnd(event: .hashed(number: range.number, crc64: value))
         } catch {
             let failure = RequestFailure(.source(errno: error.errno), message: error.message)
             return FlightEnd(event: .hashFailed(number: range.number, failure))
@@ -204,16 +205,16 @@ struct UploadRequests: Sendable {
     private func confirm(_ source: SourceFile, _ identity: SourceIdentity, _ parts: [StoredPart]) async -> Confirmed {
         do throws(FileError) {
             for _ in 0..<UploadRequests.mostLooks {
-                let before = try source.currentIdentity()
+                let before = try await SourceOpening.identity(source)
                 if before == identity { return .same(identity) }
                 if before.isLikely(identity) {
                     let sent = parts.reduce(UInt64(0)) { CRC64.combine($0, $1.crc64 ?? 0, lengthOfB: $1.size) }
                     let here = try await SourceReader.crc64(of: source, offset: 0, length: identity.size)
-                    let after = try source.currentIdentity()
+                    let after = try await SourceOpening.identity(source)
                     if here == sent, after == before { return .same(after) }
                     if here == sent, after.isLikely(identity) { continue }
                 }
-                let now = try source.currentIdentity()
+                let now = try await SourceOpening.identity(source)
                 return .different(FlightEnd(event: .sourceChanged(detail: SourceReader.difference(identity, now)), source: source))
             }
         } catch {
@@ -327,9 +328,9 @@ struct UploadRequests: Sendable {
     }
 
     /// The open file is not what was queued any more.
-    private func changed(_ source: SourceFile, before: SourceIdentity) -> FlightEnd? {
+    private func changed(_ source: SourceFile, before: SourceIdentity) async -> FlightEnd? {
         do throws(FileError) {
-            let now = try source.currentIdentity()
+            let now = try await SourceOpening.identity(source)
             // What else may have happened to it is asked once, before Complete.
             guard !now.isLikely(before) else { return nil }
             return FlightEnd(event: .sourceChanged(detail: SourceReader.difference(before, now)), source: source)
@@ -339,10 +340,10 @@ struct UploadRequests: Sendable {
     }
 
     /// A body that was read while the file changed is worth nothing, whatever the server said to it.
-    private func afterwards(_ end: FlightEnd, _ source: SourceFile, _ identity: SourceIdentity) -> FlightEnd {
+    private func afterwards(_ end: FlightEnd, _ source: SourceFile, _ identity: SourceIdentity) async -> FlightEnd {
         switch end.event {
         case .partSent:
-            guard var changed = changed(source, before: identity) else { return end }
+            guard var changed = await changed(source, before: identity) else { return end }
             changed.bytesSent = end.bytesSent
             changed.generation = end.generation
             return changed

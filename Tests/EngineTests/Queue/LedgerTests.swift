@@ -62,6 +62,28 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func aServerThatHangsKeepsNoOtherDebtWaitingNorOneThatComesLater() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop(
+            settings: QueueSettings(uploads: 8, parts: 16, partSize: 1 << 20), resolver: FakeResolver(ports: ["first": 8]))
+        let hanging = try await begun(bench, loop, ["a"], "oss://first/", id: "a")
+        let (other, later) = (
+            try await begun(bench, loop, ["b"], "oss://second/", id: "b"), try await begun(bench, loop, ["c"], "oss://third/", id: "c")
+        )
+        bench.oss.setFaults { $0.kind == "abort" && $0.key == "a" ? .blackHole : nil }
+        let first = Task { try await loop.act(ActionRequest(action: "abort", ids: hanging)) }
+        try await bench.until(loop, "the first hangs", step: .zero) { bench.oss.calls("abort").contains { $0.key == "a" } }
+
+        _ = try await loop.act(ActionRequest(action: "abort", ids: other))
+        try await bench.until(loop, "the second is settled", step: .zero) { await loop.ledger().count == 2 }
+        _ = try await loop.act(ActionRequest(action: "abort", ids: later))
+        try await bench.until(loop, "the third is settled", step: .zero) { await loop.ledger().count == 1 }
+
+        #expect(bench.oss.calls("abort").count { $0.key == "a" } == 1)
+        await loop.stop(finishRunning: false)
+        _ = try await first.value
+    }
+
     @Test func whatIsAbortedForAChangedSourceIsOwedNoMore() async throws {
         let bench = QueueBench()
         let path = bench.file("f", 4 << 20)

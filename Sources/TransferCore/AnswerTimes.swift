@@ -47,9 +47,11 @@ public struct AnswerTimes: Sendable, Equatable {
     ///   - isWhole: the other side has all of the request, only its answer is missing.
     ///   - attempt: of the same request, from 1.
     ///   - others: answered since it fell silent.
-    public func isOverdue(_ silence: Duration, isWhole: Bool, attempt: Int, others: Int) -> Bool {
+    ///   - least: the shortest patience, where it is not that of this kind.
+    public func isOverdue(_ silence: Duration, isWhole: Bool, attempt: Int, others: Int, least: Duration? = nil) -> Bool {
         guard let slow else { return false }
         let usual = Duration.milliseconds(Int64(Double(slow) * AnswerTimes.factor))
+        let least = least ?? self.least
         let limit = max(usual, isWhole ? least : max(AnswerTimes.leastForBody, least)) * (1 << min(max(attempt - 1, 0), 5))
         if others >= AnswerTimes.others { return silence >= min(limit, AnswerTimes.longest) }
         // The last one of many has nobody to be compared with.

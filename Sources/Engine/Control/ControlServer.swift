@@ -94,6 +94,7 @@ struct ControlResponder: HTTPResponder {
         headers[.contentType] = response.contentType
         headers[.cacheControl] = "no-store"
         headers[.davitAPI] = ControlResponse.apiVersion
+        headers[.davitVersion] = EngineProgram.version
         if closes { headers[.connection] = "close" }
         return Response(
             status: HTTPResponse.Status(code: response.status), headers: headers,
@@ -105,6 +106,7 @@ struct ControlResponder: HTTPResponder {
         headers[.contentType] = "text/event-stream"
         headers[.cacheControl] = "no-store"
         headers[.davitAPI] = ControlResponse.apiVersion
+        headers[.davitVersion] = EngineProgram.version
         let after = HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }.flatMap { UInt64($0) }
         let (hub, channel, touched) = (hub, context.channel, touched)
         let body = ResponseBody { writer in
@@ -146,4 +148,5 @@ enum Peer {
 extension HTTPField.Name {
     // The names are tokens, so the initializer cannot fail on them.
     static var davitAPI: HTTPField.Name { HTTPField.Name("Davit-API") ?? .server }
+    static var davitVersion: HTTPField.Name { HTTPField.Name("Davit-Version") ?? .server }
 }

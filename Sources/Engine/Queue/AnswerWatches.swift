@@ -19,36 +19,28 @@ final class AnswerWatches: Sendable {
     private let endpoints = Lock<[String: Endpoint]>([:])
 
     func answered(_ endpoint: String, length: Int64, after time: Duration) {
+        let now = SystemClock.steady()
         endpoints.withLock { endpoints in
             if length <= AnswerWatches.small {
-                endpoints[endpoint, default: Endpoint()].small.answered(after: time)
+                endpoints[endpoint, default: Endpoint()].small.answered(after: time, at: now)
             } else {
-                endpoints[endpoint, default: Endpoint()].large.answered(after: time)
+                endpoints[endpoint, default: Endpoint()].large.answered(after: time, at: now)
             }
         }
     }
 
-    /// For one request; it remembers how many others had been answered when it fell silent.
+    /// For one request.
     ///
     /// - Parameters:
     ///   - length: of the body; `nil` for a request without one.
     ///   - attempt: of that request, from 1.
     func patience(_ endpoint: String, length: Int64?, attempt: Int) -> @Sendable (_ silence: Duration, _ isWhole: Bool) -> Bool {
-        let begun = Lock<(count: Int, silence: Duration)?>(nil)
-        return { [self] silence, isWhole in
-            endpoints.withLock { endpoints in
+        { [self] silence, isWhole in
+            let begun = SystemClock.steady() - silence
+            return endpoints.withLock { endpoints in
                 let known = endpoints[endpoint] ?? Endpoint()
-                let count = known.small.count + known.large.count
-                let others = begun.withLock { begun in
-                    // It moved in between: a new silence.
-                    if let before = begun, silence >= before.silence {
-                        begun?.silence = silence
-                        return count - before.count
-                    }
-                    begun = (count, silence)
-                    return 0
-                }
-                let isSmall = length.map { $0 <= AnswerWatches.small } ?? (known.small.count >= AnswerTimes.enough)
+                let others = known.small.answers(since: begun) + known.large.answers(since: begun)
+                let isSmall = length.map { $0 <= AnswerWatches.small } ?? known.small.knowsEnough
                 return !(isSmall ? known.small : known.large).isOverdue(
                     silence, isWhole: isWhole, attempt: attempt, others: others, least: length == nil ? AnswerWatches.leastForOthers : nil)
             }

@@ -113,7 +113,7 @@ let package = Package(
         .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"], resources: [.copy("Goldens")]),
         .testTarget(name: "PlatformTests", dependencies: ["Platform", "Wire"]),
         .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire"]),
-        .testTarget(name: "EngineTests", dependencies: ["Engine"]),
+        .testTarget(name: "EngineTests", dependencies: ["Engine"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "AuthorizationTests",
             dependencies: ["Authorization", .product(name: "HummingbirdTesting", package: "hummingbird")]),

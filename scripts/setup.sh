@@ -5,7 +5,7 @@
 build_packages="libncurses-dev libcurl4-openssl-dev libssl-dev liblzma-dev libsqlite3-dev
     git ca-certificates libc6-dev libgcc-12-dev libstdc++-12-dev binutils libxml2 libedit2 zlib1g-dev tzdata"
 # What the tests and the demo use besides davit: a terminal, clients to compare with.
-test_packages="tmux curl openssl procps python3 python3-venv"
+test_packages="tmux curl openssl procps python3 python3-venv strace"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -9,7 +9,7 @@ public struct AnswerTimes: Sendable, Equatable {
     /// Fewer answers say nothing about what is usual.
     public static let enough = 20
     private static let kept = 128
-    /// Silence is unusual from that many times what only one answer in a hundred takes.
+    /// Silence is unusual from that many times what only one answer in ten takes.
     private static let factor = 8.0
     /// Answers of others that show that the line and the server are there.
     public static let others = 3
@@ -20,36 +20,46 @@ public struct AnswerTimes: Sendable, Equatable {
     /// The shortest patience with an answer.
     private let least: Duration
     private var milliseconds: [Int64] = []
+    /// When the same were answered, for comparing.
+    private var instants: [Timestamp] = []
     private var place = 0
+    private var count = 0
     private var slow: Int64?
-    /// All of them, for comparing.
-    public private(set) var count = 0
 
     /// - Parameter least: what a wrong decision costs is the bytes that are sent again; small requests may have a small one.
     public init(least: Duration) { self.least = least }
 
-    public mutating func answered(after time: Duration) {
+    public var knowsEnough: Bool { slow != nil }
+
+    public mutating func answered(after time: Duration, at now: Timestamp) {
         count += 1
         if milliseconds.count < AnswerTimes.kept {
             milliseconds.append(time.inMilliseconds)
+            instants.append(now)
         } else {
             milliseconds[place] = time.inMilliseconds
+            instants[place] = now
             place = (place + 1) % AnswerTimes.kept
         }
         // Sorting a hundred numbers at each answer would be most of what a small upload costs.
         guard slow == nil ? milliseconds.count >= AnswerTimes.enough : count % 16 == 0 else { return }
         let sorted = milliseconds.sorted()
-        slow = sorted[min(sorted.count * 99 / 100, sorted.count - 1)]
+        slow = sorted[min(sorted.count * 9 / 10, sorted.count - 1)]
     }
+
+    /// How many were answered since then, as far as they are remembered.
+    public func answers(since then: Timestamp) -> Int { instants.count { $0 > then } }
 
     /// - Parameters:
     ///   - silence: since any byte moved.
     ///   - isWhole: the other side has all of the request, only its answer is missing.
     ///   - attempt: of the same request, from 1.
     ///   - others: answered since it fell silent.
-    public func isOverdue(_ silence: Duration, isWhole: Bool, attempt: Int, others: Int) -> Bool {
+    ///   - least: the shortest patience, where it is not that of this kind.
+    public func isOverdue(_ silence: Duration, isWhole: Bool, attempt: Int, others: Int, least: Duration? = nil) -> Bool {
         guard let slow else { return false }
         let usual = Duration.milliseconds(Int64(Double(slow) * AnswerTimes.factor))
+        let least = least ?? self.least
         let limit = max(usual, isWhole ? least : max(AnswerTimes.leastForBody, least)) * (1 << min(max(attempt - 1, 0), 5))
         if others >= AnswerTimes.others { return silence >= min(limit, AnswerTimes.longest) }
         // The last one of many has nobody to be compared with.

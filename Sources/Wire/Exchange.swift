@@ -241,9 +241,10 @@ final class Exchange: @unchecked Sendable {
 
     private var answerTime: Duration {
         guard let easy = handle?.easy, firstHeard > 0 else { return .zero }
-        // A small body leaves with its headers.
-        let left = lastGiven > 0 ? lastGiven : begun + UInt64(max(dcurl_info_offset(easy, CURLINFO_PRETRANSFER_TIME_T, 0), 0)) * 1000
-        return .milliseconds(Int64((firstHeard - min(left, firstHeard)) / 1_000_000))
+        if lastGiven > 0 { return .milliseconds(Int64((firstHeard - min(lastGiven, firstHeard)) / 1_000_000)) }
+        // A small body leaves with its headers. Both times are libcurl's, which begins anew where it repeats a request by itself.
+        let micros = dcurl_info_offset(easy, CURLINFO_STARTTRANSFER_TIME_T, 0) - dcurl_info_offset(easy, CURLINFO_PRETRANSFER_TIME_T, 0)
+        return .milliseconds(max(Int64(micros) / 1000, 0))
     }
 
     func fail(_ kind: TransportError.Kind, _ message: String) {

@@ -13,19 +13,37 @@ struct ControlClient: Sendable {
     static func connect(_ options: GlobalOptions, start: Bool = true) async throws -> ControlClient {
         let places = try options.places()
         let client = ControlClient(http: try LocalHTTP(socketPath: options.socket ?? places.socket))
-        if await client.answers() { return client }
+        if try await client.answers() { return client }
         guard start else {
             throw Failure("the engine is not running (nothing answers at \(places.socket)). Start it with: davit engine start", exit: Exit.noEngine)
         }
         try EngineStarter.start(options, places: places)
         // The starter returns when the engine said "ready", so the first try answers; a second one covers a hand-over.
-        for _ in 0..<2 where await client.answers() { return client }
+        for _ in 0..<2 where try await client.answers() { return client }
         throw Failure("the engine was started but does not answer at \(places.socket). See its log: \(places.logFile)", exit: Exit.noEngine)
     }
 
-    func answers() async -> Bool {
+    /// - Throws: when an engine answers that speaks another API, which a front end of another version left running.
+    func answers() async throws -> Bool {
         guard let answer = try? await http.request("GET", "/v1/settings", body: [], timeout: .seconds(5)) else { return false }
+        try Self.compareVersions(api: answer.headers["Davit-API"], version: answer.headers["Davit-Version"])
         return answer.status == 200
+    }
+
+    private static let apiVersion = "1"
+
+    /// The same API from another version works, and is said: what is new is not there until the engine has been restarted.
+    private static func compareVersions(api: String?, version: String?) throws {
+        let version = version.map { Output.clean(String($0.prefix(40))) }
+        if let api, api != apiVersion {
+            throw Failure(
+                "the engine is of another davit (\(version ?? "unknown version"), this is \(davitVersion)) and speaks control API \(Output.clean(String(api.prefix(10)))), not \(apiVersion). End it (SIGTERM), then repeat: uploads go on in the new one",
+                exit: Exit.noEngine)
+        }
+        if let version, version != davitVersion {
+            Output.note(
+                "davit: note: the engine is version \(version), this is \(davitVersion). Restart it: davit engine stop; uploads go on when it starts again")
+        }
     }
 
     func get<T: Decodable>(_ type: T.Type, _ path: String) async throws -> T { try await call("GET", path, body: [], as: type) }

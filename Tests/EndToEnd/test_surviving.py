@@ -2,10 +2,10 @@
 import os
 import pathlib
 import shutil
-import signal
+import socket
 import subprocess
 import sys
-import time
+import threading
 
 import pytest
 
@@ -123,6 +123,46 @@ def test_a_queue_of_a_newer_davit_is_left_alone(davit):
         [PROGRAMS / "davit-engine", "run"], env=davit.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert in_front.returncode == 2 and in_front.stderr.count("\n") == 1 and "newer davit" in in_front.stderr, in_front
     assert rows() == before
+
+
+class OtherEngine:
+    """What a front end of this version may find on the socket after an upgrade."""
+
+    def __init__(self, davit, api, version):
+        (davit.home / "run").mkdir(mode=0o700)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(davit.home / "run" / "engine.sock"))
+        self.listener.listen()
+        body = b'{"theme":"auto","default_remote":null,"remotes":[]}'
+        self.answer = (
+            f"HTTP/1.1 200 OK\r\nDavit-API: {api}\r\nDavit-Version: {version}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n").encode() + body
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            connection.recv(1 << 16)
+            connection.sendall(self.answer)
+            connection.close()
+
+
+def test_an_engine_of_another_version_is_named(tmp_path):
+    davit = Davit(tmp_path / "same")
+    other = OtherEngine(davit, 1, "0.0.9")
+    assert "engine is version 0.0.9" in davit.run("status").stderr
+    other.listener.close()
+
+    davit = Davit(tmp_path / "next")
+    other = OtherEngine(davit, 2, "9.9.9")
+    refused = davit.run("status")
+    other.listener.close()
+
+    assert refused.returncode == 5 and refused.stderr.count("\n") == 1, refused
+    assert "9.9.9" in refused.stderr and "control API 2" in refused.stderr
 
 
 # MARK: the disk

@@ -4,15 +4,17 @@ import Testing
 @testable import TransferCore
 
 @Suite struct AnswerTimesTests {
+    private static let now = Timestamp(seconds: 100)
+
     private func usual(_ milliseconds: Int, least: Duration = .seconds(1)) -> AnswerTimes {
         var times = AnswerTimes(least: least)
-        for _ in 0..<100 { times.answered(after: .milliseconds(milliseconds)) }
+        for _ in 0..<100 { times.answered(after: .milliseconds(milliseconds), at: Self.now) }
         return times
     }
 
     @Test func whoeverHasSeenLittleWaits() {
         var times = AnswerTimes(least: .seconds(1))
-        for _ in 0..<AnswerTimes.enough - 1 { times.answered(after: .milliseconds(1)) }
+        for _ in 0..<AnswerTimes.enough - 1 { times.answered(after: .milliseconds(1), at: Self.now) }
 
         #expect(!times.isOverdue(.seconds(29), isWhole: true, attempt: 1, others: 1000))
     }
@@ -47,16 +49,24 @@ import Testing
         #expect(limits == [1, 2, 4, 8, 16, 30, 30, 30])
     }
 
-    @Test func oneSlowAnswerInFiftyIsUsual() {
+    @Test func oneSlowAnswerInFiveIsUsual() {
         var times = AnswerTimes(least: .seconds(1))
-        for number in 0..<1_000 { times.answered(after: number % 50 == 0 ? .seconds(2) : .milliseconds(5)) }
+        for number in 0..<1_000 { times.answered(after: number % 5 == 0 ? .seconds(1) : .milliseconds(5), at: Self.now) }
 
-        #expect(!times.isOverdue(.seconds(15), isWhole: true, attempt: 1, others: 100))
+        #expect(!times.isOverdue(.seconds(7), isWhole: true, attempt: 1, others: 100))
+    }
+
+    @Test func onlyAnswersAfterItFellSilentSpeakAgainstIt() {
+        var times = AnswerTimes(least: .seconds(1))
+        for second in 0..<300 { times.answered(after: .milliseconds(5), at: Self.now + .seconds(second)) }
+
+        #expect(times.answers(since: Self.now + .seconds(296)) == 3)
+        #expect(times.answers(since: Self.now + .seconds(299)) == 0)
     }
 
     @Test func whatIsUsualChanges() {
         var times = usual(2_000)
-        for _ in 0..<200 { times.answered(after: .milliseconds(10)) }
+        for _ in 0..<200 { times.answered(after: .milliseconds(10), at: Self.now) }
 
         #expect(times.isOverdue(.seconds(1), isWhole: true, attempt: 1, others: 3))
     }

@@ -169,6 +169,7 @@ struct ControlResponder: HTTPResponder {
         headers[.cacheControl] = "no-store"
         headers[.davitAPI] = ControlResponse.apiVersion
         if let allowed = response.allowed { headers[.allow] = allowed }
+        headers[.davitVersion] = EngineProgram.version
         if closes { headers[.connection] = "close" }
         guard hasBody else {
             headers[.contentLength] = String(response.body.count)
@@ -184,6 +185,7 @@ struct ControlResponder: HTTPResponder {
         headers[.contentType] = "text/event-stream"
         headers[.cacheControl] = "no-store"
         headers[.davitAPI] = ControlResponse.apiVersion
+        headers[.davitVersion] = EngineProgram.version
         let (hub, channel, touched) = (hub, context.channel, touched)
         let body = ResponseBody { writer in
             let reader = await hub.attach(wish.wish) { channel.close(promise: nil) }
@@ -226,4 +228,5 @@ extension HTTPField.Name {
     static var lastEventID: HTTPField.Name { HTTPField.Name("Last-Event-ID") ?? .server }
     // The names are tokens, so the initializer cannot fail on them.
     static var davitAPI: HTTPField.Name { HTTPField.Name("Davit-API") ?? .server }
+    static var davitVersion: HTTPField.Name { HTTPField.Name("Davit-Version") ?? .server }
 }

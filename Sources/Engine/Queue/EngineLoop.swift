@@ -69,7 +69,6 @@ public actor EngineLoop: QueueService {
     var budgets: [String: RetryBudget] = [:]
     /// Endpoints that were asked, whether anybody answers there.
     var reaches: [String: Reachability] = [:]
-    var answerWatches: [String: AnswerWatch] = [:]
     /// Endpoints that do not answer, with the newest reason.
     var outageReasons: [String: String] = [:]
     /// Endpoints on which an upload used up its tries, until one answers.

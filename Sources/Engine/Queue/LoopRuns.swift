@@ -88,27 +88,27 @@ extension EngineLoop {
 
     private func perform(_ action: UploadAction, _ run: UploadRun) {
         let (row, job, source) = (run.row, run.job, run.source)
+        let attempt = (run.unanswered[action == .put ? 0 : UploadRun.noBody] ?? 0) + 1
         switch action {
         case .initiate:
-            launch(run, .initiate) { requests, _ in await requests.initiate(row, job: job) }
+            launch(run, .initiate) { requests, _ in await requests.initiate(row, job: job, attempt: attempt) }
         case .findUploads:
             let (store, wall) = (store, clocks.wall)
             launch(run, .find) { requests, _ in await requests.findUploads(row, job: job, store: store, wall: wall) }
         case .put:
-            let watch = BodyWatch(watch: answerWatch(job.target.endpoint, row.size), attempt: (run.unanswered[0] ?? 0) + 1)
             launch(run, .put, length: row.size, holdsSlot: true) { requests, meter in
-                await requests.put(row, job: job, source: source, meter: meter, watch: watch)
+                await requests.put(row, job: job, source: source, meter: meter, attempt: attempt)
             }
         case .listParts(let uploadID):
-            launch(run, .listParts) { requests, _ in await requests.listParts(uploadID: uploadID, row, job: job) }
+            launch(run, .listParts) { requests, _ in await requests.listParts(uploadID: uploadID, row, job: job, attempt: attempt) }
         case .complete(let uploadID, let parts):
             launch(run, .complete) { requests, _ in
-                await requests.complete(uploadID: uploadID, parts: parts, row, job: job, source: source)
+                await requests.complete(uploadID: uploadID, parts: parts, row, job: job, source: source, attempt: attempt)
             }
         case .abort(let uploadID):
-            launch(run, .abort) { requests, _ in await requests.abort(uploadID: uploadID, row, job: job) }
+            launch(run, .abort) { requests, _ in await requests.abort(uploadID: uploadID, row, job: job, attempt: attempt) }
         case .headObject:
-            launch(run, .head) { requests, _ in await requests.head(row, job: job) }
+            launch(run, .head) { requests, _ in await requests.head(row, job: job, attempt: attempt) }
         case .hash(let range):
             guard let source else { return }
             launch(run, .hash) { requests, _ in await requests.hash(range, row, source: source) }
@@ -186,7 +186,7 @@ extension EngineLoop {
         if let failure = end.failure, failure.cause != .cancelled { run.failures += 1 }
         if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
         observe(flight, run, end)
-        if case .curl? = end.failure?.cause, let part = flight.kind.bodyNumber { run.unanswered[part, default: 0] += 1 }
+        if case .curl? = end.failure?.cause { run.unanswered[flight.kind.bodyNumber ?? UploadRun.noBody, default: 0] += 1 }
         judgeEndpoint(run, end)
         if flight.holdsSlot {
             tuning.note(end)

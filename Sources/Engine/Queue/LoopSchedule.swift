@@ -140,10 +140,9 @@ extension EngineLoop {
         }
         run.hasSent = true
         let (row, job) = (run.row, run.job)
-        let watch = BodyWatch(
-            watch: answerWatch(job.target.endpoint, range.length), attempt: (run.unanswered[range.number] ?? 0) + 1)
+        let attempt = (run.unanswered[range.number] ?? 0) + 1
         launch(run, .part(range.number), length: range.length, holdsSlot: true) { requests, meter in
-            await requests.part(range, uploadID: uploadID, row, job: job, source: source, meter: meter, watch: watch)
+            await requests.part(range, uploadID: uploadID, row, job: job, source: source, meter: meter, attempt: attempt)
         }
         return true
     }

@@ -38,13 +38,6 @@ struct FlightEnd: Sendable {
     }
 }
 
-/// How long a body's answer may be waited for, by what is usual.
-struct BodyWatch: Sendable {
-    var watch: AnswerWatch
-    /// Of this body, from 1.
-    var attempt: Int
-}
-
 /// What OSS says of an object when it has stored it, besides what is compared: for the receipt.
 struct StoredAnswer: Sendable, Equatable {
     /// `nil` where the bucket keeps no versions.
@@ -78,11 +71,12 @@ struct UploadRequests: Sendable {
 
     let transport: any Transport
     let authorizer: any RequestAuthorizer
+    let watches = AnswerWatches()
 
     // MARK: - Bodies
 
     /// The whole file in one request; opens it where it is not open yet.
-    func put(_ row: UploadRow, job: JobFacts, source opened: SourceFile?, meter: FlightMeter, watch: BodyWatch? = nil) async -> FlightEnd {
+    func put(_ row: UploadRow, job: JobFacts, source opened: SourceFile?, meter: FlightMeter, attempt: Int = 1) async -> FlightEnd {
         var source = opened
         var sent: Int64 = 0
         var looks = 0
@@ -105,7 +99,7 @@ struct UploadRequests: Sendable {
                     event: .sourceChanged(detail: SourceReader.difference(row.identity, file.identity)), source: file, bytesSent: sent)
             }
             let body = FileBody(source: file, offset: 0, length: row.size, isGuarded: true)
-            var end = await send(.putObject(job.headers(for: row)), row, job, body: body, meter: meter, watch: watch) {
+            var end = await send(.putObject(job.headers(for: row)), row, job, body: body, meter: meter, attempt: attempt) {
                 response, reply throws(OSSError) in
                 let result = try OSSReply.put(response)
                 return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
@@ -123,11 +117,11 @@ struct UploadRequests: Sendable {
 
     func part(
         _ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter,
-        watch: BodyWatch? = nil
+        attempt: Int = 1
     ) async -> FlightEnd {
         if let end = await changed(source, before: row.identity) { return end }
         let body = FileBody(source: source, offset: range.offset, length: range.length)
-        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter, watch: watch) {
+        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter, attempt: attempt) {
             response, reply throws(OSSError) in
             let result = try OSSReply.put(response)
             return .partSent(
@@ -152,8 +146,8 @@ struct UploadRequests: Sendable {
 
     // MARK: - Around them
 
-    func initiate(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
-        await send(.initiate(job.headers(for: row)), row, job) { response, _ throws(OSSError) in
+    func initiate(_ row: UploadRow, job: JobFacts, attempt: Int = 1) async -> FlightEnd {
+        await send(.initiate(job.headers(for: row)), row, job, attempt: attempt) { response, _ throws(OSSError) in
             .initiated(uploadID: try OSSReply.initiate(response))
         } failed: { failure, _ in
             .initiateFailed(failure)
@@ -161,12 +155,12 @@ struct UploadRequests: Sendable {
     }
 
     /// Every page.
-    func listParts(uploadID: String, _ row: UploadRow, job: JobFacts) async -> FlightEnd {
+    func listParts(uploadID: String, _ row: UploadRow, job: JobFacts, attempt: Int = 1) async -> FlightEnd {
         var parts: [StoredPart] = []
         var after = 0
         for _ in 0..<UploadRequests.mostPages {
             let page = Lock<ListPartsPage?>(nil)
-            let end = await send(.listParts(uploadID: uploadID, after: after), row, job) { response, _ throws(OSSError) in
+            let end = await send(.listParts(uploadID: uploadID, after: after), row, job, attempt: attempt) { response, _ throws(OSSError) in
                 let read = try OSSReply.listParts(response)
                 page.withLock { $0 = read }
                 return nil
@@ -183,14 +177,16 @@ struct UploadRequests: Sendable {
     }
 
     /// - Parameter source: looked at once more before the parts become an object; `nil` when only an earlier Complete is repeated.
-    func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, job: JobFacts, source: SourceFile?) async -> FlightEnd {
-        guard let source else { return await complete(uploadID: uploadID, parts: parts, row, job) }
+    func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, job: JobFacts, source: SourceFile?, attempt: Int = 1) async
+        -> FlightEnd
+    {
+        guard let source else { return await complete(uploadID: uploadID, parts: parts, row, job, attempt) }
         let confirmed: SourceIdentity
         switch await confirm(source, row.identity, parts) {
         case .same(let identity): confirmed = identity
         case .different(let end): return end
         }
-        var end = await complete(uploadID: uploadID, parts: parts, row, job)
+        var end = await complete(uploadID: uploadID, parts: parts, row, job, attempt)
         end.confirmed = confirmed
         return end
     }
@@ -224,10 +220,10 @@ struct UploadRequests: Sendable {
         return .different(FlightEnd(event: .sourceChanged(detail: "its mode or its links change all the time"), source: source))
     }
 
-    private func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, _ job: JobFacts) async -> FlightEnd {
+    private func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, _ job: JobFacts, _ attempt: Int) async -> FlightEnd {
         let named = parts.map { CompletedPart(number: $0.number, etag: $0.etag) }
         let operation = OSSOperation.complete(uploadID: uploadID, parts: named, headers: job.headers)
-        return await send(operation, row, job) { response, _ throws(OSSError) in
+        return await send(operation, row, job, attempt: attempt) { response, _ throws(OSSError) in
             let result = try OSSReply.complete(response)
             return .completed(etag: result.etag, serverCRC64: result.crc64)
         } failed: { failure, _ in
@@ -235,8 +231,8 @@ struct UploadRequests: Sendable {
         }
     }
 
-    func abort(uploadID: String, _ row: UploadRow, job: JobFacts) async -> FlightEnd {
-        await send(.abort(uploadID: uploadID), row, job) { response, _ throws(OSSError) in
+    func abort(uploadID: String, _ row: UploadRow, job: JobFacts, attempt: Int = 1) async -> FlightEnd {
+        await send(.abort(uploadID: uploadID), row, job, attempt: attempt) { response, _ throws(OSSError) in
             try OSSReply.empty(response)
             return .aborted
         } failed: { failure, _ in
@@ -244,8 +240,8 @@ struct UploadRequests: Sendable {
         }
     }
 
-    func head(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
-        await send(.headObject, row, job) { response, _ throws(OSSError) in
+    func head(_ row: UploadRow, job: JobFacts, attempt: Int = 1) async -> FlightEnd {
+        await send(.headObject, row, job, attempt: attempt) { response, _ throws(OSSError) in
             if response.status == 404 { return .objectHead(.absent) }
             let head = try OSSReply.head(response)
             return .objectHead(.found(size: head.size, crc64: head.crc64, etag: head.etag))
@@ -277,7 +273,7 @@ struct UploadRequests: Sendable {
 
     func send(
         _ operation: OSSOperation, _ row: UploadRow, _ job: JobFacts, body: FileBody? = nil, meter: FlightMeter? = nil,
-        watch: BodyWatch? = nil,
+        attempt: Int = 1,
         read: @Sendable (HTTPResponse, TransportReply) throws(OSSError) -> UploadEvent?,
         failed: @Sendable (RequestFailure, Int64) -> UploadEvent
     ) async -> FlightEnd {
@@ -300,14 +296,14 @@ struct UploadRequests: Sendable {
         // A repeated Initiate leaves a second upload id, a repeated Complete or guarded put refuses its own success.
         let isGuarded = authorized.request.headers["x-oss-forbid-overwrite"] != nil
         options.mayRepeat = authorized.request.method != "POST" && !isGuarded
-        // What must not happen twice is waited for.
-        if !isGuarded, let watch { options.isPatient = watch.watch.patience(attempt: watch.attempt) }
+        // What refuses its own success when it comes twice is waited for.
+        if !isGuarded { options.isPatient = watches.patience(job.target.endpoint, length: body?.length, attempt: attempt) }
         let progress: (@Sendable (Int64) -> Void)? =
             if let meter, let body, body.length >= UploadRequests.visibleBody { { meter.report($0) } } else { nil }
         do throws(TransportError) {
             let reply = try await transport.send(authorized.request, body: body, options: options, progress: progress)
             meter?.report(reply.bodyBytesSent)
-            watch?.watch.answered(after: reply.answerTime)
+            if let body { watches.answered(job.target.endpoint, length: body.length, after: reply.answerTime) }
             do throws(OSSError) {
                 let event = try read(reply.response, reply)
                 return FlightEnd(

@@ -77,8 +77,9 @@ final class UploadRun {
     static let mostAdoptions = 5
     /// Answers of parts, for the detail screen; at most one a part that failed.
     var lastAnswers: [Int: String] = [:]
-    /// How often a body was sent and not answered, by part, 0 for a whole file; at most one entry a part that failed.
+    /// How often a request was not answered, by part, 0 for a whole file, `noBody` for all others together; one entry a part that failed.
     var unanswered: [Int: Int] = [:]
+    static let noBody = -1
     var rate = RateEstimator()
     /// For the estimate of its end, and since when there is data for it.
     var longRate = DecayedRate()

@@ -148,7 +148,7 @@ func stopEngine(_ global: GlobalOptions, finish: Bool) async throws {
     let client = try await ControlClient.connect(global, start: false)
     _ = try await client.post("/v1/engine/stop", StopRequest(finish: finish), as: StopAnswer.self)
     let deadline = try global.timeoutDuration().map { ContinuousClock.now + $0 } ?? (finish ? nil : ContinuousClock.now + .seconds(15))
-    while await client.answers() {
+    while (try? await client.answers()) == true {
         if let deadline, ContinuousClock.now >= deadline {
             throw Failure("the engine is still stopping. See: davit engine status", exit: Exit.timeout)
         }

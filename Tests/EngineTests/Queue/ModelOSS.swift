@@ -267,7 +267,7 @@ final class ModelOSS: Transport {
         }
     }
 
-    private static func etag(_ object: Object) -> String { "E" + String(object.crc64, radix: 16, uppercase: true) }
+    static func etag(_ object: Object) -> String { "E" + String(object.crc64, radix: 16, uppercase: true) }
     private static func success(_ object: Object) -> HTTPResponse {
         HTTPResponse(status: 200, headers: ["ETag": etag(object), "x-oss-hash-crc64ecma": String(object.crc64)])
     }

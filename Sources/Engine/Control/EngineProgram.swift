@@ -188,7 +188,9 @@ public struct EngineProgram: Sendable {
             version: EngineProgram.version, uploadsAuto: engine.uploads == .auto, partsAuto: engine.parts == .auto,
             mostParts: engine.mostParts,
             rateSchedule: RateSchedule(
-                engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])))
+                engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])),
+            remotes: Dictionary(
+                configuration.remotes.filter { $0.limits != RemoteLimits() }.map { ($0.name, $0.limits) }, uniquingKeysWith: { $1 }))
     }
 
     private func uploadTransport(_ configuration: EngineConfiguration) throws(EngineFailure) -> CurlTransport {

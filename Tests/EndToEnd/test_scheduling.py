@@ -27,7 +27,7 @@ def test_the_schedule_holds_and_a_person_may_overrule_it(davit, sandbox, tmp_pat
 
     until(lambda: [upload["held_reason"] for upload in davit.uploads()] == ["schedule"], what="it is held by the schedule")
     assert davit.json("limit")["rate_by"] == "schedule"
-    assert sandbox.objects() == []
+    assert not sandbox.objects()
     assert davit.json("limit", "none")["rate_by"] == "person"
     until(lambda: len(sandbox.objects()) == 1, what="it is stored")
     assert davit.json("limit", "schedule")["rate"] == 0

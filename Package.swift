@@ -21,11 +21,12 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
-        // C: typed one-line wrappers for what Swift cannot call, nothing else.
+        // C: typed one-line wrappers for what Swift cannot call, and what it has no instructions for; nothing else.
         .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
         .target(name: "CPosix"),
+        .target(name: "CCRC64"),
         .systemLibrary(name: "CLzma"),
 
         // Pure: no files, sockets, tasks, clocks, randomness without a generator, or print.
@@ -38,7 +39,7 @@ let package = Package(
         // Edges: they do what the pure modules decide.
         .target(
             name: "Platform",
-            dependencies: ["OSSProtocol", "CPosix", "CLzma"],
+            dependencies: ["OSSProtocol", "CPosix", "CCRC64", "CLzma"],
             swiftSettings: strict),
         // Apart from Platform so that the front end loads neither libcurl nor the thirty libraries behind it.
         .target(
@@ -55,6 +56,7 @@ let package = Package(
             dependencies: [
                 "OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire", "Credentials",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -126,7 +128,7 @@ let package = Package(
 // scripts/fuzz sets this: the parsers and the fuzzing program alone, and no package from outside.
 if Context.environment["DAVIT_FUZZ"] != nil {
     let parsers = ["Contracts", "Credentials", "OSSProtocol", "Platform", "TOML", "TerminalUI", "TransferCore"]
-    let needed = parsers + ["COpenSSL", "CPosix", "CLzma"]
+    let needed = parsers + ["COpenSSL", "CPosix", "CCRC64", "CLzma"]
     package.products = []
     package.dependencies = []
     package.targets.removeAll { !needed.contains($0.name) }

@@ -108,6 +108,55 @@ int dposix_bytes_wait(int socket) {
     return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+int dposix_send_datagram(const char *path, const char *bytes, size_t size) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length < 2 || length >= sizeof address.sun_path) return ENAMETOOLONG;
+    memcpy(address.sun_path, path, length);
+    if (path[0] == '@') address.sun_path[0] = 0;
+    int descriptor = dposix_socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (descriptor < 0) return errno;
+    struct timeval timeout = {1, 0};
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    socklen_t name = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    int error = 0;
+    while (sendto(descriptor, bytes, size, MSG_NOSIGNAL, (struct sockaddr *)&address, name) < 0) {
+        if (errno == EINTR) continue;
+        error = errno;
+        break;
+    }
+    close(descriptor);
+    return error;
+}
+
+static int descriptor_limits(struct rlimit *limits, unsigned long *soft, unsigned long *hard) {
+    if (getrlimit(RLIMIT_NOFILE, limits) != 0) return errno;
+    *soft = limits->rlim_cur;
+    *hard = limits->rlim_max;
+    return 0;
+}
+
+int dposix_descriptor_limits(unsigned long *soft, unsigned long *hard) {
+    struct rlimit limits;
+    return descriptor_limits(&limits, soft, hard);
+}
+
+int dposix_raise_descriptors(unsigned long *soft, unsigned long *hard) {
+    struct rlimit limits;
+    int error = descriptor_limits(&limits, soft, hard);
+    if (error || limits.rlim_cur == limits.rlim_max) return error;
+    limits.rlim_cur = limits.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limits) != 0) return errno;
+    *soft = *hard;
+    return 0;
+}
+
+long long dposix_processor_time(void) {
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) return -1;
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
 long dposix_voluntary_waits(void) {
     struct rusage usage;
     return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;

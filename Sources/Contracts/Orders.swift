@@ -47,6 +47,10 @@ public struct OrderOptions: Codable, Sendable, Equatable {
     /// `skip` or `follow`.
     public var links: String?
     public var flat: Bool?
+    /// An absolute folder: a source below it has its path from there in its key, not its own name alone (`--files-from`).
+    public var base: String?
+    /// Bytes of names that are not UTF-8 are written `%XX` in the key: `percent`.
+    public var encodeNames: String?
     public var dryRun: Bool?
     public var signedUrl: String?
     public init() {}
@@ -94,10 +98,13 @@ public struct JobView: Codable, Sendable, Equatable {
     /// Of all uploads of the job, ended ones too: how many are in each state, and the bytes stored.
     public var counts: [String: Int]
     public var stored: Int64
+    /// What the scan came upon and did not queue, by kind: `links filtered pipes sockets devices unreadable names`.
+    public var skipped: [String: Int]
     public init(
         job: String, state: String, uploads: [String], total: Int, bytes: Int64, refused: [Refused], counts: [String: Int] = [:],
-        stored: Int64 = 0
+        stored: Int64 = 0, skipped: [String: Int] = [:]
     ) {
+        self.skipped = skipped
         self.counts = counts
         self.stored = stored
         self.job = job

@@ -89,9 +89,12 @@ public struct OrphansRequest: Codable, Sendable {
     public var credentials: OrderCredentials?
     /// Abort what is listed; without it nothing is changed.
     public var abort: Bool?
+    /// Let the next upload to each key go on with what is listed: only those of others than this queue.
+    public var adopt: Bool?
     /// Seconds.
     public var olderThan: Double?
-    public init(dest: String?, credentials: OrderCredentials?, abort: Bool?, olderThan: Double?) {
+    public init(dest: String?, credentials: OrderCredentials?, abort: Bool?, olderThan: Double?, adopt: Bool? = nil) {
+        self.adopt = adopt
         (self.dest, self.credentials, self.abort, self.olderThan) = (dest, credentials, abort, olderThan)
     }
 }
@@ -108,7 +111,13 @@ public struct OrphanView: Codable, Sendable, Equatable {
     public var owner: String
     @Nullable public var upload: String?
     public var aborted: Bool
-    public init(bucket: String, key: String, uploadId: String, initiated: String, age: Double, bytes: Int64?, owner: String, upload: String?, aborted: Bool) {
+    /// The next upload to the key goes on with it: `upload`, where it is in the queue already.
+    public var adopted: Bool?
+    public init(
+        bucket: String, key: String, uploadId: String, initiated: String, age: Double, bytes: Int64?, owner: String, upload: String?,
+        aborted: Bool, adopted: Bool? = nil
+    ) {
+        self.adopted = adopted
         (self.bucket, self.key, self.uploadId, self.initiated, self.age) = (bucket, key, uploadId, initiated, age)
         (self.owner, self.aborted) = (owner, aborted)
         _bytes = Nullable(wrappedValue: bytes)

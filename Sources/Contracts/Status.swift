@@ -59,6 +59,8 @@ public struct StatusView: Codable, Sendable, Equatable {
     @Nullable public var slowBecause: String?
     public var queuePaused: Bool
     @Nullable public var defaultRemote: String?
+    /// What people should know though nothing waits for it, such as a queue that was rebuilt; left out when there is nothing.
+    public var notice: String?
     public init(
         revision: Int64, now: String, engine: Engine, counts: [String: Int], totals: Totals, rate: Int64, rateHistory: [Int64],
         limits: LimitsView, slotsUsed: Int, partsSending: Int, etaLow: Int?, etaHigh: Int?, leases: [LeaseView], clockOffset: Double?,

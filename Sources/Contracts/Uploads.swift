@@ -155,7 +155,14 @@ public struct UploadDetail: Codable, Sendable, Equatable {
     public var active: [PartView]
     /// The newest 200.
     public var events: [UploadEventView]
-    public init(upload: UploadView, map: String, active: [PartView], events: [UploadEventView]) {
+    /// Of the object, where the bucket keeps versions; left out when there is none.
+    public var versionId: String?
+    /// Of the request that stored the object; left out before.
+    public var requestId: String?
+    public init(
+        upload: UploadView, map: String, active: [PartView], events: [UploadEventView], versionId: String? = nil, requestId: String? = nil
+    ) {
         (self.upload, self.map, self.active, self.events) = (upload, map, active, events)
+        (self.versionId, self.requestId) = (versionId, requestId)
     }
 }

@@ -98,11 +98,19 @@ public struct OrderError: Error, Sendable, Equatable {
 public protocol TargetResolver: Sendable {
     /// `dest` as the user wrote it. Caller's credentials, if any, are kept (memory and 0600 cache) under the target's scope.
     func resolve(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target
+    /// A signed URL in place of a destination; kept under the target's scope.
+    func resolve(signedURL: String) async throws(OrderError) -> Target
+}
+
+extension TargetResolver {
+    public func resolve(signedURL: String) async throws(OrderError) -> Target { throw .option("signed URLs are not taken here") }
 }
 
 public enum EngineEvent: Sendable {
     case status(StatusView)
     case upload(UploadView)
+    /// More uploads have changed than are told one by one.
+    case missed
 }
 
 public struct UploadsRequest: Sendable, Equatable {
@@ -120,7 +128,7 @@ public struct UploadsRequest: Sendable, Equatable {
 }
 
 /// What the control server needs of the queue.
-public protocol QueueService: Sendable {
+public protocol QueueService: HistoryService {
     func add(_ order: JobOrder) async throws(OrderError) -> JobView
     func job(_ id: String) async -> JobView?
     func uploads(_ request: UploadsRequest) async throws(OrderError) -> ListEnvelope<UploadView>
@@ -129,12 +137,17 @@ public protocol QueueService: Sendable {
     func limits() async -> LimitsView
     func setLimits(_ change: LimitsChange) async throws(OrderError) -> LimitsView
     func status() async -> StatusView
+    /// For `GET /metrics`, beside `status()`.
+    func metrics() async -> QueueMetrics
     /// Merged states, never a backlog: a slow reader misses intermediate ones.
     func events() async -> AsyncStream<EngineEvent>
     /// Upload ids the ledger still owes a completion or an abort: (bucket, key, upload id, our upload or nil).
     func ledger() async -> [LedgerEntry]
     /// The upload id no longer exists on the server.
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async
+    /// A person gives us that unfinished upload: the next upload to that key goes on with it.
+    /// - Returns: the upload of the queue that will, if there is one already.
+    func adopt(uploadID: String, bucket: String, key: ObjectKey) async throws(OrderError) -> String?
     /// Other credentials may be had now: what is held for want of them tries again at once.
     func accessChanged() async
     /// Bytes a second etc. for `/metrics` come from `status()`.

@@ -4,7 +4,7 @@ import COpenSSL
 public enum Digests {
     public static func md5(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_md5(), count: 16) }
     public static func sha1(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha1(), count: 20) }
-    public static func sha256(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha256(), count: 32) }
+    public static func sha256(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, HMACKey.digest, count: 32) }
 
     public static func hmacSHA1(key: [UInt8], message: [UInt8]) -> [UInt8] { hmac(key, message, EVP_sha1(), count: 20) }
     public static func hmacSHA256(key: [UInt8], message: [UInt8]) -> [UInt8] { hmac(key, message, EVP_sha256(), count: 32) }
@@ -27,6 +27,48 @@ public enum Digests {
             precondition(done != nil, "OpenSSL refuses a digest that OSS needs")
             filled = count
         }
+    }
+}
+
+/// A key of HMAC-SHA256 with its part of the work done: for keys that authenticate many messages.
+public final class HMACKey: @unchecked Sendable {
+    // Safe to share: the two contexts are only copied once they are made.
+    private let (inner, outer): (OpaquePointer, OpaquePointer)
+
+    private static let blockSize = 64
+
+    /// Looked up once: OpenSSL's own name for it is looked up by every use.
+    nonisolated(unsafe) static let digest = EVP_MD_fetch(nil, "SHA256", nil)
+
+    public init(_ key: [UInt8]) {
+        var block = key.count > HMACKey.blockSize ? Digests.sha256(key) : key
+        block += [UInt8](repeating: 0, count: HMACKey.blockSize - block.count)
+        (inner, outer) = (HMACKey.begun(block.map { $0 ^ 0x36 }), HMACKey.begun(block.map { $0 ^ 0x5C }))
+    }
+
+    deinit {
+        EVP_MD_CTX_free(inner)
+        EVP_MD_CTX_free(outer)
+    }
+
+    public func authenticate(_ message: [UInt8]) -> [UInt8] {
+        guard let context = EVP_MD_CTX_new() else { preconditionFailure("out of memory for a digest") }
+        defer { EVP_MD_CTX_free(context) }
+        return [UInt8](unsafeUninitializedCapacity: 32) { buffer, filled in
+            let done =
+                EVP_MD_CTX_copy_ex(context, inner) == 1 && EVP_DigestUpdate(context, message, message.count) == 1
+                && EVP_DigestFinal_ex(context, buffer.baseAddress, nil) == 1 && EVP_MD_CTX_copy_ex(context, outer) == 1
+                && EVP_DigestUpdate(context, buffer.baseAddress, 32) == 1 && EVP_DigestFinal_ex(context, buffer.baseAddress, nil) == 1
+            precondition(done, "OpenSSL refuses a digest that OSS needs")
+            filled = 32
+        }
+    }
+
+    private static func begun(_ block: [UInt8]) -> OpaquePointer {
+        guard let context = EVP_MD_CTX_new() else { preconditionFailure("out of memory for a digest") }
+        let done = EVP_DigestInit_ex(context, digest, nil) == 1 && EVP_DigestUpdate(context, block, block.count) == 1
+        precondition(done, "OpenSSL refuses a digest that OSS needs")
+        return context
     }
 }
 

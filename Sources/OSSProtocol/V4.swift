@@ -95,6 +95,9 @@ public enum V4 {
         Hex.encode(Digests.hmacSHA256(key: key, message: stringToSign))
     }
 
+    /// The same for a key that signs often.
+    static func signature(key: HMACKey, stringToSign: [UInt8]) -> String { Hex.encode(key.authenticate(stringToSign)) }
+
     /// The names that count as additional headers: lower case, sorted, present in the request, not signed anyway.
     public static func additionalNames(_ wished: [String], in headers: HTTPHeaders, host: String? = nil) -> [String] {
         if wished.isEmpty { return [] }

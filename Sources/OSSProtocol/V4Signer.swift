@@ -96,17 +96,17 @@ private final class DerivedKeys: @unchecked Sendable {
     private static let most = 64
 
     private let lock = CRYPTO_THREAD_lock_new()
-    private var kept: [Name: [UInt8]] = [:]
+    private var kept: [Name: HMACKey] = [:]
 
     deinit { CRYPTO_THREAD_lock_free(lock) }
 
-    func key(secret: Secret, scope: V4.Scope) -> [UInt8] {
+    func key(secret: Secret, scope: V4.Scope) -> HMACKey {
         let name = Name(secret: secret, scope: scope)
         CRYPTO_THREAD_write_lock(lock)
         defer { CRYPTO_THREAD_unlock(lock) }
         if let key = kept[name] { return key }
         if kept.count >= DerivedKeys.most { kept.removeAll(keepingCapacity: true) }
-        let key = V4.signingKey(secret: secret, scope: scope)
+        let key = HMACKey(V4.signingKey(secret: secret, scope: scope))
         kept[name] = key
         return key
     }

@@ -1,10 +1,13 @@
+import CCRC64
 import CLzma
 
 /// CRC-64/XZ over bytes as they come: what OSS reports as `x-oss-hash-crc64ecma`.
 ///
-/// liblzma's, which folds by carry-less multiplication: 4.7 GB/s and more.
+/// By carry-less multiplication where the processor has it (17 GB/s, 68 with 512-bit registers), else liblzma's.
 public struct CRC64Stream: Sendable, Equatable {
     public private(set) var value: UInt64 = 0
+
+    private static let isFast = dcrc64_is_supported() == 1
 
     public init() {}
 
@@ -12,6 +15,8 @@ public struct CRC64Stream: Sendable, Equatable {
 
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress else { return }
-        value = lzma_crc64(start.assumingMemoryBound(to: UInt8.self), bytes.count, value)
+        value =
+            CRC64Stream.isFast
+            ? dcrc64_update(value, start, bytes.count) : lzma_crc64(start.assumingMemoryBound(to: UInt8.self), bytes.count, value)
     }
 }

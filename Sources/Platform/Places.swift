@@ -8,6 +8,8 @@ public struct Places: Sendable, Equatable {
     public let database: String
     public let logFile: String
     public let credentialsFolder: String
+    /// Standard input until it is stored.
+    public let spoolFolder: String
     public let runFolder: String
     public let socket: String
     public let lockFile: String
@@ -48,6 +50,7 @@ public struct Places: Sendable, Equatable {
         database = stateFolder + "/davit.sqlite"
         logFile = stateFolder + "/engine.log"
         credentialsFolder = stateFolder + "/credentials"
+        spoolFolder = stateFolder + "/spool"
         runFolder = run
         socket = run + "/engine.sock"
         lockFile = run + "/engine.lock"

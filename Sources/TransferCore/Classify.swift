@@ -41,6 +41,17 @@ extension RequestFailure {
         }
     }
 
+    /// The server may have done what was asked, although nobody heard of it.
+    var mayHaveBeenDone: Bool {
+        switch cause {
+        // No name, no connection, no TLS: it never got there.
+        case .curl(let code): ![5, 6, 7, 35, 60].contains(code)
+        case .answer(let status, _, _): status >= 500 && status != 503
+        case .unusableAnswer, .cancelled: true
+        case .source, .unsigned: false
+        }
+    }
+
     /// For `UploadFailureReason` and the last error of an upload.
     public var code: String {
         switch cause {
@@ -48,7 +59,10 @@ extension RequestFailure {
         case .curl(let code): "Curl\(code)"
         case .unusableAnswer: "UnusableAnswer"
         case .cancelled: "Cancelled"
-        case .source(let errno): errno == 0 ? "SourceChanged" : "SourceUnreadable"
+        case .source(0): "SourceChanged"
+        // ENFILE and EMFILE: nothing is wrong with the file.
+        case .source(23), .source(24): "TooManyOpenFiles"
+        case .source: "SourceUnreadable"
         case .unsigned: "NoCredentials"
         }
     }

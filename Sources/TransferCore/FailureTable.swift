@@ -71,6 +71,7 @@ enum FailureTable {
     /// By the names of `RequestFailure.code`.
     static let own: [Row] = [
         Row("SourceChanged", .sourceChanged, "Retry to send the file as it is now."),
+        Row("TooManyOpenFiles", .transient, "Raise the limit of open files: ulimit -Hn, or LimitNOFILE= of the service."),
         Row("SourceUnreadable", .permanent, "Check the file and its rights, then retry."),
         Row("NoCredentials", .staleLease, "Check the credentials, then retry."),
         Row("UnusableAnswer", .transient, "Check the endpoint and any proxy before it, then retry."),

@@ -44,7 +44,7 @@ public struct RetryPolicy: Sendable, Hashable, Codable {
 /// A token bucket an endpoint: retries cost, successes pay. When it is empty the endpoint goes quiet for every upload at once, and one
 /// probe at a time reopens it.
 ///
-/// Source: the retry quota of the AWS SDKs (500 tokens, 5 a retry, 1 back a success), with a probe so that it ends by itself.
+/// Source: the retry quota of the AWS SDKs (500 tokens, 5 a retry, 5 back for a retry that succeeds), with a probe so that it ends by itself.
 public struct RetryBudget: Sendable, Equatable {
     public enum Admission: Sendable, Equatable {
         case go
@@ -58,6 +58,8 @@ public struct RetryBudget: Sendable, Equatable {
     /// An endpoint that says "slow down" is there; only when it says nothing else, it is as good as dead. With this, an endpoint that
     /// refuses half of everything stays open, and backing off does what is needed.
     private static let throttleCost = 1
+    /// With this, an endpoint that lets a third of all requests fail outright, or two of three be told to slow down, stays open: it works.
+    private static let successPays = 3
     /// What a successful probe gives: room for a burst of retries, not the whole bucket.
     private static let reopened = 250
     private static let firstProbe = Duration.seconds(1)
@@ -97,7 +99,7 @@ public struct RetryBudget: Sendable, Equatable {
             tokens = RetryBudget.reopened
             (closedUntil, closedSince, isProbing, probesFailed) = (nil, nil, false, 0)
         } else {
-            tokens = min(tokens + 1, RetryBudget.capacity)
+            tokens = min(tokens + RetryBudget.successPays, RetryBudget.capacity)
         }
     }
 

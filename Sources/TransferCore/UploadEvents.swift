@@ -45,13 +45,16 @@ public struct UploadCheckpoint: Sendable, Equatable, Codable {
     public var resentBytes: Int64
     /// A Complete went out for this upload id, so a vanished id may mean success. Outlives the phase when an abort is ordered after it.
     public var completeSent: Bool
+    /// An Initiate went out whose upload id is not known: it may have begun an upload that nobody would ever abort.
+    public var initiateSent: Bool
 
     /// - Parameter partSize: of a `PartPlan`; kept for the whole life of the upload, whatever the preference becomes.
     public init(
         phase: Phase = .fresh, partSize: Int64, uploadID: String? = nil, parts: [StoredPart] = [], resentBytes: Int64 = 0,
-        completeSent: Bool = false
+        completeSent: Bool = false, initiateSent: Bool = false
     ) {
         self.completeSent = completeSent
+        self.initiateSent = initiateSent
         self.phase = phase
         self.partSize = partSize
         self.uploadID = uploadID
@@ -66,6 +69,13 @@ public enum HeadResult: Sendable, Equatable {
     case absent
     /// 403: the token may not read. Must never be read as "absent".
     case denied
+}
+
+/// An unfinished upload of this very key, begun since our first Initiate went out and known to nobody here.
+public struct FoundUpload: Sendable, Equatable {
+    public var uploadID: String
+    public var hasParts: Bool
+    public init(uploadID: String, hasParts: Bool) { (self.uploadID, self.hasParts) = (uploadID, hasParts) }
 }
 
 /// An answer to a body that was sent whole.
@@ -85,6 +95,9 @@ public enum UploadEvent: Sendable, Equatable {
     case started
     case initiated(uploadID: String)
     case initiateFailed(RequestFailure)
+    /// Answers to `.findUploads`; the newest first.
+    case uploadsFound([FoundUpload])
+    case findUploadsFailed(RequestFailure)
     /// All pages of ListParts together.
     case partsListed([StoredPart])
     case listPartsFailed(RequestFailure)
@@ -121,6 +134,8 @@ public enum UploadAction: Sendable, Equatable {
     /// Write the checkpoint down, durably, before performing the next action of the list.
     case save
     case initiate
+    /// The answer to an Initiate was lost: list the unfinished uploads of the key, and report those that it may have begun.
+    case findUploads
     /// The whole file in one PutObject.
     case put
     case listParts(uploadID: String)

@@ -9,7 +9,7 @@ extension UploadMachine {
         lastSuccess = now
         checkpoint.uploadID = uploadID
         checkpoint.phase = .sending
-        checkpoint.completeSent = false
+        (checkpoint.completeSent, checkpoint.initiateSent, isInitiateInDoubt) = (false, false, false)
         step = .sending
         // Saved first, whatever was ordered meanwhile: a lost upload id is parts that nobody can abort.
         if let order { return save() + obey(order, at: now) }
@@ -18,7 +18,39 @@ extension UploadMachine {
 
     mutating func initiateFailed(_ failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
         guard step == .asking(.initiate) else { return ignore() }
-        return again(.initiate, after: failure, at: now)
+        if failure.mayHaveBeenDone { isInitiateInDoubt = true }
+        return again(.initiate, after: failure, next: isInitiateInDoubt ? .find : .initiate, at: now)
+    }
+
+    mutating func uploadsFound(_ found: [FoundUpload], at now: Timestamp) -> [UploadAction] {
+        guard step == .asking(.find) else { return ignore() }
+        lastSuccess = now
+        isInitiateInDoubt = false
+        // One with parts is another's: we have sent none.
+        if let ours = found.first(where: { !$0.hasParts }) {
+            step = .asking(.initiate)
+            return initiated(ours.uploadID, at: now)
+        }
+        if let order { return obey(order, at: now) }
+        // Not issued: an endpoint that loses every answer must use up the tries.
+        return ask(.initiate, at: now)
+    }
+
+    mutating func findFailed(_ failure: RequestFailure, at now: Timestamp) -> [UploadAction] {
+        guard step == .asking(.find) else { return ignore() }
+        if let order {
+            // Asked once: who gives up does not wait for it.
+            (lastFailure, isInitiateInDoubt) = ((failure, nil, now), false)
+            return obey(order, at: now)
+        }
+        switch classify(failure) {
+        case .transient, .throttled, .cancelled, .staleLease, .clockSkew: return again(.find, after: failure, at: now)
+        default:
+            // It may not be asked: what is left behind then shows in the list of those who may.
+            lastFailure = (failure, nil, now)
+            isInitiateInDoubt = false
+            return ask(.initiate, at: now)
+        }
     }
 
     // MARK: - Put
@@ -90,7 +122,11 @@ extension UploadMachine {
             return reconcile(checkpoint.parts, at: now)
         case (.denied, .confirm(let doubt, let head)), (.permanent, .confirm(let doubt, let head)):
             lastFailure = (failure, nil, now)
-            if case .completeConflict(let conflict) = doubt { return head == nil ? fail(conflict, part: nil) : confirmed(head) }
+            if case .completeConflict(let conflict) = doubt {
+                // The same size alone is no proof: the object may be another's.
+                guard let head, fit(head) == .proven else { return fail(conflict, part: nil) }
+                return confirmed(head)
+            }
             // Complete itself is the only question left, and harmless: an id that is gone says so, one that is not must not be forgotten.
             return ask(.complete, at: now)
         default: return again(.list(purpose), after: failure, at: now)
@@ -174,7 +210,7 @@ extension UploadMachine {
         if let order, meaning != .storedCallbackFailed {
             guard order == .abort, meaning == .uploadGone else { return save() + obey(order, at: now) }
             self.order = nil
-            return wasInDoubt ? settle(.abortGone(.ordered), at: now) : finishAbort(.ordered)
+            return wasInDoubt || settings.mayRead ? settle(.abortGone(.ordered), at: now) : finishAbort(.ordered)
         }
         order = nil
 

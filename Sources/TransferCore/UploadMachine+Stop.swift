@@ -9,7 +9,7 @@ extension UploadMachine {
         case .ended: return ignore()
         // It is too late: the object is there.
         case _ where checkpoint.phase == .done: return started(at: now)
-        case .asking(.initiate), .asking(.complete):
+        case .asking(.initiate), .asking(.complete), .asking(.find):
             // Their answers must not be lost: an upload id to abort, an object that is there.
             if order.map({ $0.rank < new.rank }) ?? true { order = new }
             return []
@@ -36,6 +36,11 @@ extension UploadMachine {
     /// Nothing is in flight any more.
     mutating func obey(_ order: Order, at now: Timestamp) -> [UploadAction] {
         self.order = nil
+        if order.endsUpload, isInitiateInDoubt, checkpoint.uploadID == nil {
+            // What a lost Initiate may have begun goes away as well.
+            self.order = order
+            return issue(.find, at: now)
+        }
         switch order {
         case .pause: return end(.paused)
         case .cancel: return end(.cancelled)
@@ -52,8 +57,8 @@ extension UploadMachine {
         let reason = UploadFailureReason(
             code: "SourceChanged",
             message: "The file changed while it was uploaded\(detail.isEmpty ? "" : " (\(detail))"). Retry sends it as it is now.")
-        if step == .asking(.initiate) { return stop(.fail(reason), at: now) }
-        return cancelRequests() + startAbort(.cleanUp(.failed(reason)), at: now)
+        if step == .asking(.initiate) || step == .asking(.find) { return stop(.fail(reason), at: now) }
+        return cancelRequests() + obey(.fail(reason), at: now)
     }
 
     // MARK: - Abort
@@ -69,7 +74,6 @@ extension UploadMachine {
     /// Parts that were on their way may have arrived after it: asked again until the server knows the upload no more.
     mutating func aborted(at now: Timestamp) -> [UploadAction] {
         guard case .asking(.abort(let purpose)) = step else { return ignore() }
-        mayAbortHaveWorked = true
         abortsAnswered += 1
         guard abortsAnswered < UploadMachine.abortsBelieved else { return finishAbort(purpose) }
         guard abortsAnswered > 1 else { return issue(.abort(purpose), at: now) }
@@ -84,10 +88,8 @@ extension UploadMachine {
         // Gone before any abort was answered, after a Complete went out: perhaps it is stored after all.
         case (.uploadGone, _) where abortsAnswered == 0 && checkpoint.completeSent: return settle(.abortGone(purpose), at: now)
         case (.uploadGone, _): return finishAbort(purpose)
-        case (.transient, _), (.throttled, _), (.cancelled, _):
-            mayAbortHaveWorked = true
+        case (.transient, _), (.throttled, _), (.cancelled, _), (.staleLease, _), (.clockSkew, _), (_, .ordered):
             return again(.abort(purpose), after: failure, at: now)
-        case (.staleLease, _), (.clockSkew, _), (_, .ordered): return again(.abort(purpose), after: failure, at: now)
         case (_, .cleanUp(let outcome)):
             // The upload id stays in the checkpoint, for the ledger.
             lastFailure = (failure, nil, now)

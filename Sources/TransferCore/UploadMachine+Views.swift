@@ -92,7 +92,7 @@ extension UploadMachine {
         case .asking(.abort), .waiting(.abort, _), .blocked(.abort): return .aborting
         case .waiting: return .retrying
         case .blocked: return .awaitingLease
-        case .asking(.initiate), .asking(.list(.resume)), .asking(.list(.repair)): return .starting
+        case .asking(.initiate), .asking(.find), .asking(.list(.resume)), .asking(.list(.repair)): return .starting
         case .asking(.put): return .uploading
         case .asking(.complete), .asking(.head), .asking(.list), .asking(.hashWhole): return .verifying
         case .sending:

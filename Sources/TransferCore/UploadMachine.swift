@@ -5,8 +5,9 @@ import OSSProtocol
 /// Tell it what happened with `on`, perform the actions in order, and fetch parts with `takePart` whenever a slot is free. Each run begins
 /// with `.started` and ends with `.finish`; after that everything is ignored, and the next run is a new machine on the checkpoint.
 ///
-/// - Saved before it matters: the upload id before the first part, a part before its slot is reused, `completing` before Complete goes out.
+/// - Saved before it matters: that an Initiate goes out, the upload id before the first part, a part before its slot is reused, `completing` before Complete goes out.
 /// - What the server lists wins over our notes; what it lists and we never heard of is kept only when it holds the bytes of the file.
+/// - An Initiate whose answer was lost is not repeated before the server was asked what it began: an upload without a part is ours.
 /// - A Complete whose answer was lost is settled by HEAD, or by ListParts where HEAD may not be asked, before it is sent again.
 /// - News that comes late or twice is ignored and counted.
 public struct UploadMachine: Sendable {
@@ -56,6 +57,8 @@ public struct UploadMachine: Sendable {
 
     enum Request: Sendable, Equatable {
         case initiate, put, complete
+        /// What a lost Initiate may have begun.
+        case find
         case list(ListPurpose)
         case head(Doubt)
         case abort(AbortPurpose)
@@ -89,6 +92,9 @@ public struct UploadMachine: Sendable {
             case .abort: 3
             }
         }
+
+        /// What is stored goes away with it.
+        var endsUpload: Bool { rank >= 2 }
     }
 
     /// A part that is neither stored nor untouched.
@@ -131,6 +137,8 @@ public struct UploadMachine: Sendable {
     /// A Complete of this upload id went out and what became of it is not known.
     var isCompleteInDoubt = false
     var isPutInDoubt = false
+    /// An Initiate went out in this run or an earlier one, and what became of it is not known.
+    var isInitiateInDoubt = false
     var mayAbortHaveWorked = false
     var isStored: [Bool]
     var tries: [Int: PartTry] = [:]
@@ -173,6 +181,7 @@ public struct UploadMachine: Sendable {
         random = SeededRandom(seed)
         isCompleteInDoubt = checkpoint.uploadID != nil && (checkpoint.completeSent || checkpoint.phase == .completing)
         isPutInDoubt = checkpoint.uploadID == nil && checkpoint.phase == .completing
+        isInitiateInDoubt = checkpoint.uploadID == nil && checkpoint.initiateSent
         mayAbortHaveWorked = checkpoint.phase == .aborting
         // Notes are from a file: what cannot be of this plan is dropped.
         for part in noted where isOfPlan(part) && !isStored[part.number - 1] { note(part) }
@@ -195,6 +204,8 @@ public struct UploadMachine: Sendable {
         case .started: return started(at: now)
         case .initiated(let uploadID): return initiated(uploadID, at: now)
         case .initiateFailed(let failure): return initiateFailed(failure, at: now)
+        case .uploadsFound(let found): return uploadsFound(found, at: now)
+        case .findUploadsFailed(let failure): return findFailed(failure, at: now)
         case .partsListed(let parts): return partsListed(parts, at: now)
         case .listPartsFailed(let failure): return listFailed(failure, at: now)
         case .partSent(let number, let reply): return partSent(number, reply, at: now)
@@ -239,7 +250,9 @@ public struct UploadMachine: Sendable {
         }
     }
 
-    mutating func begin(at now: Timestamp) -> [UploadAction] { issue(plan.isSinglePut ? .put : .initiate, at: now) }
+    mutating func begin(at now: Timestamp) -> [UploadAction] {
+        issue(plan.isSinglePut ? .put : isInitiateInDoubt ? .find : .initiate, at: now)
+    }
 
     // MARK: - Requests
 
@@ -253,7 +266,12 @@ public struct UploadMachine: Sendable {
     mutating func ask(_ request: Request, at now: Timestamp) -> [UploadAction] {
         step = .asking(request)
         switch request {
-        case .initiate: return [.initiate]
+        case .initiate:
+            guard !checkpoint.initiateSent else { return [.initiate] }
+            // After a crash nobody would know that there may be an upload.
+            checkpoint.initiateSent = true
+            return save() + [.initiate]
+        case .find: return [.findUploads]
         case .put:
             guard settings.forbidOverwrite, checkpoint.phase != .completing else { return [.put] }
             // Repeated after a crash it would be refused because of itself; the note tells that apart from another's object.
@@ -267,7 +285,10 @@ public struct UploadMachine: Sendable {
             let parts = checkpoint.parts
             return save() + uploadID { .complete(uploadID: $0, parts: parts) }
         case .head: return [.headObject]
-        case .abort: return uploadID { .abort(uploadID: $0) }
+        case .abort:
+            // A connection that breaks may send it twice: from here on, a vanished id says nothing about Complete.
+            mayAbortHaveWorked = true
+            return uploadID { .abort(uploadID: $0) }
         case .hashWhole: return [.hash(PartRange(number: 1, offset: 0, length: plan.fileSize))]
         }
     }
@@ -367,9 +388,7 @@ public struct UploadMachine: Sendable {
         return [.save]
     }
 
-    func isOfPlan(_ part: StoredPart) -> Bool {
-        (1...plan.partCount).contains(part.number) && part.size == plan.range(of: part.number).length
-    }
+    func isOfPlan(_ part: StoredPart) -> Bool { plan.holds(part) }
 
     /// Writes a part into the checkpoint, in its place.
     mutating func note(_ part: StoredPart) {
@@ -396,8 +415,8 @@ public struct UploadMachine: Sendable {
         clearParts()
         checkpoint.phase = .fresh
         checkpoint.uploadID = nil
-        checkpoint.completeSent = false
-        isCompleteInDoubt = false
+        (checkpoint.completeSent, checkpoint.initiateSent) = (false, false)
+        (isCompleteInDoubt, isInitiateInDoubt) = (false, false)
         (completesSent, abortsAnswered) = (0, 0)
     }
 }

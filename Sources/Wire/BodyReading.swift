@@ -9,7 +9,7 @@ extension Exchange {
         guard let body, let loop, hold == nil else { return Exchange.pause }
         let left = body.length - position
         guard left > 0 else { return 0 }
-        if readAhead == nil, loop.times.isSlow { startReadingAhead(body, loop) }
+        if readAhead == nil, loop.times.isSlow || body.source.mayHang { startReadingAhead(body, loop) }
 
         var wanted = Int(min(Int64(room), left))
         if let readAhead {
@@ -42,10 +42,15 @@ extension Exchange {
             heldForAnswerAt = position
             return pause(.answer, loop)
         }
+        guard count < left || isStill(body) else {
+            loop.giveBack(granted, of: self)
+            return Int(CURL_READFUNC_ABORT)
+        }
         if count < granted { loop.giveBack(granted - count, of: self) }
         readAhead?.drop(count)
         self.crc = crc
         position += Int64(count)
+        if position == body.length { lastGiven = SystemClock.monotonicNanoseconds() }
         return count
     }
 
@@ -69,6 +74,7 @@ extension Exchange {
         }
         switch result {
         case .success(let count) where count == Int(body.length):
+            guard isStill(body) else { return nil }
             crc.update(bytes)
             position = body.length
             return bytes
@@ -76,6 +82,13 @@ extension Exchange {
         case .failure(let error): failure = Exchange.failure(error.errno, body)
         }
         return nil
+    }
+
+    /// Everything was read. Of a guarded body the rest leaves only if it is all of one state of the file.
+    private func isStill(_ body: FileBody) -> Bool {
+        guard body.isGuarded, !body.source.isUnchanged else { return true }
+        failure = (.source(errno: 0), "\(body.source.path) was written to while it was read")
+        return false
     }
 
     private static let pause = Int(CURL_READFUNC_PAUSE)

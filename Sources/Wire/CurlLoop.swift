@@ -217,7 +217,8 @@ final class CurlLoop: @unchecked Sendable {
         var content = exchange.request.body
         var use = EasyHandle.Use.small
         if let body = exchange.body {
-            if body.length > CurlLoop.smallBody || (body.length > 0 && (limit.isSet || times.isSlow || exchange.options.pace.isLimited)) {
+            let isHeldBack = limit.isSet || times.isSlow || body.source.mayHang || exchange.options.pace.isLimited
+            if body.length > CurlLoop.smallBody || (body.length > 0 && isHeldBack) {
                 use = .fileBody
                 _ = CurlLoop.keepsBuffers
             } else if let bytes = exchange.readWhole(body) {

@@ -38,7 +38,8 @@ final class EasyHandle {
     ) -> (CURLcode, String)? {
         let request = exchange.request
         // libcurl would encode or refuse them each in its own way; a signed path is sent as it is or not at all.
-        guard request.url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !request.method.isEmpty,
+        let url = request.url
+        guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !request.method.isEmpty,
             request.method.utf8.allSatisfy({ (0x41...0x5A).contains($0) })
         else { return (CURLE_URL_MALFORMAT, "the request's method or address holds characters that cannot be sent") }
         errorText.pointee = 0
@@ -46,7 +47,7 @@ final class EasyHandle {
         if use == .small { curl_easy_reset(easy) }
         setConnection(settings, exchange.options)
         sockets.install(on: easy)
-        let code = dcurl_set_text(easy, CURLOPT_URL, request.url)
+        let code = dcurl_set_text(easy, CURLOPT_URL, url)
         guard code == CURLE_OK else { return (code, explanation(of: code)) }
         guard setHeaders(exchange, settings) else {
             return (CURLE_BAD_FUNCTION_ARGUMENT, "a header of the request holds a line end or has no name")
@@ -101,23 +102,43 @@ final class EasyHandle {
         if headers["Host"] == nil { list = curl_slist_append(list, "Host: " + exchange.request.host) }
         exchange.headerList = list
         for field in headers.fields {
-            let name = field.name.utf8
-            let value = field.value.utf8
-            guard !name.isEmpty, name.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }),
-                value.allSatisfy({ $0 != 10 && $0 != 13 && $0 != 0 })
-            else { return false }
             // libcurl says it from the body it sends.
-            if EasyHandle.isContentLength(name) { continue }
-            list = curl_slist_append(list, value.isEmpty ? field.name + ";" : "\(field.name): \(field.value)")
+            if field.name.utf8.count == EasyHandle.contentLength.utf8.count, HTTPHeaders([field])[EasyHandle.contentLength] != nil { continue }
+            guard EasyHandle.withLine(field, { list = curl_slist_append(list, $0) }) else { return false }
         }
         exchange.headerList = list
         _ = dcurl_set_list(easy, CURLOPT_HTTPHEADER, list)
         return true
     }
 
-    private static func isContentLength(_ name: String.UTF8View) -> Bool {
-        let wanted = "content-length".utf8
-        return name.count == wanted.count && zip(name, wanted).allSatisfy { ($0 | 0x20) == $1 || $0 == $1 }
+    private static let contentLength = "Content-Length"
+
+    /// Hands on the field as libcurl wants it. On the stack, since there is one for each header of each request.
+    /// - Returns: whether it can be sent.
+    private static func withLine(_ field: HTTPHeaders.Field, _ use: (UnsafePointer<CChar>) -> Void) -> Bool {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: field.name.utf8.count + field.value.utf8.count + 3) { line in
+            var end = 0
+            for byte in field.name.utf8 {
+                guard byte > 0x20, byte < 0x7F, byte != 0x3A, byte != 0x3B else { return false }
+                line[end] = byte
+                end += 1
+            }
+            guard end > 0 else { return false }
+            line[end] = field.value.utf8.isEmpty ? 0x3B : 0x3A
+            end += 1
+            if !field.value.utf8.isEmpty {
+                line[end] = 0x20
+                end += 1
+            }
+            for byte in field.value.utf8 {
+                guard byte != 10, byte != 13, byte != 0 else { return false }
+                line[end] = byte
+                end += 1
+            }
+            line[end] = 0
+            line.baseAddress?.withMemoryRebound(to: CChar.self, capacity: end + 1) { use($0) }
+            return true
+        }
     }
 
     private func setFileBody(_ exchange: Exchange, _ settings: CurlTransport.Configuration) {

@@ -64,11 +64,16 @@ final class Exchange: @unchecked Sendable {
     private var heldSince: UInt64?
     private var heldTime: UInt64 = 0
     private var lastReported: Int64 = -1
+    /// When the last byte of a file body was given to libcurl, and when the answer began.
+    var lastGiven: UInt64 = 0
+    private var firstHeard: UInt64 = 0
 
     /// More is no answer of a server that means well. libcurl's own bound is 100 KiB a line.
     private static let mostHeaderBytes = 256 << 10
     private static let progressInterval: UInt64 = 100_000_000
     private static let shortestCheck: UInt64 = 5_000_000
+    /// Silence that somebody who judges patience hears of.
+    private static let shortSilence: UInt64 = 500_000_000
 
     init(
         id: UInt64, request: HTTPRequest, body: FileBody?, options: SendOptions, progress: (@Sendable (Int64) -> Void)?,
@@ -91,6 +96,7 @@ final class Exchange: @unchecked Sendable {
 
     /// - Returns: false to stop.
     func takeHeader(_ line: UnsafeRawBufferPointer) -> Bool {
+        if headerBytes == 0 { firstHeard = SystemClock.monotonicNanoseconds() }
         received += Int64(line.count)
         headerBytes += line.count
         guard headerBytes <= Exchange.mostHeaderBytes else {
@@ -174,7 +180,7 @@ final class Exchange: @unchecked Sendable {
         }
         let idle = now - min(lastMovement, now)
         let stall = options.stallTimeout.inNanoseconds
-        guard idle >= stall / 2 else { return nil }
+        guard idle >= (options.isPatient == nil ? stall / 2 : min(stall / 2, Exchange.shortSilence)) else { return nil }
         // The kernel holds megabytes for a slow line: what it gets rid of is movement too.
         let left = dposix_unacknowledged(currentSocket())
         guard let before = unacknowledged else {
@@ -185,6 +191,9 @@ final class Exchange: @unchecked Sendable {
             unacknowledged = left
             lastMovement = now
             return nil
+        }
+        if hold == nil, let isPatient = options.isPatient, !isPatient(.milliseconds(Int64(idle / 1_000_000)), uploaded >= bodyLength && left == 0) {
+            return "no byte moved for \(idle / 1_000_000) ms, unlike with others"
         }
         guard idle >= stall else { return nil }
         return hold == .reading
@@ -227,7 +236,14 @@ final class Exchange: @unchecked Sendable {
     func succeed() {
         report(sent)
         let response = HTTPResponse(status: status, headers: headers, body: content)
-        finish(.success(TransportReply(response: response, bodyCRC64: crc.value, bodyBytesSent: sent)))
+        finish(.success(TransportReply(response: response, bodyCRC64: crc.value, bodyBytesSent: sent, answerTime: answerTime)))
+    }
+
+    private var answerTime: Duration {
+        guard let easy = handle?.easy, firstHeard > 0 else { return .zero }
+        // A small body leaves with its headers.
+        let left = lastGiven > 0 ? lastGiven : begun + UInt64(max(dcurl_info_offset(easy, CURLINFO_PRETRANSFER_TIME_T, 0), 0)) * 1000
+        return .milliseconds(Int64((firstHeard - min(left, firstHeard)) / 1_000_000))
     }
 
     func fail(_ kind: TransportError.Kind, _ message: String) {

@@ -15,7 +15,7 @@ struct DavitEngine: AsyncParsableCommand {
               davit-engine config check            every mistake in config.toml
               DAVIT_LOG=debug davit-engine run
             """,
-        version: EngineProgram.version, subcommands: [Run.self, Config.self], defaultSubcommand: Run.self)
+        version: EngineProgram.version, subcommands: [Run.self, Config.self, Examine.self], defaultSubcommand: Run.self)
 
     /// Help and version go to standard output with 0; what the parser refuses is one error with exit status 2, as in davit.
     static func main() async {
@@ -126,5 +126,20 @@ struct Config: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The configuration as it is understood, with every default.")
         @OptionGroup var options: Options
         func run() throws { try options.run(.show) }
+    }
+}
+
+struct Examine: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "What of the home can be looked at without an engine, as JSON: half of davit doctor.", shouldDisplay: false)
+    @Option(help: ArgumentHelp("The configuration file.", valueName: "file")) var config: String?
+    @Option(help: ArgumentHelp("Everything of davit in this folder, as DAVIT_HOME.", valueName: "folder")) var home: String?
+
+    func run() throws {
+        do throws(EngineFailure) {
+            print(Examination.json(try Examination.checks(file: config.map(absolute), environment: environment(home: home))))
+        } catch {
+            end(error)
+        }
     }
 }

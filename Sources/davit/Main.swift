@@ -24,8 +24,9 @@ struct Davit: AsyncParsableCommand {
         version: davitVersion,
         subcommands: [
             Attach.self, Put.self, Add.self, Queue.self, Show.self, Status.self, Watch.self, Wait.self, Pause.self, Resume.self,
-            Retry.self, Cancel.self, Abort.self, Remove.self, Undo.self, Limit.self, Slots.self, List.self, Presign.self, Orphans.self,
-            Auth.self, EngineCommand.self, Config.self, ThemeCommand.self, Completion.self,
+            Retry.self, Cancel.self, Abort.self, Remove.self, PriorityCommand.self, Move.self, Undo.self, History.self, Receipt.self,
+            Verify.self, Limit.self, Slots.self, List.self, Presign.self, Orphans.self, Auth.self, LogCommand.self, Doctor.self,
+            EngineCommand.self, Config.self, ThemeCommand.self, KeysCommand.self, Completion.self,
         ],
         defaultSubcommand: Attach.self)
 }

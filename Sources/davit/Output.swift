@@ -48,13 +48,16 @@ enum Output {
         for row in rows { result(row.joined(separator: "\t")) }
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    /// - Returns: whether somebody still reads it: a command that goes on by itself ends when nobody does.
+    @discardableResult
+    static func write(_ text: String, to descriptor: Int32) -> Bool {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
-            if count <= 0 { return }
+            if count <= 0 { return false }
             bytes = bytes.dropFirst(count)
         }
+        return true
     }
 }

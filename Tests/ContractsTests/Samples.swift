@@ -113,7 +113,7 @@ enum Samples {
         return options
     }
 
-    static let all: [Sample] = orders + views + authorization
+    static let all: [Sample] = orders + views + authorization + history
 
     private static let orders: [Sample] = [
         Sample("job-order") {

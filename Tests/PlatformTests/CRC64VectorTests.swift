@@ -32,4 +32,27 @@ import Testing
 
         #expect(crc.value == 12_198_584_541_786_614_250)
     }
+
+    /// Other code does the first 64 bytes, whole blocks of 64 and of 256, and what is left.
+    @Test(arguments: [0, 1, 15]) func everyLengthAgreesWithTheDefinition(offset: Int) {
+        let bytes = (0..<1_500).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 31 &+ $0 >> 3) }
+        var (expected, before) = (UInt64(0), CRC64Stream())
+        before.update(Array("what came before".utf8))
+        expected = before.value
+
+        for count in 0...(bytes.count - offset) {
+            var crc = before
+            bytes[offset..<offset + count].withUnsafeBytes { crc.update($0) }
+
+            #expect(crc.value == expected, "\(count) bytes")
+            if offset + count < bytes.count { expected = Self.appending(bytes[offset + count], to: expected) }
+        }
+    }
+
+    /// Bit by bit.
+    private static func appending(_ byte: UInt8, to crc: UInt64) -> UInt64 {
+        var value = ~crc ^ UInt64(byte)
+        for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0xC96C_5795_D787_0F42 : value >> 1 }
+        return ~value
+    }
 }

@@ -87,6 +87,33 @@ import Testing
         #expect(error?.message.contains(file.path) == true)
     }
 
+    @Test(arguments: [1000, 200_000, 3_000_000]) func theLastBytesOfAGuardedBodyNeverLeaveAfterAWrite(size: Int) async throws {
+        let transport = try CurlTransport()
+        let server = ScriptedServer { _ in .silence }
+        let file = try TestFile(size)
+        var body = try file.body()
+        body.isGuarded = true
+        // Its bytes stay, so does its time of writing: only the time of its last change tells.
+        chmod(file.path, 0o640)
+
+        let error = await failure { try await transport.send(Self.request("PUT", server), body: body, options: .init(), progress: nil) }
+
+        #expect(error?.kind == .source(errno: 0))
+        #expect((error?.bodyBytesSent ?? 0) < Int64(size))
+    }
+
+    @Test func aGuardedBodyOfAFileThatStandsStillArrivesWhole() async throws {
+        let transport = try CurlTransport()
+        let server = ScriptedServer { _ in .answer(answer("200 OK")) }
+        let file = try TestFile(200_000)
+        var body = try file.body()
+        body.isGuarded = true
+
+        let reply = try await transport.send(Self.request("PUT", server), body: body, options: .init(), progress: nil)
+
+        #expect(server.seen[0].body == file.bytes && reply.bodyCRC64 == crc64(file.bytes))
+    }
+
     @Test func progressGrowsAndEndsAtTheLength() async throws {
         let transport = try CurlTransport()
         let server = ScriptedServer { _ in .answer(answer("200 OK")) }

@@ -228,7 +228,7 @@ import Testing
     @Test func everyKeyHasOneMeaningOnAScreen() {
         for screen in Screen.allCases {
             var seen: [Key: Action] = [:]
-            for binding in KeyTable.bindings(on: screen) {
+            for binding in KeyMap.standard.bindings(on: screen) {
                 for key in binding.keys {
                     #expect(seen.updateValue(binding.action, forKey: key) == nil, "\(screen): \(KeyTable.name(key))")
                 }

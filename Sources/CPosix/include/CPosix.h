@@ -28,6 +28,16 @@ int dposix_unacknowledged(int socket);
 /// 1 when bytes wait to be read on the socket; they stay there.
 int dposix_bytes_wait(int socket);
 
+/// Sends one datagram to a Unix socket, whose name is abstract when it begins with `@`. Waits a second at most. Returns 0 or an errno.
+int dposix_send_datagram(const char *path, const char *bytes, size_t size);
+
+/// Raises the soft limit of open descriptors to the hard one; both are told. Returns 0 or an errno.
+int dposix_raise_descriptors(unsigned long *soft, unsigned long *hard);
+/// The limits of open descriptors as they are.
+int dposix_descriptor_limits(unsigned long *soft, unsigned long *hard);
+/// Processor time of the process so far, in microseconds.
+long long dposix_processor_time(void);
+
 /// How often the calling thread has given up the processor by itself, to wait for something.
 long dposix_voluntary_waits(void);
 

@@ -20,6 +20,7 @@ public actor Access: RequestAuthorizer, TargetResolver {
     private(set) var configuration: EngineConfiguration
     private var sources: [String: Source] = [:]
     private var orders: [String: OrderProvider] = [:]
+    private var urls: [String: GivenURL] = [:]
     private let signers = SignerCache()
 
     private enum Source {
@@ -76,7 +77,8 @@ public actor Access: RequestAuthorizer, TargetResolver {
     public nonisolated func learnClock(serverTime: Timestamp) async { clock.learn(serverTime: serverTime) }
 
     private func authorizer(_ scope: String) throws(AccessFailure) -> any RequestAuthorizer {
-        switch try source(scope) {
+        if GivenURL.isOne(scope) { return try givenURL(scope) }
+        return switch try source(scope) {
         case .leases(let keeper, _): LeaseAuthorizer(keeper: keeper, clock: clock, signers: signers)
         case .signedURLs(let keeper): SignedURLAuthorizer(keeper: keeper, clock: clock)
         }
@@ -187,6 +189,35 @@ public actor Access: RequestAuthorizer, TargetResolver {
     }
 
     nonisolated func signer(_ target: Target) -> any RequestSigner { signers.signer(target) }
+
+    // MARK: - Orders' signed URLs
+
+    public func resolve(signedURL: String) async throws(OrderError) -> Target {
+        let url = try GivenURL(signedURL)
+        let target = url.target
+        do throws(FileError) {
+            try LeaseCache(folder: folder, scope: target.scope).store(url.entry(now: clock.now()))
+        } catch {
+            throw OrderError(code: "LocalError", message: "the signed URL cannot be kept until it is used (\(error.message))", exit: 1)
+        }
+        remember(url, for: target.scope)
+        return target
+    }
+
+    private func givenURL(_ scope: String) throws(AccessFailure) -> GivenURLAuthorizer {
+        if let url = urls[scope] { return GivenURLAuthorizer(url: url) }
+        guard let url = LeaseCache(folder: folder, scope: scope).load().flatMap(GivenURL.init(cached:)) else {
+            throw .refused("the signed URL that came with this order is gone. Give the order again")
+        }
+        remember(url, for: scope)
+        return GivenURLAuthorizer(url: url)
+    }
+
+    /// The others are still in the cache.
+    private func remember(_ url: GivenURL, for scope: String) {
+        if urls.count >= Access.mostOrders { urls = [:] }
+        urls[scope] = url
+    }
 
     // MARK: - Orders' credentials
 

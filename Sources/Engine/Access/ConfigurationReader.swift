@@ -1,3 +1,4 @@
+import Contracts
 import Credentials
 import OSSProtocol
 import Platform
@@ -87,10 +88,34 @@ public enum ConfigurationReader {
         if let level = reader.choice("log-level", of: EngineSettings.LogLevel.allCases.map(\.rawValue)) {
             settings.logLevel = EngineSettings.LogLevel(rawValue: level) ?? .info
         }
+        readLog(reader, &settings)
         return settings
     }
 
+    /// More files than that are nobody's log any more.
+    private static let mostLogFiles: Int64 = 100
+    private static let logSizes: ClosedRange<Int64> = 64 << 10...1 << 30
+
+    private static func readLog(_ reader: TOMLReader, _ settings: inout EngineSettings) {
+        if let format = reader.choice("log-format", of: LogLine.Format.allCases.map(\.rawValue)) { settings.logFormat = format }
+        if let value = reader.value("log-keep") {
+            if let number = value.integer, (1...mostLogFiles).contains(number) {
+                settings.logKeep = Int(number)
+            } else {
+                reader.report("log-keep", "\"log-keep\" takes a number of files from 1 to \(mostLogFiles)")
+            }
+        }
+        if let size = reader.parsed("log-size", by: logSize) { settings.logSize = size }
+    }
+
     // MARK: - Values
+
+    private static func logSize(_ text: String) throws(SettingError) -> Int64 {
+        guard let size = ByteSize(text)?.bytes, logSizes.contains(size) else {
+            throw SettingError("takes a size from 64KiB to 1GiB, such as \"10MiB\"")
+        }
+        return size
+    }
 
     /// What is accepted instead, after the key's name.
     struct SettingError: Error, CustomStringConvertible {

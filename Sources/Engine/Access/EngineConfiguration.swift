@@ -1,5 +1,6 @@
 import Credentials
 import OSSProtocol
+import Platform
 import TransferCore
 
 /// `config.toml`, every value typed and checked. Where a key is absent its default stands here.
@@ -59,6 +60,11 @@ public struct EngineSettings: Sendable, Equatable {
     public var keepCancelled: Duration = .seconds(24 * 3600)
     public var keepHistory: Duration = .seconds(90 * 24 * 3600)
     public var logLevel: LogLevel = .info
+    /// `text` or `json`.
+    public var logFormat = "text"
+    /// Old log files besides the one that is written, and bytes of each.
+    public var logKeep = LogSink.usualCount
+    public var logSize = Int64(LogSink.usualSize)
 
     public init() {}
 }

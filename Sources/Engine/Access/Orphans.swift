@@ -14,7 +14,7 @@ extension RemoteOperations {
     /// The bytes of so many are asked for: each costs a request.
     private static let mostMeasured = 200
 
-    /// Changes nothing unless `abort` is true; never aborts what an upload of the queue needs.
+    /// Changes nothing unless `abort` or `adopt` is true; never aborts or gives away what an upload of the queue needs.
     func orphans(_ request: OrphansRequest) async throws(OrderError) -> OrphansFound {
         let ledger = await queue.ledger()
         var found = OrphansFound(items: [], isCut: false)
@@ -116,9 +116,15 @@ extension RemoteOperations {
         if let least = request.olderThan, age < .seconds(least) { return nil }
         var isAborted = false
         if request.abort == true, entry.owner != "ours" { isAborted = try await abort(entry, target) }
+        var (upload, isAdopted) = (entry.upload, false)
+        // What the ledger has is being aborted.
+        if request.adopt == true, entry.owner == "other" {
+            upload = try await queue.adopt(uploadID: entry.uploadID, bucket: target.bucket, key: entry.key)
+            isAdopted = true
+        }
         return OrphanView(
             bucket: target.bucket, key: entry.key.description, uploadId: entry.uploadID, initiated: (initiated ?? now).iso8601,
-            age: Double(age.inMilliseconds) / 1000, bytes: bytes, owner: entry.owner, upload: entry.upload, aborted: isAborted)
+            age: Double(age.inMilliseconds) / 1000, bytes: bytes, owner: entry.owner, upload: upload, aborted: isAborted, adopted: isAdopted ? true : nil)
     }
 
     private enum Stored {

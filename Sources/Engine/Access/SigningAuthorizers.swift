@@ -11,11 +11,11 @@ struct LeaseAuthorizer: RequestAuthorizer {
     func authorize(
         _ operation: OSSOperation, key: ObjectKey, target: Target, minimumLife: Duration
     ) async throws(AccessFailure) -> AuthorizedRequest {
-        let address = try target.address()
+        let (address, signer) = try signers.place(target)
         let lease = try await keeper.lease(minimumLife: minimumLife)
         let plain = operation.request(at: address, key: key)
         guard !lease.credentials.isAnonymous else { return AuthorizedRequest(request: plain, generation: lease.generation) }
-        let request = signers.signer(target).sign(
+        let request = signer.sign(
             plain, resource: operation.resource(at: address, key: key), credentials: lease.credentials, now: clock.serverNow())
         return AuthorizedRequest(
             request: request, generation: lease.generation, isLasting: !lease.credentials.isTemporary, end: lease.credentials.expiration)
@@ -77,6 +77,21 @@ struct SignedURLAuthorizer: RequestAuthorizer {
 /// One signer a region and product: each remembers its derived keys.
 final class SignerCache: Sendable {
     private let signers = Lock<[String: V4Signer]>([:])
+    /// Those asked for last: an order asks for one again and again.
+    private let places = Lock<[(target: Target, address: BucketAddress, signer: any RequestSigner)]>([])
+
+    private static let mostPlaces = 8
+
+    /// Where the target's requests go, and who signs them.
+    func place(_ target: Target) throws(AccessFailure) -> (address: BucketAddress, signer: any RequestSigner) {
+        if let known = places.withLock({ $0.first { $0.target == target } }) { return (known.address, known.signer) }
+        let (address, signer) = (try target.address(), signer(target))
+        places.withLock { places in
+            if places.count >= SignerCache.mostPlaces { places.removeFirst() }
+            places.append((target, address, signer))
+        }
+        return (address, signer)
+    }
 
     func signer(_ target: Target) -> any RequestSigner {
         if target.signature == SignatureVersion.v1.rawValue { return V1Signer() }

@@ -137,6 +137,8 @@ struct ConfigurationText {
                     ("most-parts", .number(engine.mostParts)),
                     ("keep-cancelled", .text(ConfigurationText.duration(engine.keepCancelled))),
                     ("keep-history", .text(ConfigurationText.duration(engine.keepHistory))), ("log-level", .text(engine.logLevel.rawValue)),
+                    ("log-format", .text(engine.logFormat)), ("log-keep", .number(engine.logKeep)),
+                    ("log-size", .text("\(engine.logSize)")),
                 ] + (engine.rateScheduleZone.map { [("rate-schedule-zone", .text($0))] } ?? [])
             ))
         for remote in configuration.remotes { tables += ConfigurationText.tables(remote) }

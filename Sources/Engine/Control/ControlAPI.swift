@@ -2,13 +2,14 @@ import Contracts
 import Credentials
 import FoundationEssentials
 import Logging
+import Platform
 
 /// The control API without its socket: a request in, an answer out. Secrets come in with orders; none goes out.
 ///
 /// Source: docs/interface.md, "Control API".
 struct ControlAPI: Sendable {
     /// Orders name many sources, everything else is small. Bytes.
-    static func bodyLimit(_ path: String) -> Int { path == "/v1/jobs" ? 16 << 20 : 4 << 20 }
+    static func bodyLimit(_ path: String) -> Int { path == "/v1/jobs" || path == "/v1/plan" ? 16 << 20 : 4 << 20 }
 
     let queue: any QueueService
     let access: Access
@@ -25,7 +26,8 @@ struct ControlAPI: Sendable {
         }
         if pieces == ["metrics"] {
             guard request.method == "GET" else { return ControlAPI.wrongMethod(request, allowed: "GET") }
-            let text = Metrics.text(await status(), residentBytes: Metrics.residentBytes())
+            let status = await status()
+            let text = Metrics.text(status, await queue.metrics(), process: ProcessFigures.now(age: status.engine.uptime))
             return ControlResponse(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(text.utf8))
         }
         guard pieces.first == "v1" else { return ControlAPI.unknown(request) }
@@ -88,6 +90,7 @@ struct ControlAPI: Sendable {
             if errors.isEmpty { await queue.accessChanged() }
             return .json(ReloadAnswer(reloaded: errors.isEmpty, errors: errors))
         default:
+            if let answer = try await historyRoute(request, path, parameters) { return answer }
             if let allowed = ControlAPI.methods(path) { return ControlAPI.wrongMethod(request, allowed: allowed) }
             return ControlAPI.unknown(request)
         }
@@ -102,6 +105,7 @@ struct ControlAPI: Sendable {
 
     // MARK: - Reading requests
 
+    private struct AnyJSON: Decodable { init(from decoder: any Decoder) {} }
     private struct StopRequest: Decodable { var finish: Bool? }
     private struct ReloadAnswer: Encodable {
         var schema = 1
@@ -118,24 +122,27 @@ struct ControlAPI: Sendable {
         do {
             return try ContractJSON.decode(type, from: body)
         } catch {
-            throw OrderError(code: "BadRequest", message: "the body is not what this call takes (\(why(error)))", exit: 2)
+            throw OrderError(code: "BadRequest", message: "the body is not what this call takes (\(why(error, body)))", exit: 2)
         }
     }
 
     /// Names the place only: a value could be a secret.
-    private static func why(_ error: any Error) -> String {
+    private static func why(_ error: any Error, _ body: [UInt8]) -> String {
         guard let error = error as? DecodingError else { return "no JSON" }
         let place: ([any CodingKey]) -> String = { $0.map(\.stringValue).joined(separator: ".") }
         switch error {
         case .keyNotFound(let key, let context): return "“\(place(context.codingPath + [key]))” is missing"
         case .typeMismatch(_, let context), .valueNotFound(_, let context):
             return "“\(place(context.codingPath))” has the wrong type"
-        case .dataCorrupted(let context): return context.codingPath.isEmpty ? "no JSON" : "“\(place(context.codingPath))” has a wrong value"
+        case .dataCorrupted(let context):
+            guard context.codingPath.isEmpty else { return "“\(place(context.codingPath))” has a wrong value" }
+            // The decoder says the same of what is no JSON and of a number that does not fit.
+            return (try? ContractJSON.decode(AnyJSON.self, from: body)) == nil ? "no JSON" : "a number is too large or has a fraction"
         @unknown default: return "no JSON"
         }
     }
 
-    private static func checked(_ order: JobOrder) throws(OrderError) -> JobOrder {
+    static func checked(_ order: JobOrder) throws(OrderError) -> JobOrder {
         let wrong: (String) -> OrderError = { OrderError(code: "BadRequest", message: $0, exit: 2) }
         guard (1...200).contains(order.submissionId.utf8.count) else { throw wrong("“submission_id” takes 1 to 200 bytes") }
         guard !order.sources.isEmpty else { throw wrong("“sources” is empty. Name at least one path") }
@@ -165,24 +172,29 @@ struct ControlAPI: Sendable {
 
     private static func methods(_ path: [String]) -> String? {
         switch path {
-        case ["status"], ["uploads"], ["settings"], ["remotes"], ["auth"], ["events"]: "GET"
-        case ["jobs"], ["actions"], ["list"], ["presign"], ["orphans"], ["auth", "test"], ["auth", "renew"], ["engine", "stop"],
+        case ["status"], ["uploads"], ["settings"], ["remotes"], ["auth"], ["events"], ["history"], ["edits"]: "GET"
+        case ["jobs"], ["actions"], ["list"], ["presign"], ["orphans"], ["verify"], ["plan"], ["auth", "test"], ["auth", "renew"], ["engine", "stop"],
             ["engine", "reload"]:
             "POST"
         case ["limits"]: "GET or PUT"
+        case _ where path.count == 3 && path[0] == "jobs" && path[2] == "receipt": "GET"
         default: path.count == 2 && (path[0] == "uploads" || path[0] == "jobs") ? "GET" : nil
         }
     }
 
     private static func wrongMethod(_ request: ControlRequest, allowed: String) -> ControlResponse {
-        .error(405, code: "MethodNotAllowed", message: "\(PlainText.line(request.path, limit: 100)) takes \(allowed)", exit: 2)
+        var response = ControlResponse.error(
+            405, code: "MethodNotAllowed", message: "\(PlainText.line(request.path, limit: 100)) takes \(allowed)", exit: 2)
+        let methods = allowed.split(separator: " ").filter { $0 != "or" }
+        response.allowed = (methods.contains("GET") ? ["GET", "HEAD"] + methods.dropFirst() : methods).joined(separator: ", ")
+        return response
     }
 
     private static func unknown(_ request: ControlRequest) -> ControlResponse {
         .error(
             404, code: "NoSuchCall",
             message:
-                "this engine has no \(request.method) \(PlainText.line(request.path, limit: 100)). It may be older than the program that asks: restart it with davit engine stop",
+                "this engine has no \(PlainText.line(request.method, limit: 20)) \(PlainText.line(request.path, limit: 100)). It may be older than the program that asks: restart it with davit engine stop",
             exit: 2)
     }
 }

@@ -46,6 +46,8 @@ struct ControlResponse: Sendable, Equatable {
     var status: Int
     var contentType: String
     var body: [UInt8]
+    /// Of a 405: the methods that this address takes, as the header `Allow`.
+    var allowed: String?
 
     init(status: Int, contentType: String, body: [UInt8]) {
         (self.status, self.contentType, self.body) = (status, contentType, body)

@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Platform
 
 /// The control API on its Unix socket: reads requests, checks who asks, writes answers. What they mean is `ControlAPI`'s matter.
 public struct ControlServer: Sendable {
@@ -11,6 +12,13 @@ public struct ControlServer: Sendable {
     let hub: EventHub
     let path: String
     let log: Logger
+
+    /// From the head of a request to the end of its body.
+    static let bodyTime: Duration = .seconds(30)
+    /// A connection without a request is closed; a stream of events is none.
+    private static let idleTime: TimeAmount = .minutes(5)
+    private static let headBytes = 64 << 10
+    private static let headFields = 100
 
     /// Serves until the task is shut down gracefully or cancelled.
     ///
@@ -23,6 +31,12 @@ public struct ControlServer: Sendable {
         let responder = ControlResponder(api: api, hub: hub, touched: touched)
         let application = Application(
             responder: responder,
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [NoHTTPAnswer()], idleTimeout: ControlServer.idleTime,
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: ControlServer.headBytes, maxHeaderListSize: ControlServer.headBytes,
+                        maxHeaderFieldCount: ControlServer.headFields))),
             configuration: ApplicationConfiguration(address: .unixDomainSocket(path: path), serverName: nil),
             onServerRunning: { [path] _ in
                 // The folder is 0700 already; this guards against its being opened up later.
@@ -71,44 +85,93 @@ struct ControlResponder: HTTPResponder {
         }
         let target = request.head.path ?? "/"
         let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let path = String(halves[0])
-        if request.method == .get, path == "/v1/events" { return await events(request, context) }
+        let path = String(halves.first ?? "/")
+        let query = halves.count > 1 ? String(halves[1]) : nil
+        let isHead = request.method == .head
+        if request.method == .get, path == "/v1/events" {
+            do throws(OrderError) {
+                return events(try EventsRequest(query: query, lastEventID: request.headers[.lastEventID], now: SystemClock.wall()), context)
+            } catch {
+                return answer(.error(error))
+            }
+        }
 
-        var buffer: ByteBuffer
-        do {
-            buffer = try await request.body.collect(upTo: ControlAPI.bodyLimit(path))
-        } catch {
+        let body: [UInt8]
+        switch await collect(request.body, upTo: ControlAPI.bodyLimit(path)) {
+        case .whole(let bytes): body = bytes
+        case .tooLarge:
             let limit = ControlAPI.bodyLimit(path) >> 20
             return answer(
                 .error(413, code: "TooLarge", message: "the body is over \(limit) MiB. Send the order in several", exit: 2), closes: true)
+        case .tooSlow:
+            return answer(
+                .error(408, code: "TooSlow", message: "the body did not come within \(ControlServer.bodyTime.components.seconds) s", exit: 8),
+                closes: true)
+        case .broken: return answer(.error(400, code: "BadRequest", message: "the body broke off", exit: 2), closes: true)
         }
-        let body = buffer.readBytes(length: buffer.readableBytes) ?? []
-        let response = await api.handle(
-            ControlRequest(request.method.rawValue, path, query: halves.count > 1 ? String(halves[1]) : nil, body: body))
+        let response = await api.handle(ControlRequest(isHead ? "GET" : request.method.rawValue, path, query: query, body: body))
         api.log.debug("control request", metadata: ["call": "\(request.method.rawValue) \(path)", "status": "\(response.status)"])
-        return answer(response)
+        return answer(response, hasBody: !isHead)
     }
 
-    private func answer(_ response: ControlResponse, closes: Bool = false) -> Response {
+    private enum Collected: Sendable {
+        case whole([UInt8])
+        case tooLarge, tooSlow, broken
+    }
+
+    /// A peer that promises a body and does not send it must not hold a connection for ever.
+    private func collect(_ body: RequestBody, upTo limit: Int) async -> Collected {
+        await withTaskGroup(of: Collected.self) { tasks in
+            tasks.addTask {
+                var bytes: [UInt8] = []
+                var isTooLarge = false
+                do {
+                    for try await buffer in body {
+                        // Read on and forgotten: a peer that is still writing would never see the answer.
+                        isTooLarge = isTooLarge || bytes.count + buffer.readableBytes > limit
+                        if isTooLarge { bytes = [] } else { bytes += buffer.readableBytesView }
+                    }
+                    return isTooLarge ? .tooLarge : .whole(bytes)
+                } catch is CancellationError {
+                    return .tooSlow
+                } catch {
+                    return .broken
+                }
+            }
+            tasks.addTask {
+                try? await Task.sleep(for: ControlServer.bodyTime)
+                return .tooSlow
+            }
+            let first = await tasks.next() ?? .broken
+            tasks.cancelAll()
+            return first
+        }
+    }
+
+    private func answer(_ response: ControlResponse, hasBody: Bool = true, closes: Bool = false) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = response.contentType
         headers[.cacheControl] = "no-store"
         headers[.davitAPI] = ControlResponse.apiVersion
+        if let allowed = response.allowed { headers[.allow] = allowed }
         if closes { headers[.connection] = "close" }
+        guard hasBody else {
+            headers[.contentLength] = String(response.body.count)
+            return Response(status: HTTPResponse.Status(code: response.status), headers: headers, body: ResponseBody())
+        }
         return Response(
             status: HTTPResponse.Status(code: response.status), headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: response.body)))
     }
 
-    private func events(_ request: Request, _ context: ControlContext) async -> Response {
+    private func events(_ wish: EventsRequest, _ context: ControlContext) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = "text/event-stream"
         headers[.cacheControl] = "no-store"
         headers[.davitAPI] = ControlResponse.apiVersion
-        let after = HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }.flatMap { UInt64($0) }
         let (hub, channel, touched) = (hub, context.channel, touched)
         let body = ResponseBody { writer in
-            let reader = await hub.attach(after: after) { channel.close(promise: nil) }
+            let reader = await hub.attach(wish.wish) { channel.close(promise: nil) }
             // A reader that goes away while nothing happens is noticed by this, not by the next write.
             channel.closeFuture.whenComplete { _ in Task { await hub.detach(reader.id) } }
             do {
@@ -117,6 +180,7 @@ struct ControlResponder: HTTPResponder {
                     guard !bytes.isEmpty else { continue }
                     touched()
                     try await writer.write(ByteBuffer(bytes: bytes))
+                    try await Task.sleep(for: EventHub.pause)
                 }
                 try await writer.finish(nil)
             } catch {
@@ -144,6 +208,7 @@ enum Peer {
 }
 
 extension HTTPField.Name {
+    static var lastEventID: HTTPField.Name { HTTPField.Name("Last-Event-ID") ?? .server }
     // The names are tokens, so the initializer cannot fail on them.
     static var davitAPI: HTTPField.Name { HTTPField.Name("Davit-API") ?? .server }
 }

@@ -1,18 +1,40 @@
+import Contracts
 import Logging
 import OSSProtocol
 import Platform
 
-/// The engine's log: one line an event, `TIME LEVEL message key=value …`, in a file that never grows past its bound.
+/// The engine's log: one line an event, as text or JSON (`LogLine`), in files that never grow past their bound; with the journal behind
+/// standard error there too.
 ///
 /// Nothing that is logged holds a secret; as a second fence, whatever looks like a signature or a token is cut out here.
 public struct EngineLog: LogHandler {
+    /// What a reload of the configuration may change for every logger that was made.
+    final class Choice: Sendable {
+        private let state: Lock<(level: Logger.Level, format: LogLine.Format)>
+        init(level: Logger.Level, format: LogLine.Format = .text) { state = Lock((level, format)) }
+        var level: Logger.Level {
+            get { state.withLock { $0.level } }
+            set { state.withLock { $0.level = newValue } }
+        }
+        var format: LogLine.Format {
+            get { state.withLock { $0.format } }
+            set { state.withLock { $0.format = newValue } }
+        }
+    }
+
     private let sink: LogSink
+    private let choice: Choice
+    private let journal: Journal?
     private let now: @Sendable () -> Timestamp
     public var metadata: Logger.Metadata = [:]
-    public var logLevel: Logger.Level
 
-    public init(sink: LogSink, level: Logger.Level, now: @escaping @Sendable () -> Timestamp) {
-        (self.sink, self.now, logLevel) = (sink, now, level)
+    init(sink: LogSink, choice: Choice, journal: Journal? = nil, now: @escaping @Sendable () -> Timestamp) {
+        (self.sink, self.choice, self.journal, self.now) = (sink, choice, journal, now)
+    }
+
+    public var logLevel: Logger.Level {
+        get { choice.level }
+        set { choice.level = newValue }
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -21,19 +43,16 @@ public struct EngineLog: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        var line = "\(now().iso8601Milliseconds) \(event.level.rawValue) \(event.message)"
-        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(EngineLog.quoted("\(value)"))" }
-        if let error = event.error { line += " error=\(EngineLog.quoted("\(error)"))" }
-        sink.write(Redaction.clean(line))
-    }
-
-    private static func quoted(_ value: String) -> String {
-        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F }
-        guard !isPlain else { return value }
-        var text = "\""
-        for character in value { text += character == "\"" || character == "\\" ? "\\\(character)" : String(character) }
-        return text + "\""
+        var fields: [String: String] = [:]
+        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { _, new in new }) {
+            fields[key] = Redaction.clean("\(value)")
+        }
+        if let error = event.error { fields["error"] = Redaction.clean("\(error)") }
+        let line = LogLine(
+            time: now().iso8601Milliseconds, level: LogLine.Level(rawValue: event.level.rawValue) ?? .info,
+            message: Redaction.clean("\(event.message)"), fields: fields)
+        sink.write(Redaction.clean(line.written(as: choice.format)))
+        journal?.write(Redaction.clean(line.body), priority: line.level.priority)
     }
 }
 

@@ -14,8 +14,15 @@ public struct EngineProgram: Sendable {
     private static let idleLimit: Duration = .seconds(600)
     /// Another engine that is starting or stopping gets so long to be the one or to be gone.
     private static let patience: Duration = .seconds(15)
+    /// Open before the first upload, where nobody counts them.
+    private static let usualDescriptors = 40
     /// More transport threads give nothing: two carry what a 10 Gbit/s link does.
     private static let mostLoops = 4
+    /// A queue that is damaged again and again lies on a disk that nothing should be written to.
+    private static let mostRebuilds = 3
+
+    /// From the wish to stop to the end, with all that waits for a network or a disk. Whoever stops a service waits 10 s.
+    private static let longestEnd: Duration = .milliseconds(9500)
 
     let environment: [String: String]
     let places: Places
@@ -24,11 +31,14 @@ public struct EngineProgram: Sendable {
     let socket: String?
     /// Started by davit: says when it is ready and ends by itself.
     let isDaemon: Bool
+    private let manager: ServiceManager
     private let hasSpoken = Lock(false)
 
     /// - Throws: when `environment` does not say where davit's files are.
     public init(environment: [String: String], configFile: String?, socket: String?, isDaemon: Bool) throws(EngineFailure) {
-        self.environment = environment
+        // What a service manager says is for this process alone; credential programs get the rest.
+        self.environment = environment.filter { !ServiceManager.variables.contains($0.key) }
+        manager = isDaemon ? ServiceManager() : ServiceManager(environment: environment)
         places = try EngineProgram.places(environment)
         self.configFile = configFile
         self.socket = socket
@@ -54,14 +64,33 @@ public struct EngineProgram: Sendable {
         // Whatever file is made from now on is its owner's alone.
         umask(0o077)
         Signals.ignorePipe()
-        let signals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
+        var signals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
+        // Each of hundreds of connections and files needs one.
+        let descriptors = Descriptors.raiseLimit()
         guard let home = try await enter() else { return }
         let configuration = try readConfiguration()
-        let log = try openLog(configuration)
+        let book = try openLog(configuration)
+        let log = book.logger
         log.notice(
-            "the engine starts", metadata: ["version": "\(EngineProgram.version)", "pid": "\(getpid())", "socket": "\(home.socket)"])
+            "the engine starts",
+            metadata: [
+                "version": "\(EngineProgram.version)", "pid": "\(getpid())", "socket": "\(home.socket)", "descriptors": "\(descriptors)",
+            ])
+        if let wanted = environment["DAVIT_LOG"], !wanted.isEmpty, Logger.Level(rawValue: wanted.lowercased()) == nil {
+            log.warning("DAVIT_LOG is no level", metadata: ["value": "\(wanted)", "accepted": "debug, info, notice, warning, error"])
+        }
         do throws(EngineFailure) {
-            try await serve(home, configuration, log, signals)
+            var (damage, rebuilds): (String?, Int) = (nil, 0)
+            while true {
+                damage = try await serve(home, configuration, book, signals, damage: damage)
+                guard let damage else { break }
+                rebuilds += 1
+                guard rebuilds <= EngineProgram.mostRebuilds else {
+                    throw EngineFailure(
+                        "the queue \(places.database) was damaged \(rebuilds) times (\(damage)). Check the disk it lies on", exit: 1)
+                }
+                signals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
+            }
         } catch {
             log.error("the engine cannot go on", metadata: ["reason": "\(error.message)"])
             throw error
@@ -122,44 +151,87 @@ public struct EngineProgram: Sendable {
         return reading.configuration
     }
 
-    private func openLog(_ configuration: EngineConfiguration) throws(EngineFailure) -> Logger {
-        let sink: LogSink
-        do throws(FileError) { sink = try LogSink(path: places.logFile) } catch { throw EngineFailure(error.message) }
+    /// The log and what of it a reload may change.
+    private struct LogBook {
+        var logger: Logger
+        var sink: LogSink
+        var choice: EngineLog.Choice
+    }
+
+    private func openLog(_ configuration: EngineConfiguration) throws(EngineFailure) -> LogBook {
+        let (engine, sink) = (configuration.engine, try logSink(configuration.engine))
+        let choice = EngineLog.Choice(level: logLevel(engine), format: LogLine.Format(rawValue: engine.logFormat) ?? .text)
+        // Detached, standard error is the log itself.
+        let journal = isDaemon ? nil : Journal(environment: environment)
+        let logger = Logger(label: "davit") { _ in
+            EngineLog(sink: sink, choice: choice, journal: journal, now: { SystemClock.wall() })
+        }
+        return LogBook(logger: logger, sink: sink, choice: choice)
+    }
+
+    private func logSink(_ engine: EngineSettings) throws(EngineFailure) -> LogSink {
+        do throws(FileError) {
+            return try LogSink(path: places.logFile, limit: Int(engine.logSize), kept: engine.logKeep)
+        } catch {
+            throw EngineFailure(error.message)
+        }
+    }
+
+    /// DAVIT_LOG wins over the file, also after a reload.
+    private func logLevel(_ engine: EngineSettings) -> Logger.Level {
         let named = environment["DAVIT_LOG"].flatMap { Logger.Level(rawValue: $0.lowercased()) }
-        let level = named ?? Logger.Level(rawValue: configuration.engine.logLevel.rawValue) ?? .info
-        return Logger(label: "davit") { _ in EngineLog(sink: sink, level: level, now: { SystemClock.wall() }) }
+        return named ?? Logger.Level(rawValue: engine.logLevel.rawValue) ?? .info
     }
 
     // MARK: - The object graph
 
+    /// - Parameter damage: what was found wrong with the queue when it was last in use.
+    /// - Returns: what was found wrong with it now; `nil` when it was told to stop.
     private func serve(
-        _ home: EngineHome, _ configuration: EngineConfiguration, _ log: Logger, _ signals: AsyncStream<Int32>
-    ) async throws(EngineFailure) {
+        _ home: EngineHome, _ configuration: EngineConfiguration, _ book: LogBook, _ signals: AsyncStream<Int32>, damage: String?
+    ) async throws(EngineFailure) -> String? {
+        let log = book.logger
         let clock = ServerClock(steady: { SystemClock.steady() }, wall: { SystemClock.wall() })
         let access = Access(
             configuration: configuration, environment: environment, folder: places.credentialsFolder, clock: clock, log: log,
             makeTransport: { [self] caFile in try smallTransport(caFile) })
-        let transport = try uploadTransport(configuration)
-        let store: QueueStore
-        do throws(QueueStoreError) { store = try QueueStore(path: places.database) } catch { throw EngineFailure(error.message) }
+        let plan = DescriptorPlan(limit: Descriptors.limits().soft, open: Descriptors.count() ?? EngineProgram.usualDescriptors)
+        if plan.isScarce {
+            log.warning(
+                "few files and connections may be open: fewer parts are in flight than could be",
+                metadata: ["limit": "\(Descriptors.limits().soft)", "parts": "\(plan.parts)", "advice": "ulimit -Hn 1024, or LimitNOFILE="])
+        }
+        let transport = try uploadTransport(configuration, connections: plan.parts)
+        let mayBeDamaged = EngineProgram.wasCutOff(places.database)
+        let store = try openStore(damage, log)
         let queue = EngineLoop(
             store: store, transport: transport, setRateLimit: { transport.setRateLimit($0) }, authorizer: access, resolver: access,
-            settings: settings(configuration),
+            settings: settings(configuration, plan),
             leases: { uploads in (await access.leases(uploads: uploads), clock.offsetSeconds) },
             transportWaits: { transport.waits }, log: log)
 
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
         let api = ControlAPI(
             queue: queue, access: access, remote: RemoteOperations(access: access, queue: queue), log: log,
-            stop: { stop.yield(.asked(finish: $0)) }, reload: { [self] in await reload(access, log) })
-        let hub = EventHub(queue: queue, complete: { await access.complete($0) })
+            stop: { stop.yield(.asked(finish: $0)) }, reload: { [self] in await reload(access, book) })
+        let hub = EventHub(queue: queue, firstID: EventHub.firstID(at: SystemClock.wall()), complete: { await access.complete($0) })
         let run = EngineRun(
             server: ControlServer(api: api, hub: hub, path: home.socket, log: log), hub: hub, queue: queue, log: log,
-            idleLimit: isDaemon ? EngineProgram.idleLimit : nil, reload: { [self] in if await reload(access, log).isEmpty { await queue.accessChanged() } },
+            idleLimit: isDaemon ? EngineProgram.idleLimit : nil, manager: manager,
+            endHasBegun: {
+                LastResort.end(after: EngineProgram.longestEnd, status: 1) {
+                    log.error("the engine did not come to its end in time: it is ended as it is; what is written stands")
+                }
+            },
+            reload: { [self] in if await reload(access, book).isEmpty { await queue.accessChanged() } },
             drain: { finish in await queue.stop(finishRunning: finish) })
+        store.whenDamaged { stop.yield(.damaged($0)) }
+        let reason: StopReason?
         do {
             try await queue.start()
-            try await run.run(signals: signals, stops: stops, ready: { [self] in tell(.ready) })
+            // Unstructured on purpose: a large queue is looked through while the engine works, and nobody waits for it.
+            if mayBeDamaged { Task { await store.findDamage() } }
+            reason = try await run.run(signals: signals, stops: stops, ready: { [self] in tell(.ready) })
         } catch let error as EngineFailure {
             await queue.stop(finishRunning: false)
             throw error
@@ -168,7 +240,24 @@ public struct EngineProgram: Sendable {
             throw EngineFailure("the engine cannot work (\(error)). See \(places.logFile)", exit: 1)
         }
         transport.close()
+        // What is still being read is of no use to anybody; a store that is closed leaves no -wal behind.
+        try? store.close()
+        if case .damaged(let text)? = reason { return text }
+        return nil
     }
+
+    private func openStore(_ damage: String?, _ log: Logger) throws(EngineFailure) -> QueueStore {
+        do throws(QueueStoreError) {
+            let (store, rebuilt) = try QueueStore.openOrRebuild(path: places.database, known: damage, at: SystemClock.wall())
+            if let rebuilt { log.error("the queue was damaged and is rebuilt", metadata: ["what": "\(rebuilt.text)"]) }
+            return store
+        } catch {
+            throw EngineFailure(error.message)
+        }
+    }
+
+    /// Whoever closes the queue removes its -wal: one that is there was left by a kill or a power cut.
+    private static func wasCutOff(_ database: String) -> Bool { ((try? FileCopy.size(database + "-wal")) ?? 0) > 0 }
 
     /// Only a process that davit started has its pipe on descriptor 3, and only until the first word: later it is something else.
     private func tell(_ readiness: Daemon.Readiness) {
@@ -179,23 +268,27 @@ public struct EngineProgram: Sendable {
         if isDaemon, isFirst { Daemon.notify(readiness) }
     }
 
-    private func settings(_ configuration: EngineConfiguration) -> QueueSettings {
+    private func settings(_ configuration: EngineConfiguration, _ plan: DescriptorPlan) -> QueueSettings {
         let engine = configuration.engine
-        return QueueSettings(
+        var settings = QueueSettings(
             uploads: engine.uploads.number ?? EngineSettings.usualUploads,
             parts: engine.parts.number ?? min(ConcurrencyController.usualStart, engine.mostParts),
             rate: engine.rateLimit, keepCancelled: engine.keepCancelled, keepHistory: engine.keepHistory, verify: engine.verify,
-            version: EngineProgram.version, uploadsAuto: engine.uploads == .auto, partsAuto: engine.parts == .auto,
-            mostParts: engine.mostParts,
+            version: EngineProgram.version, spoolFolder: places.spoolFolder, uploadsAuto: engine.uploads == .auto,
+            partsAuto: engine.parts == .auto, mostParts: engine.mostParts,
             rateSchedule: RateSchedule(
                 engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])),
             remotes: Dictionary(
                 configuration.remotes.filter { $0.limits != RemoteLimits() }.map { ($0.name, $0.limits) }, uniquingKeysWith: { $1 }))
+        settings.affordableParts = plan.parts
+        return settings
     }
 
-    private func uploadTransport(_ configuration: EngineConfiguration) throws(EngineFailure) -> CurlTransport {
+    private func uploadTransport(_ configuration: EngineConfiguration, connections: Int) throws(EngineFailure) -> CurlTransport {
         var settings = CurlTransport.Configuration()
         settings.loops = min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), EngineProgram.mostLoops)
+        // Of each loop, which has only its share in flight.
+        settings.maxConnections = connections
         settings.userAgent = "davit/\(EngineProgram.version)"
         let files = Set(configuration.remotes.compactMap(\.caFile)).sorted()
         do {
@@ -218,7 +311,10 @@ public struct EngineProgram: Sendable {
     }
 
     /// SIGHUP, `davit config check`. A file with an error changes nothing.
-    private func reload(_ access: Access, _ log: Logger) async -> [String] {
+    private func reload(_ access: Access, _ book: LogBook) async -> [String] {
+        let log = book.logger
+        // Whoever rotates logs for this machine moves the file away and says so with SIGHUP.
+        book.sink.reopen()
         let reading = ConfigurationReader.load(configFile ?? places.configFile, mustExist: configFile != nil)
         guard reading.isUsable else {
             let errors = reading.errors.prefix(20).map { "\($0)" }
@@ -227,7 +323,11 @@ public struct EngineProgram: Sendable {
         }
         let old = await access.configuration
         await access.adopt(reading.configuration)
-        let engineChanged = old.engine != reading.configuration.engine
+        let engine = reading.configuration.engine
+        (book.choice.level, book.choice.format) = (logLevel(engine), LogLine.Format(rawValue: engine.logFormat) ?? .text)
+        var before = old.engine
+        (before.logLevel, before.logFormat) = (engine.logLevel, engine.logFormat)
+        let engineChanged = before != engine
         log.notice(
             "the configuration was read anew",
             metadata: [

@@ -4,6 +4,7 @@ import Logging
 import OSSProtocol
 import Platform
 import ServiceLifecycle
+import TransferCore
 
 /// Why the engine stops.
 enum StopReason: Sendable, Equatable {
@@ -11,6 +12,8 @@ enum StopReason: Sendable, Equatable {
     /// Over the control API; `finish` lets the running uploads end first.
     case asked(finish: Bool)
     case idle
+    /// The queue's file is damaged: the engine begins anew on what can be read of it.
+    case damaged(String)
 }
 
 /// The engine's life between "everything is built" and "everything is put down": serves, reloads, notices that nobody needs it.
@@ -23,28 +26,45 @@ struct EngineRun: Sendable {
     let idleLimit: Duration?
     /// How often is looked whether anybody needs the engine.
     var idleStep: Duration = .seconds(5)
+    /// Whoever started it as a service and wants to know how it is.
+    var manager = ServiceManager()
+    /// Called when the end has begun: from then on the process must not live longer than a few seconds.
+    var endHasBegun: @Sendable () -> Void = {}
     /// SIGHUP.
     let reload: @Sendable () async -> Void
     /// Puts the queue down: after the running uploads when `finish`.
     let drain: @Sendable (_ finish: Bool) async -> Void
 
-    /// Answers under way get so long at the end.
-    private static let farewell: Duration = .seconds(5)
+    /// Answers under way get so long at the end. With what the queue needs to be put down (5 s) it stays below 10 s.
+    private static let farewell: Duration = .seconds(2)
+    /// How often a service's line of status is written anew.
+    private static let statusPause: Duration = .seconds(10)
 
     /// - Parameters:
     ///   - signals: arrivals of SIGTERM, SIGINT and SIGHUP.
     ///   - stops: what the control API asks for.
     ///   - ready: called once requests are taken.
-    func run(signals: AsyncStream<Int32>, stops: AsyncStream<StopReason>, ready: @escaping @Sendable () -> Void) async throws {
+    /// - Returns: what made it stop, when something did.
+    @discardableResult
+    func run(
+        signals: AsyncStream<Int32>, stops: AsyncStream<StopReason>, ready: @escaping @Sendable () -> Void
+    ) async throws -> StopReason? {
         let touches = Touches(SystemClock.steady())
         var configuration = ServiceGroupConfiguration(
-            services: [ServerService(server: server, ready: ready, touches: touches)],
+            services: [
+                ServerService(
+                    server: server,
+                    ready: {
+                        manager.ready("takes orders")
+                        ready()
+                    }, touches: touches)
+            ],
             logger: Logger(label: "davit.services") { _ in SwiftLogNoOpLogHandler() })
         configuration.maximumGracefulShutdownDuration = EngineRun.farewell
         let group = ServiceGroup(configuration: configuration)
         // Unstructured on purpose: what watches is cancelled at the end, what serves must come to its end by itself.
         let serving = Task { try await group.run() }
-        await withTaskGroup(of: News.self) { watchers in
+        let reason = await withTaskGroup(of: News.self, returning: StopReason?.self) { watchers in
             watchers.addTask {
                 _ = await serving.result
                 return .serverEnded
@@ -52,13 +72,17 @@ struct EngineRun: Sendable {
             watchers.addTask { await firstStop(signals) }
             watchers.addTask { await nextStop(stops) }
             if let idleLimit { watchers.addTask { await idleness(idleLimit, touches) } }
+            if let watchdog = manager.watchdog { watchers.addTask { await giveSigns(watchdog / 2) } }
+            if manager.isThere { watchers.addTask { await tellStatus() } }
 
             var isFinishing = false
+            var stop: StopReason?
             watching: while let news = await watchers.next() {
                 switch news {
                 case .stop(.asked(finish: true)) where !isFinishing:
                     isFinishing = true
                     log.notice("the engine finishes the running uploads")
+                    manager.status("finishes the running uploads")
                     watchers.addTask {
                         await drain(true)
                         return .drained
@@ -68,22 +92,33 @@ struct EngineRun: Sendable {
                 case .stop(.asked(finish: true)): watchers.addTask { await nextStop(stops) }
                 case .stop(let reason):
                     log.notice("the engine stops", metadata: ["reason": "\(EngineRun.text(reason))"])
+                    stop = reason
+                    if case .damaged = reason {} else {
+                        manager.stopping("stops: \(EngineRun.text(reason))")
+                        endHasBegun()
+                    }
                     await drain(false)
                     break watching
                 case .serverEnded:
                     log.error("the engine stops: its socket is gone")
+                    endHasBegun()
                     await drain(false)
                     break watching
-                case .drained: break watching
+                case .drained:
+                    manager.stopping("the running uploads have ended")
+                    endHasBegun()
+                    break watching
                 case .nothing: break
                 }
             }
             await hub.closeAll()
             await group.triggerGracefulShutdown()
             watchers.cancelAll()
+            return stop
         }
         try await serving.value
         log.notice("the engine has stopped")
+        return reason
     }
 
     private enum News: Sendable {
@@ -102,21 +137,53 @@ struct EngineRun: Sendable {
     private func firstStop(_ signals: AsyncStream<Int32>) async -> News {
         for await signal in signals {
             guard signal == SIGHUP else { return .stop(.signal(signal)) }
+            manager.reloading()
             await reload()
+            manager.ready("takes orders")
         }
         return .nothing
     }
 
     private func idleness(_ limit: Duration, _ touches: Touches) async -> News {
+        var idleness = Idleness(limit: limit, start: SystemClock.steady())
         while !Task.isCancelled {
             try? await Task.sleep(for: idleStep)
-            if EngineRun.isBusy(await queue.status()) {
-                touches.touch(SystemClock.steady())
-            } else if SystemClock.steady() - touches.last >= limit {
-                return .stop(.idle)
-            }
+            let isBusy = EngineRun.isBusy(await queue.status())
+            if idleness.mayEnd(isBusy: isBusy, touched: touches.last, at: SystemClock.steady()) { return .stop(.idle) }
         }
         return .nothing
+    }
+
+    /// The sign comes from the queue itself: one that is stuck gives none.
+    private func giveSigns(_ pause: Duration) async -> News {
+        while !Task.isCancelled {
+            _ = await queue.limits()
+            manager.isAlive()
+            try? await Task.sleep(for: pause)
+        }
+        return .nothing
+    }
+
+    private func tellStatus() async -> News {
+        var told = ""
+        while !Task.isCancelled {
+            try? await Task.sleep(for: EngineRun.statusPause)
+            if Task.isCancelled { break }
+            let text = EngineRun.summary(await queue.status())
+            if text != told, !Task.isCancelled { manager.status(text) }
+            told = text
+        }
+        return .nothing
+    }
+
+    /// One line for `systemctl status`.
+    static func summary(_ status: StatusView) -> String {
+        let counts = UploadState.allCases.compactMap { state -> String? in
+            let count = status.counts[state.rawValue] ?? 0
+            return count > 0 && !state.isEnded ? "\(count) \(state.rawValue)" : nil
+        }
+        let rate = status.rate > 0 ? ["\(status.rate >> 10) KiB/s"] : []
+        return (counts.isEmpty ? ["nothing to do"] : counts + rate).joined(separator: ", ")
     }
 
     /// Something is under way or will be without a person, or somebody looks on. Paused uploads wait for a person, who starts the
@@ -131,6 +198,7 @@ struct EngineRun: Sendable {
         case .signal(let number): "signal \(number)"
         case .asked: "asked to stop"
         case .idle: "nothing to do and nobody attached"
+        case .damaged(let text): "the queue is damaged: \(text)"
         }
     }
 }

@@ -67,6 +67,9 @@ public actor EngineLoop: QueueService {
     var limitsNow: Limits
     var gates: [String: Gate] = [:]
     var budgets: [String: RetryBudget] = [:]
+    /// Endpoints that were asked, whether anybody answers there.
+    var reaches: [String: Reachability] = [:]
+    var answerWatches: [String: AnswerWatch] = [:]
     /// Endpoints that do not answer, with the newest reason.
     var outageReasons: [String: String] = [:]
     /// Endpoints on which an upload used up its tries, until one answers.
@@ -83,8 +86,14 @@ public actor EngineLoop: QueueService {
     var pending: [PendingChange] = []
     var isFlushing = false
     var isFlushDelayed = false
+    /// Something that is pending is waited for.
+    var isWriteUrgent = false
     var diskTrouble: DiskTrouble?
+    /// Too many files were open: until then nothing new starts.
+    var descriptorTrouble: Timestamp?
     var isDead = false
+    /// What became of the queue when its file was damaged, as long as people are told.
+    var damage: QueueDamage?
 
     // The rest of its life.
     var isStarted = false
@@ -92,6 +101,12 @@ public actor EngineLoop: QueueService {
     var isFinishing = false
     var ticker: Task<Void, Never>?
     var scans: [Int64: Task<Void, Never>] = [:]
+    /// Jobs that cannot be read, whose uploads are being written down as failed.
+    var failingJobs: Set<Int64> = []
+    /// What orders' destinations hold, by job.
+    var destinations: [Int64: DestinationList] = [:]
+    /// Upload ids that a person gave us, by the object that they are to become.
+    var adoptions: [AdoptionKey: String] = [:]
     var abandoned = Abandoned()
     var lastTidy: Timestamp?
     var isTidying = false
@@ -103,10 +118,14 @@ public actor EngineLoop: QueueService {
     var readers: [Int: EventReader] = [:]
     var nextReader = 0
     let wire = WireMeter()
+    var observed = QueueMetrics()
     var rates = RateHistory()
     var lastStatusAt: Timestamp?
     var isStatusDue = false
+    var isTellingSoon = false
     var windowMemo: WindowMemo?
+    var windowMaking: WindowMaking?
+    var historyMemo: WindowMemo?
 
     /// - Parameters:
     ///   - setRateLimit: of the transport: bytes a second of all requests together, `nil` none, 0 pauses.
@@ -181,7 +200,7 @@ public actor EngineLoop: QueueService {
         }
         isStopping = true
         ticker?.cancel()
-        abandoned.task?.cancel()
+        abandoned.cancel()
         for run in Array(runs.values) where !run.isLanding { drop(run) }
         // A disk that was full gets one more try: an upload id may be among what waits.
         diskTrouble?.nextTry = clocks.steady()
@@ -206,8 +225,8 @@ public actor EngineLoop: QueueService {
         }
     }
 
-    /// While something moves or somebody looks, the clock of waits and rates; else just enough to notice a due time.
-    private var tickInterval: Duration { runs.isEmpty && readers.isEmpty && gates.isEmpty ? .milliseconds(500) : .milliseconds(100) }
+    /// While something moves, the clock of waits and rates; else just enough to notice a due time.
+    private var tickInterval: Duration { runs.isEmpty && gates.isEmpty ? .milliseconds(500) : .milliseconds(100) }
 
     /// What time alone brings about.
     func tick() {
@@ -225,7 +244,10 @@ public actor EngineLoop: QueueService {
         followSchedule()
         tune(now)
         openGatesThatAreDue(now)
-        if let trouble = diskTrouble, now >= trouble.nextTry { flushSoon(urgent: true) }
+        if let trouble = diskTrouble, now >= trouble.nextTry {
+            // Where only a person's order was refused nothing waits to be written, and nothing else would find out.
+            if pending.isEmpty { write(urgent: true) { db in try QueueStore.set(db, "probe", "x") } } else { flushSoon(urgent: true) }
+        }
         if lastTidy.map({ now - $0 >= .seconds(1) }) ?? true {
             lastTidy = now
             let isThorough = lastSweep.map { now - $0 >= .seconds(30) } ?? true

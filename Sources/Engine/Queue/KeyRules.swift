@@ -13,6 +13,19 @@ enum KeyRules {
         return text.utf8.elementsEqual(".".utf8) || text.utf8.elementsEqual("..".utf8) ? nil : text
     }
 
+    /// The path of a source below a folder, for the key.
+    ///
+    /// - Returns: `nil` where it does not lie there, or stands for its contents.
+    static func below(_ base: String, _ source: String) -> String? {
+        let (folder, bytes) = (Array(base.utf8), Array(source.utf8))
+        let start = folder.count + (folder.last == UInt8(ascii: "/") ? 0 : 1)
+        guard ownName(source) != nil, bytes.count > start, bytes.starts(with: folder), bytes[start - 1] == UInt8(ascii: "/") else { return nil }
+        // Names that point nowhere else: `a//b` and `./a` are `a/b` and `a`.
+        let names = bytes[start...].split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
+        guard !names.contains(where: { $0.elementsEqual("..".utf8) }) else { return nil }
+        return String(decoding: Array(names.joined(separator: "/".utf8)), as: UTF8.self)
+    }
+
     /// `name (1).ext`; a leading dot is no extension.
     static func numbered(_ key: String, _ number: Int) -> String {
         let bytes = Array(key.utf8)

@@ -5,72 +5,128 @@ import Platform
 import TransferCore
 
 /// Upload ids that nothing in the queue needs: aborted in the background until the server knows them no more, also after a restart.
+///
+/// Each endpoint's are worked on apart: one that does not answer keeps no other's waiting.
 struct Abandoned {
+    /// What is known of one endpoint's debts.
+    struct Debts {
+        var task: Task<Void, Never>?
+        var nextTry: Timestamp?
+        /// Looks in a row that left something owed.
+        var failures = 0
+        /// The ledger was read while it was at work: there may be more.
+        var isMore = false
+    }
+
     /// The ledger may hold new ones.
     var isStale = true
+    var isReading = false
+    /// When it is read again after it could not be.
+    var nextRead: Timestamp?
     /// Known at the last look.
     var entries: [LedgerEntry] = []
-    var task: Task<Void, Never>?
-    var nextTry: Timestamp?
-    /// Looks in a row that left something owed.
-    var failures = 0
+    var endpoints: [String: Debts] = [:]
+
+    func isDue(_ now: Timestamp) -> Bool {
+        isStale || nextRead.map { now >= $0 } ?? false || endpoints.values.contains { $0.nextTry.map { now >= $0 } ?? false }
+    }
+
+    /// Everything that is owed was tried.
+    var isAtRest: Bool { !isStale && !isReading && endpoints.values.allSatisfy { $0.task == nil } }
+
+    func cancel() { for debts in endpoints.values { debts.task?.cancel() } }
 }
 
 extension EngineLoop {
     private static let shortestAbortRetry = Duration.seconds(2)
     private static let longestAbortRetry = Duration.seconds(300)
+    /// At one endpoint, once it has answered.
+    private static let abortsAtOnce = 4
 
     func workOnAbandoned(_ now: Timestamp) {
-        guard abandoned.task == nil, !isStopping, !isDead, abandoned.isStale || abandoned.nextTry.map({ now >= $0 }) ?? false else {
+        guard !abandoned.isReading, !isStopping, !isDead, abandoned.isDue(now) else { return }
+        let isStale = abandoned.isStale
+        (abandoned.isReading, abandoned.isStale, abandoned.nextRead) = (true, false, nil)
+        // Unstructured on purpose, as those below: nobody waits for it.
+        Task {
+            let read = try? await store.read { db in try QueueStore.ledger(db, onlyAbandoned: true) }
+            abandoned.isReading = false
+            beginAborts(read, now, isStale: isStale)
+        }
+    }
+
+    private func beginAborts(_ read: [LedgerEntry]?, _ now: Timestamp, isStale: Bool) {
+        guard !isStopping, !isDead else { return }
+        guard let read else {
+            abandoned.nextRead = clocks.steady() + Self.shortestAbortRetry
             return
         }
-        abandoned.isStale = false
-        abandoned.nextTry = nil
-        // Unstructured on purpose: nobody waits for it.
-        abandoned.task = Task {
-            await abortAbandoned()
-            abandoned.task = nil
+        abandoned.entries = read
+        for (endpoint, entries) in Dictionary(grouping: read, by: \.target.endpoint) {
+            var debts = abandoned.endpoints[endpoint] ?? Abandoned.Debts()
+            if debts.task != nil {
+                debts.isMore = debts.isMore || isStale
+            } else if isStale || debts.nextTry.map({ now >= $0 }) ?? true {
+                debts.nextTry = nil
+                debts.task = Task {
+                    let isOwed = await abort(entries)
+                    aborted(endpoint, isOwed: isOwed)
+                }
+            }
+            abandoned.endpoints[endpoint] = debts
         }
+        let owing = Set(read.map(\.target.endpoint))
+        abandoned.endpoints = abandoned.endpoints.filter { owing.contains($0.key) || $0.value.task != nil }
     }
 
-    private func abortAbandoned() async {
-        guard let entries = try? await store.read({ db in try QueueStore.ledger(db, onlyAbandoned: true) }) else {
-            return tryAbortsAgain(after: Self.shortestAbortRetry)
-        }
-        abandoned.entries = entries
-        var owed = false
-        // Whoever does not answer once is not asked for each of its entries: those of others wait behind them.
-        var silent: Set<String> = []
-        for entry in entries {
-            if Task.isCancelled || isDead { return }
-            let (scope, endpoint) = ("s:" + entry.target.scope, "e:" + entry.target.endpoint)
-            guard gates[scope] == nil, gates[endpoint] == nil, !silent.contains(scope), !silent.contains(endpoint) else {
-                owed = true
-                continue
-            }
-            switch await Aborting(entry: entry, transport: transport, authorizer: authorizer).result() {
-            case .gone:
-                // What cannot be written down is asked once more: an id that is unknown costs nothing.
-                if await settle(entry) == false { owed = true }
-            case .owed: owed = true
-            case .noCredentials:
-                owed = true
-                silent.insert(scope)
-            case .noAnswer:
-                owed = true
-                silent.insert(endpoint)
-            }
-        }
-        abandoned.failures = owed ? abandoned.failures + 1 : 0
-        if owed {
-            let pause = Self.shortestAbortRetry * (1 << min(abandoned.failures, 10))
-            tryAbortsAgain(after: min(pause, Self.longestAbortRetry))
-        } else {
-            abandoned.entries = []
-        }
+    private func aborted(_ endpoint: String, isOwed: Bool) {
+        guard var debts = abandoned.endpoints[endpoint] else { return }
+        if debts.isMore { abandoned.isStale = true }
+        (debts.task, debts.isMore) = (nil, false)
+        debts.failures = isOwed ? debts.failures + 1 : 0
+        let pause = min(Self.shortestAbortRetry * (1 << min(debts.failures, 10)), Self.longestAbortRetry)
+        debts.nextTry = isOwed ? clocks.steady() + pause : nil
+        abandoned.endpoints[endpoint] = isOwed ? debts : nil
     }
 
-    private func tryAbortsAgain(after pause: Duration) { abandoned.nextTry = clocks.steady() + pause }
+    /// Of one endpoint. The first one finds out whether it answers; whoever does not is not asked for each of its entries.
+    ///
+    /// - Returns: whether something is still owed.
+    private func abort(_ entries: [LedgerEntry]) async -> Bool {
+        var isOwed = false
+        var silentScopes: Set<String> = []
+        var (isSilent, isAnswering) = (false, false)
+        var rest = entries[...]
+        await withTaskGroup(of: (LedgerEntry, Aborting.Result).self) { group in
+            var flying = 0
+            while true {
+                while flying < (isAnswering ? Self.abortsAtOnce : 1), !Task.isCancelled, !isDead, let entry = rest.popFirst() {
+                    let scope = "s:" + entry.target.scope
+                    guard !isSilent, !silentScopes.contains(scope), gates[scope] == nil, gates["e:" + entry.target.endpoint] == nil else {
+                        isOwed = true
+                        continue
+                    }
+                    let aborting = Aborting(entry: entry, transport: transport, authorizer: authorizer)
+                    group.addTask { (entry, await aborting.result()) }
+                    flying += 1
+                }
+                guard let (entry, result) = await group.next() else { break }
+                flying -= 1
+                switch result {
+                case .gone:
+                    isAnswering = true
+                    // What cannot be written down is asked once more: an id that is unknown costs nothing.
+                    if await settle(entry) == false { isOwed = true }
+                case .owed: (isOwed, isAnswering) = (true, true)
+                case .noCredentials:
+                    isOwed = true
+                    silentScopes.insert("s:" + entry.target.scope)
+                case .noAnswer: (isOwed, isSilent) = (true, true)
+                }
+            }
+        }
+        return isOwed || !rest.isEmpty
+    }
 
     public func ledger() async -> [LedgerEntry] { (try? await store.read { db in try QueueStore.ledger(db) }) ?? [] }
 
@@ -105,13 +161,15 @@ private struct Aborting {
     }
 
     private static let mostTries = 5
+    /// A server that never says NoSuchUpload is believed after as many.
+    private static let acceptedTries = 3
 
     let entry: LedgerEntry
     let transport: any Transport
     let authorizer: any RequestAuthorizer
 
     func result() async -> Result {
-        var wasAccepted = false
+        var accepted = 0
         for _ in 0..<Aborting.mostTries {
             guard
                 let authorized = try? await authorizer.authorize(
@@ -124,7 +182,7 @@ private struct Aborting {
             }
             do throws(OSSError) {
                 try OSSReply.empty(reply.response)
-                wasAccepted = true
+                accepted += 1
             } catch {
                 switch classify(RequestFailure(error, of: authorized, at: entry.target)) {
                 case .staleLease: await authorizer.retire(generation: authorized.generation, target: entry.target)
@@ -135,8 +193,8 @@ private struct Aborting {
                 }
             }
         }
-        // Accepted again and again: a server that never says NoSuchUpload. Refused again and again, it is still owed.
-        return wasAccepted ? .gone : .noCredentials
+        // Refused again and again, it is still owed.
+        return accepted >= Aborting.acceptedTries ? .gone : accepted > 0 ? .owed : .noCredentials
     }
 }
 
@@ -145,50 +203,42 @@ extension EngineLoop {
     private static let doneStays = Duration.seconds(600)
     private static let mostEvents: Int64 = 200_000
     private static let sweep = 10_000
+    /// Rows at a time that leave the queue or the history: more would keep uploads waiting for the disk. A full batch is followed by the
+    /// next one a second later.
+    private static let sweepStep = 5_000
     /// Jobs whose options are kept in memory; the others are read when they are needed.
     private static let mostJobs = 2_000
 
-    /// Rows that waited for something outside are tried at once; scans that were cut off begin again.
+    /// Rows that waited for something outside are tried again; scans that were cut off go on. Reads little, whatever the queue holds: the
+    /// rows are changed afterwards, while the engine works.
     func recover() async throws {
         let (given, settings) = (limitsNow, settings)
         let found = try await store.read { db in
             (
-                limits: try QueueStore.slots(db, else: given, settings), rate: try QueueStore.personsRate(db), isPaused: try QueueStore.setting(db, "queuePaused") != nil,
-                scanning: try QueueStore.scanning(db)
+                limits: try QueueStore.slots(db, else: given, settings), rate: try QueueStore.personsRate(db),
+                isPaused: try QueueStore.setting(db, "queuePaused") != nil, scanning: try QueueStore.scanning(db),
+                adoptions: try QueueStore.adoptions(db), damage: try QueueStore.damage(db)
             )
         }
-        startsBlocked += 1
-        // Patient: with a full disk the engine comes up all the same, says so and waits.
-        write(urgent: true) { db in
-            try db.execute(
-                sql: """
-                    UPDATE uploads SET state = \(UploadState.queued.code), held = NULL, nextTry = NULL
-                    WHERE hidden = 0 AND state = \(UploadState.held.code) AND held IN ('network', 'credentials', 'disk')
-                    """)
-        } then: { [self] in
-            startsBlocked -= 1
-            forgetReady()
-            schedule()
-        } failed: { [self] _ in
-            startsBlocked -= 1
-            schedule()
-        }
+        damage = found.damage
         limitsNow = found.limits
         rateNow.person = found.rate
         if limitsNow.partsAuto { limitsNow.parts = tuning.controller.parts }
+        adoptions = found.adoptions
         queueMachine.slots = limitsNow.uploads
         queueMachine.isPaused = found.isPaused
         for id in found.scanning {
             let read = try await store.read { db in (try QueueStore.job(db, id: id), try QueueStore.sources(db, job: id)) }
-            guard let job = read.0,
+            guard let job = read.0, job.problem == nil,
                 let plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
             else {
-                log.error("an order that was cut off cannot be read: its scan does not go on", metadata: ["job": "\(JobID.text(id))"])
+                giveUpScan(id, read.0)
                 continue
             }
             jobs[id] = job
-            startScan(id, plan, read.1, settlesKey: true)
+            startScan(id, plan, read.1, isResumed: true)
         }
+        releaseHeld()
     }
 
     /// Once a second: rows whose time has come; now and then: what is too old.
@@ -225,6 +275,7 @@ extension EngineLoop {
             ownLimits = ownLimits.filter { needed.contains($0.key) }
         }
         await sweep(wall)
+        await sweepSpool(wall)
     }
 
     private func sweep(_ now: Timestamp) async {
@@ -244,16 +295,19 @@ extension EngineLoop {
             // One aggregate a look-up: both together would walk the whole table.
             "SELECT COALESCE((SELECT MAX(id) FROM events) - (SELECT MIN(id) FROM events), 0) > \(Self.mostEvents)",
             "SELECT COUNT(*) > \(QueueStore.mostEdits) FROM edits",
+            "SELECT EXISTS (\(QueueStore.oldJobs(before: history)))",
         ]
         guard let needs = try? await store.read({ db in try lookups.map { try Bool.fetchOne(db, sql: $0) ?? false } }), needs.contains(true)
         else { return }
+        let isMore = Lock(false)
         write(urgent: false) { db in
             if needs[0] {
                 try db.execute(
                     sql: """
                         UPDATE uploads SET hidden = 1 WHERE id IN (SELECT id FROM uploads WHERE finished <= \(done) AND hidden = 0
-                          AND state IN (5, 6) AND id NOT IN (\(running)) LIMIT \(Self.sweep))
+                          AND state IN (5, 6) AND id NOT IN (\(running)) LIMIT \(Self.sweepStep))
                         """)
+                if db.changesCount >= Self.sweepStep { isMore.withLock { $0 = true } }
             }
             if needs[1] {
                 let old = """
@@ -272,11 +326,8 @@ extension EngineLoop {
                 )
             }
             if needs[2] {
-                let old =
-                    "SELECT id FROM uploads WHERE finished <= \(history) AND +hidden = 1 AND id NOT IN (SELECT upload FROM ledger WHERE upload IS NOT NULL) LIMIT \(Self.sweep)"
-                try db.execute(sql: "DELETE FROM parts WHERE upload IN (\(old))")
-                try db.execute(sql: "DELETE FROM events WHERE upload IN (\(old))")
-                try db.execute(sql: "DELETE FROM uploads WHERE id IN (\(old))")
+                let swept = try QueueStore.sweepHistory(db, before: history, limit: Self.sweepStep)
+                if swept >= Self.sweepStep { isMore.withLock { $0 = true } }
             }
             if needs[3] { try db.execute(sql: "DELETE FROM events WHERE id <= (SELECT MAX(id) FROM events) - \(Self.mostEvents)") }
             if needs[4] {
@@ -284,8 +335,10 @@ extension EngineLoop {
                 try db.execute(sql: "DELETE FROM editRows WHERE edit NOT IN (\(kept))")
                 try db.execute(sql: "DELETE FROM edits WHERE id NOT IN (\(kept))")
             }
+            if needs[5] { try QueueStore.purgeJobs(db, before: history) }
         } then: { [self] in
             if needs[1] { abandoned.isStale = true }
+            if isMore.withLock({ $0 }) { lastSweep = nil }
             changed()
         }
     }

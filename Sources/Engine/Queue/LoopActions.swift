@@ -188,7 +188,7 @@ extension EngineLoop {
         while ContinuousClock.now < until, !isDead {
             workOnAbandoned(clocks.steady())
             let owed = try? await store.read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM ledger WHERE upload IS NULL") ?? 0 }
-            if owed == 0 || abandoned.failures > 0 { return }
+            if owed == 0 || abandoned.isAtRest { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
     }

@@ -23,7 +23,9 @@ extension EngineLoop {
             (run.row.etag, run.row.crc64, run.row.isVerified, run.row.error) = (etag, crc64, isVerified, nil)
             // The server has forgotten it too.
             run.row.uploadID = nil
-            if !isVerified { event = ("verify", "the server gave no checksum to compare with: unverified") }
+            if let last = run.machine.lastFailure, classify(last.failure) == .storedCallbackFailed {
+                event = ("done", "stored, but the callback failed (\(FlightEnd(failure: last.failure).text ?? last.failure.message))")
+            }
         case .paused:
             run.row.state = .paused
             event = ("paused", "paused")
@@ -96,6 +98,10 @@ extension EngineLoop {
             (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0)
         }
         let (row, target, before, at) = (run.row, run.job.target, run.uploadIDOnDisk, clocks.wall())
+        if row.state == .done, run.isSmall, before == nil, event == nil {
+            writeDone(run)
+            return changed(run.id)
+        }
         write(urgent: isUrgent) { db in
             try row.update(db)
             try QueueStore.write(changes, upload: row.id, db)
@@ -123,13 +129,15 @@ extension EngineLoop {
         changed(run.id)
     }
 
-    private func left(_ run: UploadRun) {
+    func left(_ run: UploadRun) {
         guard runs[run.id] === run else { return }
+        observe(ended: run)
         runs[run.id] = nil
         if let gate = run.probed { loseProbe(gate) }
         if isRefilling { endedSinceRefill.insert(run.id) }
         if run.row.state == .queued { forgetReady() }
         if run.isAborting { abandoned.isStale = true }
+        if run.row.state == .done { dropSpooled(run.row) }
         changed(run.id, row: run.row)
     }
 
@@ -185,7 +193,7 @@ extension EngineLoop {
         let begunBefore = run.row.uploadID != nil || run.row.partsStored > 0
         run.row.identity = identity
         (run.row.partSize, run.row.phase, run.row.uploadID, run.row.partsStored) = (plan.partSize, .fresh, nil, 0)
-        (run.row.stored, run.row.completeSent) = (0, false)
+        (run.row.stored, run.row.completeSent, run.row.initiateSent) = (0, false, nil)
         run.uploadIDOnDisk = nil
         run.isStarted = false
         run.actions = []
@@ -200,10 +208,11 @@ extension EngineLoop {
             let text = "the source changed since it was queued" + (begunBefore ? ": begun again from 0, the old parts are deleted" : "")
             try QueueStore.addEvent(db, upload: row.id, at: at, kind: "start", text: text)
         } then: { [self] in
+            // Also where a person has stopped it meanwhile.
+            abandoned.isStale = true
             guard runs[run.id] === run, !run.isLanding else { return }
             run.isSaving = false
             (run.storedOnDisk, run.stateOnDisk) = (0, .queued)
-            abandoned.isStale = true
             look(run)
         } failed: { [self] error in
             fail(run, code: "LocalError", message: "what its file is now cannot be written (\(error)). Report this")
@@ -219,7 +228,8 @@ extension EngineLoop {
             entry = ("retry", "part \(number): \(FlightEnd(failure: failure).text ?? failure.message)")
         case .putFailed(let failure, _) where failure.cause != .cancelled:
             entry = ("retry", FlightEnd(failure: failure).text ?? failure.message)
-        case .initiateFailed(let failure), .listPartsFailed(let failure), .completeFailed(let failure), .objectHeadFailed(let failure):
+        case .initiateFailed(let failure), .listPartsFailed(let failure), .completeFailed(let failure), .objectHeadFailed(let failure),
+            .findUploadsFailed(let failure):
             entry = ("retry", FlightEnd(failure: failure).text ?? failure.message)
         case .sourceChanged(let detail): entry = ("failed", "the source changed while it was read: \(detail)")
         default: return

@@ -3,18 +3,19 @@ import OSSProtocol
 
 /// One who follows the engine: what it has not been told yet, merged, so that a slow one costs no more than a fast one.
 final class EventReader {
-    /// Uploads whose change waits to be told; the oldest are forgotten beyond that.
+    /// Uploads whose change waits to be told; beyond that the reader has to ask anew.
     static let mostPending = 1_000
 
     private(set) var pending: [Int64: UploadRow?] = [:]
     private var order: [Int64] = []
     var isStatusDue = true
+    var hasMissed = false
     var waiter: CheckedContinuation<Void, Never>?
     private(set) var isFinished = false
 
     func add(_ id: Int64, _ row: UploadRow?) {
         if pending.updateValue(row, forKey: id) == nil { order.append(id) }
-        if order.count > EventReader.mostPending { pending[order.removeFirst()] = nil }
+        if order.count > EventReader.mostPending { (order, pending, hasMissed) = ([], [:], true) }
         wake()
     }
 
@@ -59,6 +60,10 @@ extension EngineLoop {
                 reader.isStatusDue = false
                 return .status(await status())
             }
+            if reader.hasMissed {
+                reader.hasMissed = false
+                return .missed
+            }
             if let (upload, row) = reader.take() {
                 if let view = await currentView(upload, row) { return .upload(view) }
                 continue
@@ -86,8 +91,21 @@ extension EngineLoop {
     func changed(_ id: Int64? = nil, row: UploadRow? = nil) {
         revision += 1
         isStatusDue = true
-        guard let id, !readers.isEmpty else { return }
+        guard !readers.isEmpty else { return }
+        tellSoon()
+        guard let id else { return }
         for reader in readers.values { reader.add(id, row) }
+    }
+
+    /// A queue at rest has a slow clock: whoever looks is told of a change all the same.
+    private func tellSoon() {
+        guard runs.isEmpty, !isTellingSoon else { return }
+        isTellingSoon = true
+        Task {
+            try? await Task.sleep(for: Self.statusPause)
+            isTellingSoon = false
+            tellReaders(clocks.steady())
+        }
     }
 
     /// Called by the clock: states told, never a backlog.

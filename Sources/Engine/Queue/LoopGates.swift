@@ -25,6 +25,8 @@ struct Gate {
     var isHolding = false
     /// The service itself refused what the source gave: only an answer of the service shows that it is over.
     var needsAnswer = false
+    /// Nobody answers there: it is asked by the smallest of requests, to this bucket, and by no upload.
+    var unreachable: Target?
 
     var reason: HeldReason { if case .scope = place { .credentials } else { .network } }
     var code: String { if case .scope = place { "NoCredentials" } else { "Network" } }
@@ -119,6 +121,7 @@ extension EngineLoop {
         let endpoint = run.job.target.endpoint
         var budget = budgets[endpoint] ?? RetryBudget()
         let now = clocks.steady()
+        guard !isLost(run, end, now) else { return }
         if let failure = end.failure {
             let judged = classify(failure)
             switch judged {
@@ -149,17 +152,46 @@ extension EngineLoop {
         }
     }
 
-    private func closeEndpoint(_ endpoint: String, until: Timestamp, since: Timestamp) {
+    /// Whether nobody answers at the endpoint any more; then its gate is closed.
+    private func isLost(_ run: UploadRun, _ end: FlightEnd, _ now: Timestamp) -> Bool {
+        let endpoint = run.job.target.endpoint
+        var reach = reaches[endpoint] ?? Reachability()
+        switch end.failure?.cause {
+        case nil, .answer, .unusableAnswer: reach.answered(at: now)
+        case .curl:
+            guard let failure = end.failure, classify(failure) == .transient else { break }
+            reach.unanswered(at: now)
+            outageReasons[endpoint] = FlightEnd(failure: failure).text ?? failure.message
+        case .cancelled, .source, .unsigned: break
+        }
+        reaches[endpoint] = reach
+        guard let since = reach.lostSince else { return false }
+        let name = "e:" + endpoint
+        if gates[name]?.unreachable == nil {
+            closeEndpoint(endpoint, until: reach.nextProbe ?? now, since: since, unreachable: run.job.target)
+        }
+        if run.isProbe, let gate = gate(run) {
+            endProbe(run)
+            hold(run, gate)
+        }
+        return true
+    }
+
+    private func closeEndpoint(_ endpoint: String, until: Timestamp, since: Timestamp, unreachable: Target? = nil) {
         let isNew = gates["e:" + endpoint] == nil
         let reason = outageReasons[endpoint] ?? "no answer"
         let gate = Gate(
-            place: .endpoint(endpoint), text: "\(endpoint) does not answer (\(reason)). It is tried again by itself", since: since,
-            nextTry: until, shownNextTry: until)
+            place: .endpoint(endpoint), text: Self.text(endpoint, reason), since: since, nextTry: until, shownNextTry: until,
+            unreachable: unreachable)
         gates[gate.name] = gate
         guard isNew else { return }
         log.warning("an endpoint does not answer: uploads are held", metadata: ["endpoint": "\(endpoint)", "reason": "\(reason)"])
         forgetReady()
         for run in Array(runs.values) where run.job.target.endpoint == endpoint && !run.isProbe { hold(run, gate) }
+    }
+
+    private static func text(_ endpoint: String, _ reason: String) -> String {
+        "\(endpoint) does not answer (\(reason)). It is tried again by itself"
     }
 
     // MARK: - Opening
@@ -168,6 +200,7 @@ extension EngineLoop {
     func openAllGates() {
         for name in Array(gates.keys) { open(name) }
         budgets = [:]
+        reaches = [:]
     }
 
     func open(_ name: String) {
@@ -182,7 +215,8 @@ extension EngineLoop {
     private static let rowBatch = 10_000
 
     private func releaseRows(_ gate: Gate) {
-        let (running, count) = (Array(runs.keys), Lock(0))
+        // Rows that are just being written as held are among those that wait: that comes before this.
+        let (running, count) = (runs.values.filter { !$0.isLanding }.map(\.id), Lock(0))
         write(urgent: true) { db in
             let released = try QueueStore.release(db, gate.place, held: gate.reason, excluding: running, limit: Self.rowBatch)
             count.withLock { $0 = released }
@@ -249,12 +283,43 @@ extension EngineLoop {
     func openGatesThatAreDue(_ now: Timestamp) {
         guard !isFinishing, startsBlocked == 0, !queueMachine.isPaused else { return }
         for (name, gate) in gates where !gate.isProbing && !gate.isHolding && now >= gate.nextTry {
+            if let target = gate.unreachable {
+                if reaches[target.endpoint]?.takeProbe(at: now) == true { probeReach(name, target) }
+                continue
+            }
             if case .endpoint(let endpoint) = gate.place {
                 guard case .probe = budgets[endpoint]?.admit(at: now) ?? .probe else { continue }
             }
             gates[name]?.isProbing = true
             probe(name, gate)
         }
+    }
+
+    /// Asks whether anybody answers there again.
+    private func probeReach(_ name: String, _ target: Target) {
+        gates[name]?.isProbing = true
+        // Unstructured on purpose: the loop goes on while the network is waited for.
+        Task { [requests] in self.reachProbed(name, target, await requests.reach(target)) }
+    }
+
+    private func reachProbed(_ name: String, _ target: Target, _ failure: String?) {
+        let (endpoint, now) = (target.endpoint, clocks.steady())
+        guard !isDead, !isStopping, gates[name]?.unreachable != nil else { return }
+        guard let failure else {
+            reaches[endpoint]?.answered(at: now)
+            // What it owed from before says nothing about now.
+            (budgets[endpoint], silences[endpoint]) = (nil, nil)
+            open(name)
+            return schedule()
+        }
+        reaches[endpoint]?.probeFailed(at: now)
+        outageReasons[endpoint] = failure
+        guard let next = reaches[endpoint]?.nextProbe else { return open(name) }
+        gates[name]?.text = Self.text(endpoint, failure)
+        gates[name]?.isProbing = false
+        gates[name]?.nextTry = next
+        gates[name]?.shownNextTry = next
+        changed()
     }
 
     /// Lets one upload through: the first that is held for it, else the first that would be.
@@ -280,6 +345,10 @@ extension EngineLoop {
             // What needs it is running and will tell.
             guard runs[row.id] == nil else { return loseProbe(name) }
             jobs[job.id] = job
+            guard job.problem == nil else {
+                failUploads(of: job)
+                return loseProbe(name)
+            }
             let stateOnDisk = row.state
             var row = row
             (row.state, row.held, row.nextTry) = (.queued, nil, nil)

@@ -17,11 +17,26 @@ enum LookResult: Sendable {
     /// Nothing to do, and why.
     case skip(String)
     case rename(String, SourceFile)
+    /// Goes on with an upload begun elsewhere; `parts`: how many the server has of it.
+    case adopt(SourceFile, uploadID: String, PartPlan, parts: Int)
+    /// The destination may not be asked: then it may not be overwritten either.
+    case mayNotAsk(SourceFile)
     case failed(RequestFailure, generation: UInt64?)
     case noAccess(AccessFailure)
 }
 
 extension EngineLoop {
+    /// Orders whose destinations are listed at a time; more begin again with an empty list.
+    private static let mostLists = 8
+
+    private func destination(_ job: JobFacts) -> DestinationList {
+        if let list = destinations[job.id] { return list }
+        if destinations.count >= Self.mostLists { destinations = [:] }
+        let list = DestinationList(job: job, requests: requests, store: store, now: clocks.steady)
+        destinations[job.id] = list
+        return list
+    }
+
     /// Large files, resumed ones and those whose destination has to be asked begin with it.
     func look(_ run: UploadRun) {
         guard !run.isLanding, run.flights.isEmpty else { return }
@@ -31,8 +46,11 @@ extension EngineLoop {
         }
         nextFlight += 1
         let (number, row, job, requests, store, id) = (nextFlight, run.row, run.job, requests, store, run.id)
+        let list = job.looksFirst ? destination(job) : nil
+        let (adoption, preferred) = (adoption(row, job), job.options.partSize ?? settings.partSize)
         let task = Task {
-            var looking = Looking(row: row, job: job, requests: requests, store: store)
+            var looking = Looking(
+                row: row, job: job, requests: requests, store: store, list: list, adoption: adoption, preferred: preferred)
             let result = await looking.result()
             looked(id, number, LookEnd(result: result, answered: looking.answered))
         }
@@ -55,13 +73,26 @@ extension EngineLoop {
         switch end.result {
         case .go(let source, let parts):
             run.source = source
+            if adoption(run.row, run.job) != nil { dropAdoption(run) }
+            // What is read from now on is this state of it.
+            if run.row.phase == .fresh, run.row.uploadID == nil { run.row.identity = source.identity }
             if !parts.isEmpty || run.row.uploadID != nil { run.machine = machine(run.row, job: run.job, parts: parts) }
             run.isStarted = true
             feed(run, .started)
         case .changed(let identity): adopt(run, identity)
+        case .unreadable(let error) where Self.isLack(error): lackDescriptors(run, error)
         case .unreadable(let error): fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
         case .skip(let why): leave(run, as: .skipped, event: ("done", why))
         case .rename(let key, let source): rename(run, key, source)
+        case .adopt(let source, let uploadID, let plan, let parts): takeOver(run, uploadID, plan, source, parts: parts)
+        case .mayNotAsk(let source):
+            // For all that follow of its order, too: the server refuses what is there.
+            let job = run.job.withoutReading()
+            (jobs[job.id], run.job) = (job, job)
+            (run.row.identity, run.source) = (source.identity, source)
+            run.machine = machine(run.row, job: job, parts: [])
+            run.isStarted = true
+            feed(run, .started)
         case .noAccess(let failure):
             run.isOutOfStep = true
             closeScope(run.job.target.scope, failure)
@@ -101,7 +132,7 @@ extension EngineLoop {
             let text = FlightEnd(failure: failure).text ?? failure.message
             return fail(
                 run, code: run.row.error?.code ?? "LocalError",
-                message: "the destination cannot be asked (\(text)). Use --existing overwrite, or allow reading")
+                message: "the destination cannot be asked (\(text)). Use --existing overwrite, or allow listing and reading")
         }
         guard run.lookTries < policy.tries else {
             run.row.held = .network
@@ -123,6 +154,7 @@ extension EngineLoop {
             guard runs[id] === run, !run.isLanding else { return }
             run.isSaving = false
             run.row.key = key
+            run.row.identity = source.identity
             run.source = source
             run.isStarted = true
             feed(run, .started)
@@ -140,18 +172,27 @@ private struct Looking {
     let job: JobFacts
     let requests: UploadRequests
     let store: QueueStore
+    /// Where the order has a rule about what is there.
+    let list: DestinationList?
+    /// The upload id that a person gave us for its key.
+    let adoption: String?
+    /// Bytes a part, where it can be chosen.
+    let preferred: Int64
     var answered: UInt64?
 
     mutating func result() async -> LookResult {
         let source: SourceFile
-        do throws(FileError) { source = try SourceFile.open(row.path) } catch { return .unreadable(error) }
-        guard source.identity == row.identity else { return .changed(source.identity) }
+        do throws(FileError) { source = try await SourceOpening.open(row.path, device: row.identity.device) } catch {
+            return .unreadable(error)
+        }
+        guard source.identity.isLikely(row.identity) else { return .changed(source.identity) }
         var parts: [StoredPart] = []
         if row.uploadID != nil {
             let id = row.id
             // Without them the server's list is enough; hashes are made again where needed.
             parts = (try? await store.read { db in try QueueStore.parts(db, upload: id) }) ?? []
         }
+        if let adoption, let found = await look(at: adoption, source) { return found }
         guard job.looksFirst, row.phase == .fresh, row.uploadID == nil else { return .go(source, parts: parts) }
         switch job.target.existing {
         case "rename": return await freeName(source)
@@ -159,22 +200,44 @@ private struct Looking {
         }
     }
 
+    /// - Returns: `nil` where it is gone or of no use.
+    private func look(at uploadID: String, _ source: SourceFile) async -> LookResult? {
+        let end = await requests.listParts(uploadID: uploadID, row, job: job)
+        if let access = end.access { return .noAccess(access) }
+        switch end.event {
+        case .partsListed(let parts)?:
+            guard let plan = PartPlan.adopting(fileSize: row.size, listed: parts, preferred: preferred) else { return nil }
+            return .adopt(source, uploadID: uploadID, plan, parts: parts.count)
+        case .listPartsFailed(let failure)?:
+            switch classify(failure) {
+            case .uploadGone, .denied, .permanent: return nil
+            default: return .failed(failure, generation: end.generation)
+            }
+        default: return nil
+        }
+    }
+
     /// `skip`: the same size and CRC-64. `newer`: the file was not modified after the object.
     private mutating func compare(_ source: SourceFile) async -> LookResult {
+        switch await list?.find(ObjectKey(row.key)) ?? .askHead {
+        case .absent: return .go(source, parts: [])
+        case .present(let entry):
+            if job.target.existing == "newer" { return newer(source, entry.modified) }
+            // Only HEAD tells the checksum.
+            if entry.size != row.size { return .go(source, parts: []) }
+        case .askHead: break
+        case .failed(let failure, let generation): return .failed(failure, generation: generation)
+        }
         let head: ObjectHead?
         switch await requests.look(row, job: job, key: row.key) {
         case .found(let found, let generation): (head, answered) = (found, generation)
         case .absent(let generation): (head, answered) = (nil, generation)
+        case .failed(let failure, _) where failure.isNotAllowed: return .mayNotAsk(source)
         case .failed(let failure, let generation): return .failed(failure, generation: generation)
         case .noAccess(let failure): return .noAccess(failure)
         }
         guard let head else { return .go(source, parts: []) }
-        if job.target.existing == "newer" {
-            guard let there = head.lastModified, row.identity.modified / 1_000_000 <= there.milliseconds else {
-                return .go(source, parts: [])
-            }
-            return .skip("skipped: the object is not older than the file")
-        }
+        if job.target.existing == "newer" { return newer(source, head.lastModified) }
         guard head.size == row.size, let there = head.crc64 else { return .go(source, parts: []) }
         guard let ours = try? await SourceReader.crc64(of: source, offset: 0, length: row.size), ours == there else {
             return .go(source, parts: [])
@@ -182,15 +245,27 @@ private struct Looking {
         return .skip("skipped: the object is there with the same size and CRC-64")
     }
 
+    private func newer(_ source: SourceFile, _ there: Timestamp?) -> LookResult {
+        guard let there, row.identity.modified / 1_000_000 <= there.milliseconds else { return .go(source, parts: []) }
+        return .skip("skipped: the object is not older than the file")
+    }
+
     /// `name (1).ext`, counting up.
     private mutating func freeName(_ source: SourceFile) async -> LookResult {
         for number in 0..<Looking.mostNames {
             let key = number == 0 ? row.key : KeyRules.numbered(row.key, number)
+            switch await list?.find(ObjectKey(key)) ?? .askHead {
+            case .absent: return number == 0 ? .go(source, parts: []) : .rename(key, source)
+            case .present: continue
+            case .askHead: break
+            case .failed(let failure, let generation): return .failed(failure, generation: generation)
+            }
             switch await requests.look(row, job: job, key: key) {
             case .absent(let generation):
                 answered = generation
                 return number == 0 ? .go(source, parts: []) : .rename(key, source)
             case .found(_, let generation): answered = generation
+            case .failed(let failure, _) where failure.isNotAllowed: return .mayNotAsk(source)
             case .failed(let failure, let generation): return .failed(failure, generation: generation)
             case .noAccess(let failure): return .noAccess(failure)
             }

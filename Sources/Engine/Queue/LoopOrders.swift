@@ -7,9 +7,8 @@ import TransferCore
 /// Orders in: answered quickly, read in the background, never queued twice.
 extension EngineLoop {
     private static let mostSources = 100_000
-    /// How long an answer waits for the scan, so that a small order's uploads are known at once.
-    private static let patience = Duration.milliseconds(300)
-    /// The same for an order of a few files, whose ids whoever asks wants to have, on a machine that is busy.
+    /// An order of a few files waits longer for its scan than `QueueSettings.scanPatience`: whoever asks wants to have their ids, on a
+    /// machine that is busy too.
     private static let fewFiles = (count: 1_000, patience: Duration.seconds(5))
 
     public func add(_ order: JobOrder) async throws(OrderError) -> JobView {
@@ -24,8 +23,8 @@ extension EngineLoop {
         {
             return view
         }
-        guard let dest = order.dest else { throw .option("the order names no destination. Write oss://BUCKET/KEY or REMOTE:KEY") }
-        let target = try await resolver.resolve(dest: dest, credentials: order.credentials)
+        let (order, target) = try await withoutSignedURL(order)
+        let dest = order.dest ?? ""
         var plan = try OrderPlan(order.options, target: target, partSize: settings.partSize, now: clocks.wall())
         let kinds = order.sources.count <= Self.fewFiles.count ? await SourceReader.kinds(order.sources) : []
         try settle(&plan, order.sources, kinds)
@@ -47,13 +46,13 @@ extension EngineLoop {
             jobs[job.id] = JobFacts(id: job.id, dest: dest, target: plan.target, options: plan.options, headers: plan.headers)
             startScan(job.id, plan, order.sources)
             let isFew = !kinds.isEmpty && !kinds.contains(.folder)
-            await waitForScan(job.id, isFew ? Self.fewFiles.patience : Self.patience)
+            await waitForScan(job.id, isFew ? Self.fewFiles.patience : settings.scanPatience)
         }
         guard let view = await self.job(JobID.text(job.id)) else { throw storeFailure(StoreIsGone()) }
         return view
     }
 
-    private static func check(_ order: JobOrder) throws(OrderError) {
+    static func check(_ order: JobOrder) throws(OrderError) {
         guard (1...200).contains(order.submissionId.utf8.count) else { throw .option("the order needs a submission id of 1 to 200 bytes") }
         guard !order.sources.isEmpty else { throw .option("the order names no source") }
         guard order.sources.count <= mostSources else {
@@ -65,7 +64,7 @@ extension EngineLoop {
     }
 
     /// A single source that is missing is the whole order's mistake; one of many is reported with the others queued.
-    private func settle(_ plan: inout OrderPlan, _ sources: [String], _ kinds: [SourceReader.Kind]) throws(OrderError) {
+    func settle(_ plan: inout OrderPlan, _ sources: [String], _ kinds: [SourceReader.Kind]) throws(OrderError) {
         if sources.count == 1, case .unreadable(let number)? = kinds.first {
             throw OrderError(
                 code: "NoSuchSource",
@@ -83,52 +82,70 @@ extension EngineLoop {
 
     /// Unstructured on purpose: an order is read on whether or not somebody waits for it.
     ///
-    /// - Parameter settlesKey: it goes on after a restart. The kind of a single source decides about the key, as it did when the order came;
-    ///   one that is gone is reported by the scan.
-    func startScan(_ id: Int64, _ plan: OrderPlan, _ sources: [String], settlesKey: Bool = false) {
+    /// - Parameter isResumed: it goes on after a restart, where it was. The kind of a single source decides about the key, as it did when the
+    ///   order came; one that is gone is reported by the scan.
+    func startScan(_ id: Int64, _ plan: OrderPlan, _ sources: [String], isResumed: Bool = false) {
         scans[id] = Task {
             var plan = plan
-            if settlesKey {
+            if isResumed {
                 let isOneFile = sources.count == 1 ? await SourceReader.kinds(sources) != [.folder] : false
                 try? plan.settleKey(isOneFile: isOneFile, count: sources.count)
             }
-            await scan(id, plan, sources)
+            await scan(id, plan, sources, isResumed: isResumed)
             scans[id] = nil
             changed()
             schedule()
         }
     }
 
-    private func scan(_ id: Int64, _ plan: OrderPlan, _ sources: [String]) async {
-        guard await writeUntilDone({ { db in try QueueStore.beginScan(db, job: id) } }) else { return }
-        let maker = RowMaker(job: id, plan: plan)
-        for source in sources {
-            let scanner = Scanner(source: source, links: plan.options.links == "follow" ? .follow : .skip) { plan.wants($0, isFolder: $1) }
-            while !Task.isCancelled {
-                let items = await scanner.next()
-                if items.isEmpty { break }
-                let (rows, refused) = maker.rows(items, source: source, at: clocks.wall())
-                let add = { [self] () -> QueueStore.Change in
-                    // Where credentials are missing they are held from the beginning.
-                    let made = gates["s:" + plan.target.scope].map { maker.held(rows, StoredError($0, at: clocks.wall())) } ?? rows
-                    return { db in try QueueStore.addRows(db, job: id, made, refused: refused) }
-                }
-                guard await writeUntilDone(add) else { return }
-                // Within a job new rows come last; a job that was not there has its turn among the others at once.
-                let priority = plan.options.priority ?? .normal
-                if ready.holds(job: id, priority: priority) { moreMayBeReady() } else { forgetReady() }
-                changed()
-                schedule()
+    private func scan(_ id: Int64, _ plan: OrderPlan, _ sources: [String], isResumed: Bool) async {
+        let place = Lock(ScanPlace())
+        if isResumed {
+            let begin: QueueStore.Change = { db in
+                let kept = try QueueStore.resumeScan(db, job: id)
+                place.withLock { $0 = kept }
             }
-            if Task.isCancelled { return }
+            guard await writeUntilDone({ begin }) else { return }
         }
-        _ = await writeUntilDone { { db in try QueueStore.endScan(db, job: id) } }
+        let begun = clocks.steady()
+        let scan = OrderScan(sources, maker: RowMaker(job: id, plan: plan), from: place.withLock { $0 }, wall: clocks.wall)
+        var batch = await scan.next()
+        while !Task.isCancelled {
+            // The next batch is read while this one is written.
+            let current = batch
+            async let following = current.isEnd ? nil : scan.next()
+            guard await write(current, job: id, plan) else { return }
+            // Within a job new rows come last; a job that was not there has its turn among the others at once.
+            let priority = plan.options.priority ?? .normal
+            if ready.holds(job: id, priority: priority) { moreMayBeReady() } else { forgetReady() }
+            changed()
+            schedule()
+            guard let next = await following else { break }
+            batch = next
+        }
+        if batch.isEnd {
+            log.info(
+                "an order is read",
+                metadata: [
+                    "job": "\(JobID.text(id))", "looked": "\(scan.looked)", "resumed": "\(isResumed)",
+                    "milliseconds": "\((clocks.steady() - begun).inMilliseconds)",
+                ])
+        }
+    }
+
+    /// The rows, where the scan goes on behind them, and at last that it has ended: together or not at all.
+    private func write(_ batch: ScanBatch, job: Int64, _ plan: OrderPlan) async -> Bool {
+        await writeUntilDone { [self] in
+            // Where credentials are missing they are held from the beginning.
+            let holding = gates["s:" + plan.target.scope].map { StoredError($0, at: clocks.wall()) }
+            return { db in try QueueStore.add(db, batch, job: job, holding: holding) }
+        }
     }
 
     /// A scan has time: a full disk only makes it wait.
     ///
     /// - Parameter change: asked anew for each try, since what was right before the wait may not be any more.
-    private func writeUntilDone(_ change: () -> QueueStore.Change) async -> Bool {
+    func writeUntilDone(_ change: () -> QueueStore.Change) async -> Bool {
         while !isDead && !Task.isCancelled {
             do {
                 try await writeNow(change())
@@ -144,18 +161,15 @@ extension EngineLoop {
     }
 
     private func dryRun(_ order: JobOrder, _ plan: OrderPlan) async -> JobView {
-        let maker = RowMaker(job: 0, plan: plan)
+        let scan = OrderScan(order.sources, maker: RowMaker(job: 0, plan: plan), wall: clocks.wall)
         var view = JobView(job: "", state: "ready", uploads: [], total: 0, bytes: 0, refused: [])
-        for source in order.sources {
-            let scanner = Scanner(source: source, links: plan.options.links == "follow" ? .follow : .skip) { plan.wants($0, isFolder: $1) }
-            while !Task.isCancelled {
-                let items = await scanner.next()
-                if items.isEmpty { break }
-                let (rows, refused) = maker.rows(items, source: source, at: clocks.wall())
-                view.total += rows.count
-                view.bytes.addSaturating(rows.map(\.size).total)
-                view.refused += refused.prefix(max(QueueStore.mostRefused - view.refused.count, 0))
-            }
+        while !Task.isCancelled {
+            let batch = await scan.next()
+            view.total += batch.rows.count
+            view.bytes.addSaturating(batch.rows.map(\.size).total)
+            view.refused += batch.refused.prefix(max(QueueStore.mostRefused - view.refused.count, 0))
+            view.skipped.merge(batch.skipped.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +)
+            if batch.isEnd { break }
         }
         return view
     }
@@ -171,7 +185,7 @@ extension EngineLoop {
             job: id, state: state.isScanning ? "scanning" : "ready", uploads: state.uploads.map(UploadID.text),
             total: counts.values.reduce(0) { $0 + $1.uploads }, bytes: counts.values.map(\.bytes).total, refused: refused,
             counts: Dictionary(uniqueKeysWithValues: counts.filter { $0.value.uploads > 0 }.map { ($0.key.rawValue, $0.value.uploads) }),
-            stored: counts.values.map(\.stored).total)
+            stored: counts.values.map(\.stored).total, skipped: state.skipped)
     }
 
     /// Counts say what rows say; a run knows better.
@@ -183,60 +197,5 @@ extension EngineLoop {
         counts[now, default: StateCount()].uploads += 1
         counts[now, default: StateCount()].bytes.addSaturating(run.row.size)
         counts[now, default: StateCount()].stored += (run.isStarted ? run.machine.storedBytes : run.row.stored) - run.storedOnDisk
-    }
-}
-
-/// Makes rows of what a scan found.
-struct RowMaker: Sendable {
-    let job: Int64
-    let plan: OrderPlan
-
-    func rows(_ items: [ScanItem], source: String, at: Timestamp) -> (rows: [UploadRow], refused: [JobView.Refused]) {
-        let ownName = KeyRules.ownName(source)
-        var rows: [UploadRow] = []
-        var refused: [JobView.Refused] = []
-        rows.reserveCapacity(items.count)
-        for item in items {
-            switch item {
-            case .refused(let path, let reason): refused.append(JobView.Refused(path: path, reason: reason))
-            case .file(let path, let relative, let identity):
-                guard plan.wants(size: identity.size, modified: identity.modified) else { continue }
-                // A source that is a file is its own name already.
-                let isSource = path.utf8.elementsEqual(source.utf8)
-                let key = plan.key(relative: relative, ownName: isSource ? nil : ownName)
-                if let problem = KeyRules.problem(key) {
-                    refused.append(JobView.Refused(path: path, reason: problem))
-                    continue
-                }
-                do throws(PlanError) {
-                    rows.append(try row(path, key, identity, at))
-                } catch {
-                    refused.append(JobView.Refused(path: path, reason: error.description))
-                }
-            }
-        }
-        return (rows, refused)
-    }
-
-    /// As they are while there are no credentials.
-    func held(_ rows: [UploadRow], _ error: StoredError) -> [UploadRow] {
-        rows.map { row in
-            guard row.state == .queued else { return row }
-            var row = row
-            (row.state, row.held, row.error) = (.held, .credentials, error)
-            return row
-        }
-    }
-
-    private func row(_ path: String, _ key: String, _ identity: SourceIdentity, _ at: Timestamp) throws(PlanError) -> UploadRow {
-        let cut = try PartPlan(fileSize: identity.size, preferred: plan.partSize(forFileOf: identity.size))
-        var row = UploadRow(job: job, path: path, key: key, identity: identity, added: at, partSize: cut.partSize)
-        row.priority = plan.options.priority ?? .normal
-        if plan.options.paused == true {
-            row.state = .paused
-        } else if let notBefore = plan.notBefore {
-            (row.state, row.held, row.nextTry) = (.held, .schedule, notBefore)
-        }
-        return row
     }
 }

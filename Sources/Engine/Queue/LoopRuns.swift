@@ -11,13 +11,14 @@ extension EngineLoop {
     /// - Parameter gate: the closed one that it is let through.
     func begin(_ row: UploadRow, probing gate: String? = nil) {
         guard let job = jobs[row.job], runs[row.id] == nil else { return }
+        guard job.problem == nil else { return failUploads(of: job) }
         let run = UploadRun(row: row, job: job, machine: machine(row, job: job, parts: []))
         run.probed = gate
         run.row.started = row.started ?? clocks.wall()
         if runs.isEmpty { tuneSoon() }
         runs[row.id] = run
         if !run.isSmall { multipart.append(row.id) }
-        if run.isSmall, row.phase == .fresh, !job.looksFirst {
+        if run.isSmall, row.phase == .fresh, !job.looksFirst, adoption(row, job) == nil {
             run.isStarted = true
             feed(run, .started)
         } else {
@@ -29,7 +30,7 @@ extension EngineLoop {
     func machine(_ row: UploadRow, job: JobFacts, parts: [StoredPart]) -> UploadMachine {
         let checkpoint = UploadCheckpoint(
             phase: row.phase, partSize: row.partSize, uploadID: row.uploadID, parts: parts, resentBytes: row.resent,
-            completeSent: row.completeSent)
+            completeSent: row.completeSent, initiateSent: row.initiateSent != nil)
         return UploadMachine(
             fileSize: row.size, checkpoint: checkpoint,
             settings: UploadMachine.Settings(policy: policy, mayRead: job.target.mayRead, forbidOverwrite: job.forbidOverwrite),
@@ -46,6 +47,8 @@ extension EngineLoop {
             run.actions.removeFirst()
             run.awaitsSlot = false
         }
+        // What was asked for and not sent yet is called off too.
+        if actions.contains(.cancelRequests) { run.actions.removeAll(where: \.isCalledOffByCancel) }
         run.actions += actions
         advance(run)
     }
@@ -53,7 +56,7 @@ extension EngineLoop {
     /// Performs what was asked for, in order; stops at what must be on the disk first.
     func advance(_ run: UploadRun) {
         while !run.isSaving, !run.isLanding, !run.awaitsSlot, !run.actions.isEmpty {
-            if run.actions[0] == .put, partSlotsUsed >= limitsNow.parts {
+            if run.actions[0] == .put, partSlotsUsed >= partsAllowed {
                 run.awaitsSlot = true
                 return waitingPuts.append(run.id)
             }
@@ -69,7 +72,7 @@ extension EngineLoop {
             case .awaitLease: renewLease(run)
             case .correctClock(let serverTime):
                 after(run) { [authorizer] in await authorizer.learnClock(serverTime: serverTime) }
-            case .initiate, .put, .listParts, .complete, .abort, .headObject, .hash:
+            case .initiate, .findUploads, .put, .listParts, .complete, .abort, .headObject, .hash:
                 if !run.isProbe, let gate = gate(run) {
                     run.isOutOfStep = true
                     return hold(run, gate)
@@ -89,9 +92,13 @@ extension EngineLoop {
         switch action {
         case .initiate:
             launch(run, .initiate) { requests, _ in await requests.initiate(row, job: job) }
+        case .findUploads:
+            let (store, wall) = (store, clocks.wall)
+            launch(run, .find) { requests, _ in await requests.findUploads(row, job: job, store: store, wall: wall) }
         case .put:
+            let watch = BodyWatch(watch: answerWatch(job.target.endpoint, row.size), attempt: (run.unanswered[0] ?? 0) + 1)
             launch(run, .put, length: row.size, holdsSlot: true) { requests, meter in
-                await requests.put(row, job: job, source: source, meter: meter)
+                await requests.put(row, job: job, source: source, meter: meter, watch: watch)
             }
         case .listParts(let uploadID):
             launch(run, .listParts) { requests, _ in await requests.listParts(uploadID: uploadID, row, job: job) }
@@ -172,12 +179,15 @@ extension EngineLoop {
     private func landed(_ id: Int64, _ number: Int, _ end: FlightEnd) {
         guard !isDead, let run = runs[id], let flight = run.flights.removeValue(forKey: number) else { return }
         if let source = end.source, run.source == nil { run.source = source }
+        if let identity = end.confirmed { run.row.identity = identity }
         if end.bytesSent > 0 {
             run.hasSent = true
             run.unseen += max(min(end.bytesSent, flight.length) - flight.seen, 0)
         }
         if let failure = end.failure, failure.cause != .cancelled { run.failures += 1 }
         if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
+        observe(flight, run, end)
+        if case .curl? = end.failure?.cause, let part = flight.kind.bodyNumber { run.unanswered[part, default: 0] += 1 }
         judgeEndpoint(run, end)
         if flight.holdsSlot {
             tuning.note(end)
@@ -188,12 +198,14 @@ extension EngineLoop {
             lost(run, flight, access)
         } else if let error = end.unreadable {
             release(flight, run)
+            if Self.isLack(error) { return lackDescriptors(run, error) }
             fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
         } else if let identity = end.changed {
             release(flight, run)
             adopt(run, identity)
         } else if let event = end.event {
             note(event, run)
+            if let stored = end.stored { (run.row.versionID, run.row.requestID) = (stored.versionID, stored.requestID ?? run.row.requestID) }
             if run.isProbe, let failure = end.failure, isRefused(run, failure) {
                 release(flight, run)
                 credentialsRefused(run, failure, end.generation)
@@ -262,6 +274,7 @@ extension EngineLoop {
     private func save(_ run: UploadRun) {
         run.isSaving = true
         run.refreshRow()
+        if run.machine.checkpoint.initiateSent { run.row.initiateSent = run.row.initiateSent ?? clocks.wall() }
         let changes = run.machine.takeChanges()
         let (row, target, before) = (run.row, run.job.target, run.uploadIDOnDisk)
         run.uploadIDOnDisk = row.uploadID
@@ -274,6 +287,8 @@ extension EngineLoop {
             try QueueStore.giveUp(db, upload: row.id, keeping: row.uploadID)
             if let uploadID = row.uploadID { try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at) }
         } then: { [self] in
+            // Begun anew: the id before is owed from now on, and nothing else would look for it.
+            if before != nil, row.uploadID != before { abandoned.isStale = true }
             saved(run, row)
         } failed: { [self] error in
             fail(run, code: "LocalError", message: "its progress cannot be written (\(error)). Report this")
@@ -292,7 +307,24 @@ extension EngineLoop {
     }
 }
 
+extension UploadAction {
+    /// `.cancelRequests` ends it, whether it was performed or still waits for the disk.
+    fileprivate var isCalledOffByCancel: Bool {
+        switch self {
+        case .put, .listParts, .headObject, .hash, .abort, .awaitLease: true
+        default: false
+        }
+    }
+}
+
 extension JobFacts {
     /// The destination has to be asked before anything is sent.
     var looksFirst: Bool { target.mayRead && ["skip", "newer", "rename"].contains(target.existing) }
+
+    /// The same order where nothing may be asked: what is there is never overwritten.
+    func withoutReading() -> JobFacts {
+        var (target, headers) = (target, headers)
+        (target.mayRead, headers.forbidOverwrite) = (false, true)
+        return JobFacts(id: id, dest: dest, target: target, options: options, headers: headers)
+    }
 }

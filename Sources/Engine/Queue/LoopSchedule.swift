@@ -15,7 +15,7 @@ extension EngineLoop {
         guard isStarted, !isStopping, !isDead, limitsNow.rate != 0 else { return }
         let now = clocks.steady()
         while true {
-            let isSlotFree = partSlotsUsed < limitsNow.parts
+            let isSlotFree = partSlotsUsed < partsAllowed
             if isSlotFree, !waitingPuts.isEmpty {
                 let id = waitingPuts.removeFirst()
                 guard let run = runs[id], run.awaitsSlot else { continue }
@@ -36,7 +36,7 @@ extension EngineLoop {
     }
 
     private var mayStart: Bool {
-        !isFinishing && startsBlocked == 0 && !queueMachine.isPaused && diskTrouble == nil && runs.count < Self.mostRuns
+        !isFinishing && startsBlocked == 0 && !queueMachine.isPaused && diskTrouble == nil && !lacksDescriptors && runs.count < Self.mostRuns
     }
 
     /// Large files have upload slots; small ones, a request each, may use every part slot, but leave half of them to large ones of their
@@ -138,8 +138,10 @@ extension EngineLoop {
         }
         run.hasSent = true
         let (row, job) = (run.row, run.job)
+        let watch = BodyWatch(
+            watch: answerWatch(job.target.endpoint, range.length), attempt: (run.unanswered[range.number] ?? 0) + 1)
         launch(run, .part(range.number), length: range.length, holdsSlot: true) { requests, meter in
-            await requests.part(range, uploadID: uploadID, row, job: job, source: source, meter: meter)
+            await requests.part(range, uploadID: uploadID, row, job: job, source: source, meter: meter, watch: watch)
         }
         return true
     }
@@ -191,9 +193,10 @@ extension EngineLoop {
         guard epoch == readyEpoch else { return schedule() }
         isDry = !found.lanes.contains(where: \.hasMore)
         let ended = endedSinceRefill
+        for job in Set(found.lanes.map(\.job)) { if let facts = jobs[job], facts.problem != nil { failUploads(of: facts) } }
         ready = ReadyRows(
             found.lanes.compactMap { lane in
-                guard jobs[lane.job] != nil else { return nil }
+                guard let job = jobs[lane.job], job.problem == nil else { return nil }
                 var lane = lane
                 lane.rows.removeAll { runs[$0.id] != nil || ended.contains($0.id) }
                 return lane.rows.isEmpty && !lane.hasMore ? nil : lane

@@ -59,7 +59,9 @@ extension EngineLoop {
         }
         let scopes = Dictionary((found?.1 ?? []).map { ($0.0, $0.1) }, uniquingKeysWith: +)
         let access = await leases(scopes)
-        return status(found?.0 ?? [:], access.leases, access.clockOffset)
+        var view = status(found?.0 ?? [:], access.leases, access.clockOffset)
+        view.notice = damageNotice
+        return view
     }
 
     /// Scopes with work to do, newest jobs only: a count for people, not a sum over a million rows.
@@ -105,6 +107,11 @@ extension EngineLoop {
                 endpoint: store.path, since: trouble.since.iso8601, nextTry: trouble.nextTry.iso8601,
                 reason: "the queue cannot be written (\(trouble.reason)): uploads wait, nothing is lost. Free some space")
         }
+        if lacksDescriptors {
+            return StatusView.Outage(
+                endpoint: "this machine", since: clocks.wall().iso8601, nextTry: nil,
+                reason: "too many files and connections are open: uploads wait for one another. Raise the limit: ulimit -Hn")
+        }
         let closed = gates.values.filter { if case .endpoint = $0.place { true } else { false } }.min { $0.since < $1.since }
         guard let closed, case .endpoint(let endpoint) = closed.place else {
             // Too few requests to call it an outage, yet nothing got through.
@@ -116,6 +123,11 @@ extension EngineLoop {
         return StatusView.Outage(
             endpoint: endpoint, since: closed.since.iso8601, nextTry: closed.shownNextTry?.iso8601,
             reason: outageReasons[endpoint] ?? "no answer")
+    }
+
+    /// For a day: whoever looks only in the morning should know.
+    private var damageNotice: String? {
+        damage.flatMap { clocks.wall() - $0.at < QueueDamage.shown ? $0.text : nil }
     }
 
     public func frontEnds(_ change: Int) { frontEndCount = max(frontEndCount + change, 0) }

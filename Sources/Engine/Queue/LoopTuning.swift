@@ -20,8 +20,8 @@ struct Tuning {
     private(set) var allRefused = 0
 
     init(_ settings: QueueSettings) {
-        most = settings.mostParts
-        controller = Tuning.controller(start: settings.parts, most: settings.mostParts)
+        most = min(settings.mostParts, settings.affordableParts)
+        controller = Tuning.controller(start: settings.parts, most: most)
     }
 
     private static func controller(start: Int, most: Int) -> ConcurrencyController {

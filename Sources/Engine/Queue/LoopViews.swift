@@ -3,6 +3,7 @@ import FoundationEssentials
 import GRDB
 import Glibc
 import OSSProtocol
+import Platform
 import TransferCore
 
 /// Single uploads as people see them.
@@ -25,7 +26,10 @@ extension EngineLoop {
             return UploadDetail(
                 upload: view(run.row, job, run), map: map(run), active: active(run), events: withMilestones(events, run.row))
         }
-        return UploadDetail(upload: view(row, job), map: map(row, parts), active: [], events: withMilestones(events, row))
+        let isDone = row.state == .done
+        return UploadDetail(
+            upload: view(row, job), map: map(row, parts), active: [], events: withMilestones(events, row),
+            versionId: isDone ? row.versionID : nil, requestId: isDone ? row.requestID : nil)
     }
 
     /// What every upload goes through is not written as events: the row's times say it.
@@ -35,6 +39,10 @@ extension EngineLoop {
         all += events
         if row.state == .done, let finished = row.finished {
             let sum = row.crc64.map { ", CRC-64 \($0)" } ?? ""
+            if row.isVerified == false {
+                let text = "the server gave no checksum to compare with: unverified"
+                all.append(UploadEventView(at: finished.iso8601, kind: "verify", text: text))
+            }
             all.append(UploadEventView(at: finished.iso8601, kind: "done", text: "done\(sum)"))
         }
         // Same second: as they were put.
@@ -122,10 +130,9 @@ extension EngineLoop {
             (shown, held, next) = (.held, HeldReason.schedule.rawValue, rateNow.until)
         }
         let eta = live.flatMap { estimate($0, left: row.size - stored, clocks.steady()) }
-        let isUTF8 = String(validating: Array(row.path.utf8), as: UTF8.self) != nil
         return UploadView(
-            id: row.text, job: JobID.text(row.job), state: shown, heldReason: held, path: row.path,
-            pathB64: isUTF8 ? nil : Data(row.path.utf8).base64EncodedString(), dest: "oss://\(job.target.bucket)/\(row.key)",
+            id: row.text, job: JobID.text(row.job), state: shown, heldReason: held, path: PathText.shown(row.path),
+            pathB64: PathText.bytes(row.path).map { Data($0).base64EncodedString() }, dest: "oss://\(job.target.bucket)/\(row.key)",
             bucket: job.target.bucket, key: row.key, size: row.size, stored: stored, sending: max(sending, 0), resent: resent, rate: rate,
             etaLow: eta?.low, etaHigh: eta?.high,
             parts: UploadView.Parts(

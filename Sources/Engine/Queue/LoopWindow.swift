@@ -7,15 +7,25 @@ struct WindowMemo {
     var query: String
     var sort: [SortKey]
     var revision: Int64
-    var at: Timestamp
+    /// How long it serves while the queue moves.
+    var until: Timestamp
     var ids: [Int64]
+}
+
+/// A list that is being made: whoever wants the same waits for it.
+struct WindowMaking {
+    var query: String
+    var sort: [SortKey]
+    var task: Task<WindowAnswer, any Error>
 }
 
 /// Windows over the queue: what runs first, then the rows.
 extension EngineLoop {
     static let mostWindow = 1_000
-    /// A list that was made row by row may be that old while the queue moves: making it costs seconds at a million rows.
+    /// A list that was made row by row may be that old while the queue moves, or so many times as old as making it took: at a million rows
+    /// that is seconds.
     private static let memoLife = Duration.seconds(2)
+    private static let memoCost = 4
 
     public func uploads(_ request: UploadsRequest) async throws(OrderError) -> ListEnvelope<UploadView> {
         let now = clocks.wall()
@@ -63,33 +73,39 @@ extension EngineLoop {
     }
 
     private func rows(_ question: WindowQuestion, _ text: String) async throws(OrderError) -> WindowAnswer {
-        let now = clocks.steady()
         do {
-            if !question.isDirect, let memo = windowMemo, memo.query == text, memo.sort == question.sort,
-                memo.revision == revision || now - memo.at < Self.memoLife
+            if question.isInOwnOrder { return try await store.read { db in try QueueStore.window(db, question) } }
+            if let making = windowMaking, making.query == text, making.sort == question.sort { _ = try? await making.task.value }
+            if let memo = windowMemo, memo.query == text, memo.sort == question.sort,
+                memo.revision == revision || clocks.steady() < memo.until
             {
-                let excluded = Set(question.excluding)
-                let ids = memo.ids.filter { !excluded.contains($0) }
-                let wanted = QueueStore.window(ids, question)
-                var answer = WindowAnswer(total: ids.count)
-                let known = jobs
-                (answer.rows, answer.jobs) = try await store.read { db in
-                    let rows = try QueueStore.rows(db, wanted)
-                    var facts: [Int64: JobFacts] = [:]
-                    for job in Set(rows.map(\.job)) where known[job] == nil { facts[job] = try QueueStore.job(db, id: job) }
-                    return (rows, facts)
-                }
-                return answer
+                return try await rows(question, of: memo.ids)
             }
-            let before = revision
-            let answer = try await store.read { db in try QueueStore.window(db, question) }
+            let (before, begun, store) = (revision, clocks.steady(), store)
+            // Unstructured on purpose: others may wait for it too.
+            let task = Task { try await store.read { db in try QueueStore.window(db, question) } }
+            windowMaking = WindowMaking(query: text, sort: question.sort, task: task)
+            defer { if windowMaking?.task == task { windowMaking = nil } }
+            let answer = try await task.value
             if let ids = answer.matching {
-                windowMemo = WindowMemo(query: text, sort: question.sort, revision: before, at: now, ids: ids)
+                let now = clocks.steady()
+                windowMemo = WindowMemo(
+                    query: text, sort: question.sort, revision: before, until: now + max(Self.memoLife, (now - begun) * Self.memoCost), ids: ids)
             }
             return answer
         } catch {
             throw OrderError(
                 code: "QueueNotReadable", message: "the queue \(store.path) cannot be read (\(error)). Check the disk", exit: 1)
+        }
+    }
+
+    private func rows(_ question: WindowQuestion, of ids: [Int64]) async throws -> WindowAnswer {
+        let known = jobs
+        return try await store.read { db in
+            let window = QueueStore.window(ids, question)
+            var answer = WindowAnswer(rows: try QueueStore.rows(db, window.ids), total: window.total)
+            for job in Set(answer.rows.map(\.job)) where known[job] == nil { answer.jobs[job] = try QueueStore.job(db, id: job) }
+            return answer
         }
     }
 
@@ -110,7 +126,7 @@ extension EngineLoop {
     }
 
     /// - Parameter text: of the request; wins over what the query says.
-    private static func sort(_ text: String?, _ fromQuery: [SortKey], _ now: Timestamp) throws(OrderError) -> [SortKey] {
+    static func sort(_ text: String?, _ fromQuery: [SortKey], _ now: Timestamp) throws(OrderError) -> [SortKey] {
         var keys = fromQuery
         if let text, !text.isEmpty {
             keys = []

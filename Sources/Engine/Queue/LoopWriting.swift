@@ -10,6 +10,8 @@ struct PendingChange {
     var failed: ((any Error) -> Void)?
     /// Waits for a full disk to have space again; else `failed` is told at once, since a person waits for it.
     var isPatient: Bool
+    /// It writes these and nothing else: others may join them.
+    var done: DoneBatch?
 }
 
 /// The folder of the queue cannot be written: nothing is lost, everything that needs a promise waits.
@@ -33,6 +35,7 @@ extension EngineLoop {
         failed: ((any Error) -> Void)? = nil
     ) {
         guard !isDead else { return }
+        if urgent { isWriteUrgent = true }
         pending.append(PendingChange(change: change, then: then, failed: failed, isPatient: isPatient))
         flushSoon(urgent: urgent)
     }
@@ -51,7 +54,7 @@ extension EngineLoop {
         guard !isFlushing, !pending.isEmpty, !isDead else { return }
         // A person who waits is worth a try of its own: the space may be back.
         if let trouble = diskTrouble, clocks.steady() < trouble.nextTry, pending.allSatisfy(\.isPatient) { return }
-        if urgent {
+        if urgent || isWriteUrgent {
             isFlushing = true
             // Unstructured on purpose: whoever wrote does not wait for the disk.
             Task { await flush() }
@@ -65,11 +68,13 @@ extension EngineLoop {
         }
     }
 
-    /// One transaction after the other until nothing is left; what comes meanwhile shares the next one.
+    /// One transaction after the other until nobody waits for one; what comes meanwhile shares the next.
     private func flush() async {
-        while !pending.isEmpty && !isDead {
+        repeat {
+            guard !isDead else { break }
             let batch = pending
             pending = []
+            isWriteUrgent = false
             do {
                 try await store.commit(batch.map(\.change))
                 if diskTrouble != nil {
@@ -78,7 +83,7 @@ extension EngineLoop {
                     changed()
                 }
                 for item in batch { item.then?() }
-            } catch is StoreIsGone {
+            } catch  where error is StoreIsGone || QueueStore.isDamage(error) {
                 die(batch)
             } catch  where QueueStore.isPlaceTrouble(error) {
                 troubled(error, batch)
@@ -86,9 +91,10 @@ extension EngineLoop {
             } catch {
                 await writeOneByOne(batch)
             }
-        }
+        } while !pending.isEmpty && isWriteUrgent && !isDead
         isFlushing = false
         schedule()
+        flushSoon(urgent: false)
     }
 
     /// One of them is wrong in itself: the others must not suffer, and it must not come again for ever.
@@ -97,7 +103,7 @@ extension EngineLoop {
             do {
                 try await store.commit([item.change])
                 item.then?()
-            } catch is StoreIsGone {
+            } catch  where error is StoreIsGone || QueueStore.isDamage(error) {
                 return die(Array(batch[index...]))
             } catch  where QueueStore.isPlaceTrouble(error) {
                 return troubled(error, Array(batch[index...]))
@@ -119,13 +125,13 @@ extension EngineLoop {
         changed()
     }
 
-    /// The store is gone, as by a kill: nothing more leaves this loop.
+    /// The store is gone, as by a kill, or damaged: nothing more leaves this loop. What the store has is what the next one begins with.
     private func die(_ batch: [PendingChange]) {
         isDead = true
         ticker?.cancel()
         for run in runs.values { for flight in run.flights.values { flight.task.cancel() } }
         for scan in scans.values { scan.cancel() }
-        abandoned.task?.cancel()
+        abandoned.cancel()
         let lost = batch + pending
         pending = []
         for item in lost where !item.isPatient { item.failed?(StoreIsGone()) }

@@ -26,8 +26,8 @@ struct OrderPlan: Sendable {
             }
             target.existing = existing
         }
-        if options.signedUrl != nil { throw .option("--signed-url is not in this version. Put to a destination, or use curl -T FILE URL") }
         if let links = options.links, !["skip", "follow"].contains(links) { throw .option("--links takes skip or follow, not \(links)") }
+        if let how = options.encodeNames, how != "percent" { throw .option("--encode-names takes percent, not \(how)") }
         if let limit = options.limit, limit <= 0 {
             throw .option("--limit must be above 0 bytes a second. Use --paused to queue without starting")
         }

@@ -11,6 +11,14 @@ struct QueryPlan: Sendable {
     var arguments: [String] = []
     /// The condition says all of the query.
     var isExact: Bool
+    /// The query asks for states alone: codes of those that rows can be in. `counts` knows how many there are.
+    var states: [Int]?
+    /// Every match belongs to one of them, where the query names jobs.
+    private(set) var jobs: [Int64]?
+    /// It says nothing but which states.
+    private(set) var isStatesOnly = false
+    /// It names uploads by their ids.
+    private(set) var namesUploads = false
 
     /// Everything.
     init() { isExact = true }
@@ -36,6 +44,7 @@ struct QueryPlan: Sendable {
             isExact = text.utf8.allSatisfy { $0 == UInt8(ascii: " ") }
             return
         }
+        let terms = words.filter { !$0.hasPrefix("sort:") }
         for word in words {
             let pair = word.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             guard pair.count == 2, let (sql, isExactTerm) = term(pair[0].lowercased(), pair[1].split(separator: ",").map(String.init))
@@ -45,7 +54,16 @@ struct QueryPlan: Sendable {
             }
             condition += " AND (\(sql))"
             if !isExactTerm { isExact = false }
+            switch pair[0].lowercased() {
+            case "state":
+                guard terms.count == 1 else { break }
+                states = pair[1].split(separator: ",").compactMap { UploadState(rawValue: $0.lowercased()) }.filter(\.isKept).map(\.code)
+            case "job": jobs = pair[1].split(separator: ",").compactMap { JobID.row(String($0)) }
+            case "id": namesUploads = true
+            default: break
+            }
         }
+        isStatesOnly = isExact && words.allSatisfy { $0.lowercased().hasPrefix("state:") || $0.hasPrefix("sort:") }
     }
 
     /// - Returns: `nil` for what SQLite is not asked about.

@@ -35,6 +35,12 @@ struct UploadRow: Sendable, Equatable {
     var uploadID: String?
     var partsStored = 0
     var completeSent = false
+    /// When the first Initiate went out whose upload id is not known.
+    var initiateSent: Timestamp?
+    /// Of the object, where the bucket keeps versions.
+    var versionID: String?
+    /// Of the request that stored the object.
+    var requestID: String?
 
     var size: Int64 { identity.size }
     var text: String { UploadID.text(id) }
@@ -60,18 +66,30 @@ final class JobFacts: Sendable {
     let options: OrderOptions
     /// Made from the options once: requests take it as it is.
     let headers: ObjectHeaders
+    /// Why none of its uploads can start: the order itself cannot be read. One sentence and what to do.
+    let problem: String?
 
-    init(id: Int64, dest: String, target: Target, options: OrderOptions, headers: ObjectHeaders) {
+    init(id: Int64, dest: String, target: Target, options: OrderOptions, headers: ObjectHeaders, problem: String? = nil) {
         (self.id, self.dest, self.target, self.options, self.headers) = (id, dest, target, options, headers)
+        self.problem = problem
     }
 
     var forbidOverwrite: Bool { headers.forbidOverwrite }
+
+    /// With the type of the object's bytes by its name, where the order gives none.
+    func headers(for row: UploadRow) -> ObjectHeaders {
+        var headers = headers
+        // A signed URL says which headers may come along: those that whoever made it was told of.
+        if headers.contentType == nil, !GivenURL.isOne(target.scope) { headers.contentType = ContentType.of(row.key.utf8) }
+        return headers
+    }
 }
 
 extension UploadRow {
     static let columns = """
         id, job, path, key, size, device, inode, modified, state, hidden, held, priority, position, stored, resent, tries, added, started, \
-        finished, nextTry, error, etag, crc64, isVerified, phase, partSize, uploadID, partsStored, completeSent
+        finished, nextTry, error, etag, crc64, isVerified, phase, partSize, uploadID, partsStored, completeSent, changed, \
+        initiateSent, versionID, requestID
         """
 
     /// - Parameter row: of `columns`, in that order.
@@ -79,7 +97,8 @@ extension UploadRow {
         self.init(
             job: row[1], path: row[2], key: row[3],
             identity: SourceIdentity(
-                device: UInt64(bitPattern: row[5]), inode: UInt64(bitPattern: row[6]), size: row[4], modified: row[7]),
+                device: UInt64(bitPattern: row[5]), inode: UInt64(bitPattern: row[6]), size: row[4], modified: row[7],
+                changed: row[29]),
             added: Timestamp(milliseconds: row[16]), partSize: row[25])
         id = row[0]
         state = UploadState(code: row[8]) ?? .failed
@@ -101,6 +120,17 @@ extension UploadRow {
         uploadID = row[26]
         partsStored = row[27]
         completeSent = row[28]
+        initiateSent = (row[30] as Int64?).map(Timestamp.init(milliseconds:))
+        versionID = row[31]
+        requestID = row[32]
+    }
+
+    /// Read one by one: a copy of each row beside would cost as much again.
+    static func all(_ statement: Statement, _ arguments: StatementArguments) throws -> [UploadRow] {
+        let cursor = try Row.fetchCursor(statement, arguments: arguments)
+        var rows: [UploadRow] = []
+        while let row = try cursor.next() { rows.append(UploadRow(row)) }
+        return rows
     }
 
     /// What changes while it runs; path, key and order are changed by statements of their own.
@@ -109,31 +139,19 @@ extension UploadRow {
             sql: """
                 UPDATE uploads SET size = ?, device = ?, inode = ?, modified = ?, state = ?, held = ?, stored = ?, resent = ?, tries = ?,
                   started = ?, finished = ?, nextTry = ?, error = ?, etag = ?, crc64 = ?, isVerified = ?, phase = ?, partSize = ?,
-                  uploadID = ?, partsStored = ?, completeSent = ? WHERE id = ?
+                  uploadID = ?, partsStored = ?, completeSent = ?, changed = ?, initiateSent = ?, versionID = ?, requestID = ? WHERE id = ?
                 """)
         let values: [(any DatabaseValueConvertible)?] = [
             size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code, held?.rawValue,
             stored, resent, tries, started?.milliseconds, finished?.milliseconds, nextTry?.milliseconds, try error?.json, etag,
-            crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent, id,
+            crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent,
+            identity.changed, initiateSent?.milliseconds, versionID, requestID, id,
         ]
-        try statement.execute(arguments: StatementArguments(values))
+        try statement.run(values)
     }
 
     /// - Returns: whether it was new; the job may hold that key already, after an interrupted scan.
-    func insert(_ db: Database) throws -> Bool {
-        let statement = try db.cachedStatement(
-            sql: """
-                INSERT OR IGNORE INTO uploads (job, path, key, size, device, inode, modified, state, held, priority, added, nextTry, partSize,
-                  error, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, MAX(0,
-                  COALESCE((SELECT MAX(position) FROM uploads WHERE hidden = 0 AND state = ?8 AND priority = ?10), 0)))
-                """)
-        let values: [(any DatabaseValueConvertible)?] = [
-            job, path, key, size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code,
-            held?.rawValue, priority.code, added.milliseconds, nextTry?.milliseconds, partSize, try error?.json,
-        ]
-        try statement.execute(arguments: StatementArguments(values))
-        return db.changesCount > 0
-    }
+    func insert(_ db: Database) throws -> Bool { try QueueStore.insert(db, [self]).isEmpty }
 }
 
 extension StoredError {

@@ -24,13 +24,61 @@ enum QueueSchema {
                     WITHOUT ROWID
                     """)
         }
-        migrator.registerMigration("3 jobs in turn") { db in
+        migrator.registerMigration("3 scans") { db in try db.execute(sql: scans) }
+        migrator.registerMigration("4 jobs in turn") { db in
             // The next rows of each job, however many another one has before them. Only rows that wait are in it.
             try db.execute(
                 sql: "CREATE INDEX uploadsInTurn ON uploads(priority, job, position) WHERE hidden = 0 AND state = 0")
         }
+        migrator.registerMigration("5 change times and begun uploads") { db in
+            // 0: not known, as of rows that were written before: then the bytes are compared before they become an object.
+            try db.execute(sql: "ALTER TABLE uploads ADD COLUMN changed INTEGER NOT NULL DEFAULT 0")
+            try db.execute(sql: "ALTER TABLE uploads ADD COLUMN initiateSent INTEGER")
+            // Unfinished uploads of others on the server that a person gave us: the next upload to that key goes on with it.
+            try db.execute(
+                sql: """
+                    CREATE TABLE adoptions (bucket TEXT NOT NULL, key TEXT NOT NULL, uploadID TEXT NOT NULL, since INTEGER NOT NULL,
+                      PRIMARY KEY (bucket, key)) WITHOUT ROWID
+                    """)
+        }
+        migrator.registerMigration("6 history and receipts") { db in
+            // What OSS said when it stored the object.
+            try db.execute(sql: "ALTER TABLE uploads ADD COLUMN versionID TEXT")
+            try db.execute(sql: "ALTER TABLE uploads ADD COLUMN requestID TEXT")
+            // Why it had failed, for a retry that is taken back.
+            try db.execute(sql: "ALTER TABLE editRows ADD COLUMN error TEXT")
+            // Uploads of the job that are too old for the history: its receipt says how many are missing.
+            try db.execute(sql: "ALTER TABLE jobs ADD COLUMN swept INTEGER NOT NULL DEFAULT 0")
+        }
+        migrator.registerMigration("7 counted together") { db in
+            // Holds a row while a change of many rows counts them itself: never after a commit.
+            try db.execute(sql: "CREATE TABLE countedTogether (one INTEGER PRIMARY KEY)")
+            try db.execute(sql: "DROP TRIGGER uploadChanged")
+            try db.execute(
+                sql: """
+                    CREATE TRIGGER uploadChanged AFTER UPDATE OF state, hidden, size, stored, resent ON uploads
+                    WHEN NOT EXISTS (SELECT 1 FROM countedTogether) BEGIN
+                      \(subtract("old.job", when: "1"))
+                      \(subtract("0", when: "old.hidden = 0"))
+                      \(add("new.job", when: "1"))
+                      \(add("0", when: "new.hidden = 0"))
+                    END
+                    """)
+        }
         return migrator
     }
+
+    /// Rows come in by `QueueStore.insert` alone, which counts them. Sorted by size they are listed like by any other column: an index in an
+    /// order that has nothing to do with the rows' own wrote ten times as many pages as the rows.
+    private static let scans = """
+        DROP TRIGGER uploadAdded;
+        DROP INDEX uploadsBySize;
+        ALTER TABLE jobs ADD COLUMN scanSource INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE jobs ADD COLUMN scanPlace BLOB;
+        ALTER TABLE jobs ADD COLUMN skipped TEXT;
+        ALTER TABLE jobs ADD COLUMN firstRow INTEGER;
+        CREATE INDEX jobsByAge ON jobs(added);
+        """
 
     private static let jobs = """
         CREATE TABLE jobs (

@@ -34,15 +34,22 @@ public struct QueueSettings: Sendable, Equatable {
     public var partSize: Int64
     /// For `status`; the control server puts it in where it is `nil`.
     public var defaultRemote: String?
+    /// How long the answer to an order of folders waits for the scan, so that a small one's uploads are known at once.
+    public var scanPatience = Duration.milliseconds(100)
+    /// Parts in flight that this machine has files and connections for, whatever the limits say.
+    public var affordableParts = DescriptorPlan.most
+    /// Where standard input is kept until it is stored; files in it are the engine's to delete.
+    public var spoolFolder: String?
 
     public init(
         uploads: Int = 5, parts: Int = 16, rate: Int64? = nil, keepCancelled: Duration = .seconds(86_400),
         keepHistory: Duration = .seconds(90 * 86_400), verify: String = "crc64", version: String = "0", partSize: Int64 = 8 << 20,
-        defaultRemote: String? = nil, uploadsAuto: Bool = false, partsAuto: Bool = false,
+        defaultRemote: String? = nil, spoolFolder: String? = nil, uploadsAuto: Bool = false, partsAuto: Bool = false,
         mostParts: Int = ConcurrencyController.usualMost, rateSchedule: RateSchedule = RateSchedule([], zone: .utc),
         remotes: [String: RemoteLimits] = [:]
     ) {
         self.remotes = remotes
+        self.spoolFolder = spoolFolder
         self.uploadsAuto = uploadsAuto
         self.partsAuto = partsAuto
         self.mostParts = mostParts

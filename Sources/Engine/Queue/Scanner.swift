@@ -4,196 +4,288 @@ import Platform
 
 /// One thing a scan came upon.
 enum ScanItem: Sendable, Equatable {
+    /// - path: as `PathText` writes it.
     /// - relative: below the source, `/` between names; the file's own name for a source that is a file.
     case file(path: String, relative: String, identity: SourceIdentity)
     /// Not queued, and why.
     case refused(path: String, reason: String)
 }
 
-/// Walks one source of an order, a batch at a time: nothing is read ahead of whoever asks, so memory does not depend on the folder's size.
+/// What a scan came upon and did not queue, by kind: the names that `JobView.skipped` has.
+enum SkippedKind: String, Sendable, CaseIterable {
+    /// Symbolic links that are not followed.
+    case links
+    /// Left out by the order's filters, sizes and ages.
+    case filtered
+    case pipes, sockets, devices
+    case unreadable
+    /// Names that no object key can be made of.
+    case names
+}
+
+/// What one step of a scan found.
+struct ScanStep: Sendable {
+    var items: [ScanItem] = []
+    var skipped: [SkippedKind: Int] = [:]
+    /// Names that were looked at, folders included.
+    var looked = 0
+    /// Where a scan goes on that begins behind this step; see `Scanner.init`.
+    var place: [UInt8] = []
+    var isEnd = false
+
+    mutating func skip(_ kind: SkippedKind) { skipped[kind, default: 0] += 1 }
+}
+
+/// Walks one source of an order, a step at a time: nothing is read ahead of whoever asks, so memory depends on the largest folder's names
+/// alone, and on those only up to a bound.
+///
+/// Every folder's names come in the order of their bytes, a folder's content before the name after it. So the name that was finished last
+/// says what is finished: a scan that was cut off goes on behind it, however the folder has changed meanwhile, and looks at nothing twice.
 ///
 /// Reads by descriptor (`openat`), so that a folder renamed under it is still the folder it began with. Blocks on a thread of its own.
 final class Scanner: Sendable {
     enum Links: Sendable { case skip, follow }
 
-    static let batchSize = 1_000
-    /// Names of one folder that are sorted together; a larger folder comes in sorted runs of so many.
-    private static let sortedNames = 20_000
+    static let batchSize = 4_000
+    /// Names of all folders that are open, bytes. A folder takes up to half of what is left, and is read again for what lies beyond.
+    private static let nameBudget = 64 << 20
     /// Folders in folders; each holds a descriptor open.
     private static let deepest = 200
+    /// Looked at in one step though nothing is found: whoever waits may have to end.
+    private static let mostLooked = 10 * batchSize
 
     private struct Folder {
         var stream: OpaquePointer
-        /// With `/` at the end; empty for the source itself.
-        var relative: [UInt8]
+        /// Of its path below the source, `/` at the end included; 0 for the source itself.
+        var pathCount: Int
         var device: UInt64
         var inode: UInt64
-        var names: [[UInt8]] = []
+        var names: NameList
         var isRead = false
+        /// Where a scan that was cut off goes on below it: the name to descend into, and what follows.
+        var resume: ArraySlice<[UInt8]>
     }
 
     private struct State {
         var folders: [Folder] = []
+        /// Of the innermost folder, `/` at the end included.
+        var path: [UInt8] = []
         var isBegun = false
     }
 
     let source: String
     private let links: Links
+    private let encodesNames: Bool
+    private let capacity: Int?
     private let wants: @Sendable (_ relative: [UInt8], _ isFolder: Bool) -> Bool
     private let state = Lock(State())
-    private let queue = DispatchQueue(label: "davit.scanner")
+    private let resume: [[UInt8]]
+    private let user = geteuid()
 
     /// - Parameters:
     ///   - source: absolute; a trailing slash makes no difference here.
+    ///   - place: of an earlier scan: the path below the source that was finished last, or a folder's with `/` behind it that was begun.
+    ///   - encodesNames: names that are not UTF-8 come with their bytes written `%XX`; else they are refused.
+    ///   - capacity: bytes of names that a folder may hold, for tests.
     ///   - wants: whether a file belongs to the order, and whether a folder has to be read at all.
-    init(source: String, links: Links, wants: @escaping @Sendable (_ relative: [UInt8], _ isFolder: Bool) -> Bool = { _, _ in true }) {
-        (self.source, self.links, self.wants) = (source, links, wants)
+    init(
+        source: String, links: Links, from place: [UInt8] = [], encodesNames: Bool = false, capacity: Int? = nil,
+        wants: @escaping @Sendable (_ relative: [UInt8], _ isFolder: Bool) -> Bool = { _, _ in true }
+    ) {
+        (self.source, self.links, self.encodesNames, self.capacity, self.wants) = (source, links, encodesNames, capacity, wants)
+        resume = place.isEmpty ? [] : place.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(Array.init)
     }
 
     deinit { state.withLock { state in for folder in state.folders { closedir(folder.stream) } } }
 
-    /// At most `batchSize`; empty when everything was told.
+    /// Items of the next steps, at most `batchSize`; empty when everything was told.
     func next() async -> [ScanItem] {
         await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: self.state.withLock { self.batch(&$0) }) }
+            DispatchQueue.global().async {
+                var step = ScanStep()
+                repeat { step = self.step() } while step.items.isEmpty && !step.isEnd
+                continuation.resume(returning: step.items)
+            }
         }
     }
 
-    private func batch(_ state: inout State) -> [ScanItem] {
-        var items: [ScanItem] = []
-        if !state.isBegun {
-            state.isBegun = true
-            begin(&state, &items)
-        }
-        while items.count < Scanner.batchSize, !state.folders.isEmpty {
-            let top = state.folders.count - 1
-            if state.folders[top].names.isEmpty {
-                if state.folders[top].isRead {
+    /// The next items, which may be none though more follow. Blocks as long as the file system does.
+    ///
+    /// - Parameter most: items.
+    func step(_ most: Int = batchSize) -> ScanStep {
+        state.withLock { state in
+            var step = ScanStep()
+            if !state.isBegun {
+                state.isBegun = true
+                begin(&state, &step)
+            }
+            while step.items.count < most, step.looked < Scanner.mostLooked, let top = state.folders.indices.last {
+                if !state.folders[top].names.isEmpty {
+                    visit(&state, &step)
+                } else if state.folders[top].isRead, state.folders[top].names.isLastRun {
                     closedir(state.folders[top].stream)
                     state.folders.removeLast()
+                    state.path.removeLast(state.path.count - (state.folders.last?.pathCount ?? 0))
                 } else {
-                    readNames(&state.folders[top], &items)
+                    readNames(&state, &step)
                 }
-                continue
             }
-            guard let name = state.folders[top].names.popLast() else { continue }
-            visit(name, &state, &items)
+            step.isEnd = state.folders.isEmpty
+            if let top = state.folders.last {
+                // A folder of which nothing was taken yet begins where the scan before ended.
+                step.place = state.path + (top.resume.isEmpty ? top.names.last : Array(top.resume.joined(separator: [UInt8(ascii: "/")])))
+            }
+            return step
         }
-        return items
     }
 
     /// A source named by a person is followed even if it is a link: that is what its name stands for.
-    private func begin(_ state: inout State, _ items: inout [ScanItem]) {
+    private func begin(_ state: inout State, _ step: inout ScanStep) {
         var information = stat()
-        guard stat(source, &information) == 0 else { return items.append(.refused(path: source, reason: reason(errno))) }
+        step.looked += 1
+        guard stat(source, &information) == 0 else { return refuse(source, errno, &step) }
         switch information.st_mode & S_IFMT {
         case S_IFREG:
             guard !source.utf8.elementsEqual("".utf8), source.utf8.last != UInt8(ascii: "/") else {
-                return items.append(.refused(path: source, reason: "it is a file and its name ends with /"))
+                return step.items.append(.refused(path: source, reason: "it is a file and its name ends with /"))
             }
-            guard access(source, R_OK) == 0 else { return items.append(.refused(path: source, reason: reason(errno))) }
+            guard access(source, R_OK) == 0 else { return refuse(source, errno, &step) }
             let name = KeyRules.ownName(source) ?? source
             // Filters speak of what lies in folders; a file that was named is wanted.
-            items.append(.file(path: source, relative: name, identity: SourceIdentity(stat: information)))
+            step.items.append(.file(path: source, relative: name, identity: SourceIdentity(stat: information)))
         case S_IFDIR:
             let descriptor = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-            push(descriptor, relative: [], information, path: source, &state, &items)
-        default: items.append(.refused(path: source, reason: Scanner.kind(information.st_mode)))
+            push(descriptor, information, resume: resume[...], path: source, &state, &step)
+        default: refuse(source, information.st_mode, &step)
         }
     }
 
     private func push(
-        _ descriptor: Int32, relative: [UInt8], _ information: stat, path: String, _ state: inout State, _ items: inout [ScanItem]
+        _ descriptor: Int32, _ information: stat, resume: ArraySlice<[UInt8]>, path: String, _ state: inout State, _ step: inout ScanStep
     ) {
-        guard descriptor >= 0 else { return items.append(.refused(path: path, reason: reason(errno))) }
+        guard descriptor >= 0 else { return refuse(path, errno, &step) }
         guard let stream = fdopendir(descriptor) else {
             let number = errno
             close(descriptor)
-            return items.append(.refused(path: path, reason: reason(number)))
+            return refuse(path, number, &step)
         }
+        let names = resume.first.map { NameList(from: $0, includesPlace: resume.count > 1) } ?? NameList()
         state.folders.append(
-            Folder(stream: stream, relative: relative, device: UInt64(information.st_dev), inode: UInt64(information.st_ino)))
+            Folder(
+                stream: stream, pathCount: state.path.count, device: UInt64(information.st_dev), inode: UInt64(information.st_ino),
+                names: names, resume: resume))
     }
 
-    private func readNames(_ folder: inout Folder, _ items: inout [ScanItem]) {
-        var names: [[UInt8]] = []
-        while names.count < Scanner.sortedNames {
-            errno = 0
-            guard let entry = readdir(folder.stream) else {
-                if errno != 0 { items.append(.refused(path: path(folder.relative), reason: reason(errno))) }
-                folder.isRead = true
-                break
-            }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: UInt8.self, capacity: 256) {
-                    Array(UnsafeBufferPointer(start: $0, count: strnlen(UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self), 256)))
-                }
-            }
-            if name == [46] || name == [46, 46] { continue }
-            names.append(name)
-        }
-        // Taken from the end.
-        folder.names = names.sorted { $1.lexicographicallyPrecedes($0) }
-    }
-
-    private func visit(_ name: [UInt8], _ state: inout State, _ items: inout [ScanItem]) {
+    private func readNames(_ state: inout State, _ step: inout ScanStep) {
         let top = state.folders.count - 1
-        let relative = state.folders[top].relative + name
+        let room = (Scanner.nameBudget - state.folders.reduce(0) { $0 + $1.names.size }) / 2
+        if state.folders[top].isRead { rewinddir(state.folders[top].stream) }
+        state.folders[top].isRead = true
+        let number = state.folders[top].names.read(state.folders[top].stream, capacity: capacity ?? max(room, NameList.leastCapacity))
+        if number != 0 { refuse(path(Array(state.path)), number, &step) }
+    }
+
+    private func visit(_ state: inout State, _ step: inout ScanStep) {
+        let top = state.folders.count - 1
+        state.folders[top].names.take()
+        let name = state.folders[top].names.last
+        let resume = state.folders[top].resume
+        state.folders[top].resume = []
         let descriptor = dirfd(state.folders[top].stream)
-        let terminated = name.map { CChar(bitPattern: $0) } + [0]
+        let folderCount = state.path.count
+        step.looked += 1
+        // The path of what is looked at, for as long as that takes; a folder that is entered keeps it.
+        state.path += name
+        defer { if state.folders.count == top + 1 { state.path.removeLast(state.path.count - folderCount) } }
         var information = stat()
-        guard fstatat(descriptor, terminated, &information, AT_SYMLINK_NOFOLLOW) == 0 else {
-            // Gone since its name was read: nothing to upload, nothing to report.
-            if errno != ENOENT { items.append(.refused(path: path(relative), reason: reason(errno))) }
+        var isLink = false
+        let terminated = name + [0]
+        let status = terminated.withCString { name -> Int32? in
+            guard fstatat(descriptor, name, &information, AT_SYMLINK_NOFOLLOW) == 0 else { return errno }
+            guard information.st_mode & S_IFMT == S_IFLNK else { return 0 }
+            isLink = true
+            guard links == .follow else { return nil }
+            return fstatat(descriptor, name, &information, 0) == 0 ? 0 : errno
+        }
+        guard let status else { return step.skip(.links) }
+        guard status == 0 else {
+            if isLink {
+                step.skip(.unreadable)
+                step.items.append(.refused(path: path(state.path), reason: "the link leads nowhere (\(reason(status)))"))
+            } else if status != ENOENT {
+                // What is gone since its name was read is nothing to upload, and nothing to report.
+                refuse(path(state.path), status, &step)
+            }
             return
         }
-        var isLink = false
-        if information.st_mode & S_IFMT == S_IFLNK {
-            guard links == .follow else { return }
-            isLink = true
-            guard fstatat(descriptor, terminated, &information, 0) == 0 else {
-                return items.append(.refused(path: path(relative), reason: "the link leads nowhere (\(reason(errno)))"))
-            }
-        }
         switch information.st_mode & S_IFMT {
-        case S_IFREG: file(relative, name: terminated, descriptor, information, &items)
+        case S_IFREG: file(state.path, name: terminated, descriptor, information, &step)
         case S_IFDIR:
-            guard wants(relative, true) else { return }
+            guard wants(state.path, true) else { return }
             guard state.folders.count < Scanner.deepest else {
-                return items.append(.refused(path: path(relative), reason: "more than \(Scanner.deepest) folders deep"))
+                return step.items.append(.refused(path: path(state.path), reason: "more than \(Scanner.deepest) folders deep"))
             }
             let identity = (UInt64(information.st_dev), UInt64(information.st_ino))
             if isLink, state.folders.contains(where: { ($0.device, $0.inode) == identity }) {
-                return items.append(.refused(path: path(relative), reason: "the link leads back to a folder it lies in"))
+                return step.items.append(.refused(path: path(state.path), reason: "the link leads back to a folder it lies in"))
             }
-            let child = openat(descriptor, terminated, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isLink ? 0 : O_NOFOLLOW))
-            push(child, relative: relative + [UInt8(ascii: "/")], information, path: path(relative), &state, &items)
-        default: items.append(.refused(path: path(relative), reason: Scanner.kind(information.st_mode)))
+            let child = terminated.withCString { openat(descriptor, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isLink ? 0 : O_NOFOLLOW)) }
+            let shown = path(state.path)
+            state.path.append(UInt8(ascii: "/"))
+            push(child, information, resume: resume.first == name ? resume.dropFirst() : [], path: shown, &state, &step)
+        default: refuse(path(state.path), information.st_mode, &step)
         }
     }
 
-    private func file(_ relative: [UInt8], name: [CChar], _ folder: Int32, _ information: stat, _ items: inout [ScanItem]) {
-        guard wants(relative, false) else { return }
-        guard let text = String(validating: relative, as: UTF8.self) else {
-            return items.append(.refused(path: path(relative), reason: "its name is not UTF-8, and object keys are. Rename it"))
+    private func file(_ relative: [UInt8], name: [UInt8], _ folder: Int32, _ information: stat, _ step: inout ScanStep) {
+        guard wants(relative, false) else { return step.skip(.filtered) }
+        let text = String(validating: relative, as: UTF8.self)
+        guard text != nil || encodesNames else {
+            step.skip(.names)
+            return step.items.append(
+                .refused(
+                    path: PathText.shown(path(PathText.text(relative))),
+                    reason: "its name is not UTF-8, and object keys are. Rename it, or use --encode-names percent"))
         }
-        guard faccessat(folder, name, R_OK, 0) == 0 else { return items.append(.refused(path: path(relative), reason: reason(errno))) }
-        items.append(.file(path: path(relative), relative: text, identity: SourceIdentity(stat: information)))
+        // An owner's own permission is all that counts for the owner: no need to ask a second time.
+        if information.st_uid != user || information.st_mode & S_IRUSR == 0 {
+            guard name.withCString({ faccessat(folder, $0, R_OK, 0) }) == 0 else { return refuse(path(relative), errno, &step) }
+        }
+        step.items.append(
+            .file(
+                path: path(text.flatMap { PathText.isPlain(relative) ? $0 : nil } ?? PathText.text(relative)),
+                relative: text ?? PathText.percent(relative), identity: SourceIdentity(stat: information)))
     }
 
-    private func path(_ relative: [UInt8]) -> String {
-        let slash = source.utf8.last == UInt8(ascii: "/") || relative.isEmpty ? "" : "/"
-        return source + slash + String(decoding: relative, as: UTF8.self)
+    private func refuse(_ path: String, _ number: Int32, _ step: inout ScanStep) {
+        step.skip(.unreadable)
+        step.items.append(.refused(path: path, reason: reason(number)))
+    }
+
+    private func refuse(_ path: String, _ mode: mode_t, _ step: inout ScanStep) {
+        let (kind, reason): (SkippedKind, String) =
+            switch mode & S_IFMT {
+            case S_IFIFO: (.pipes, "it is a pipe, not a file")
+            case S_IFSOCK: (.sockets, "it is a socket, not a file")
+            case S_IFCHR, S_IFBLK: (.devices, "it is a device, not a file")
+            default: (.unreadable, "it is neither a file nor a folder")
+            }
+        step.skip(kind)
+        step.items.append(.refused(path: path, reason: reason))
+    }
+
+    private func path(_ relative: [UInt8]) -> String { path(String(decoding: relative, as: UTF8.self)) }
+
+    private func path(_ relative: String) -> String {
+        source.utf8.last == UInt8(ascii: "/") || relative.utf8.isEmpty ? source + relative : source + "/" + relative
     }
 
     private func reason(_ number: Int32) -> String { FileError.text(of: number) }
+}
 
-    private static func kind(_ mode: mode_t) -> String {
-        switch mode & S_IFMT {
-        case S_IFIFO: "it is a pipe, not a file"
-        case S_IFSOCK: "it is a socket, not a file"
-        case S_IFCHR, S_IFBLK: "it is a device, not a file"
-        default: "it is neither a file nor a folder"
-        }
+extension [UInt8] {
+    /// - Parameter body: gets the bytes, which end with NUL, as they are.
+    fileprivate func withCString<T>(_ body: (UnsafePointer<CChar>) -> T) -> T {
+        withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
     }
 }

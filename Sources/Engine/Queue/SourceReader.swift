@@ -22,14 +22,15 @@ enum SourceReader {
         return try result.get()
     }
 
-    private static func read(_ source: SourceFile, _ offset: Int64, _ length: Int64, _ isCancelled: Lock<Bool>) -> Result<UInt64, FileError> {
-        // Opened anew: the descriptor of the source belongs to the transport. Its identity is compared by the caller.
-        let descriptor = open(source.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor >= 0 else { return .failure(FileError(path: source.path, errno: errno, what: "cannot be read")) }
-        defer { close(descriptor) }
-        var information = stat()
-        guard fstat(descriptor, &information) == 0, SourceIdentity(stat: information) == source.identity else {
-            return .failure(FileError(path: source.path, errno: 0, what: "is not the file it was"))
+    private static func read(_ source: SourceFile, _ offset: Int64, _ length: Int64, _ isCancelled: Lock<Bool>) -> Result<UInt64, FileError>
+    {
+        // The open file, whatever its name leads to by now.
+        do throws(FileError) {
+            guard try source.currentIdentity().isLikely(source.identity) else {
+                return .failure(FileError(path: source.path, errno: 0, what: "is not the file it was"))
+            }
+        } catch {
+            return .failure(error)
         }
         var crc = CRC64Stream()
         var at = offset
@@ -37,8 +38,10 @@ enum SourceReader {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferSize, alignment: 16)
         defer { buffer.deallocate() }
         while at < end {
-            if isCancelled.withLock({ $0 }) { return .failure(FileError(path: source.path, errno: ECANCELED, what: "is not wanted any more")) }
-            let count = pread(descriptor, buffer.baseAddress, min(buffer.count, Int(end - at)), off_t(at))
+            if isCancelled.withLock({ $0 }) {
+                return .failure(FileError(path: source.path, errno: ECANCELED, what: "is not wanted any more"))
+            }
+            let count = pread(source.descriptor, buffer.baseAddress, min(buffer.count, Int(end - at)), off_t(at))
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 return .failure(FileError(path: source.path, errno: count == 0 ? 0 : errno, what: "cannot be read to its end"))
@@ -74,6 +77,7 @@ enum SourceReader {
     static func difference(_ before: SourceIdentity, _ now: SourceIdentity) -> String {
         if before.device != now.device || before.inode != now.inode { return "another file has its name now" }
         if before.size != now.size { return "it had \(before.size) bytes and has \(now.size)" }
+        if before.isLikely(now) { return "it was written to, and the time of that set back" }
         return "it was written to"
     }
 }
@@ -117,6 +121,6 @@ extension SourceIdentity {
     init(stat status: stat) {
         self.init(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-            modified: SourceIdentity.nanoseconds(status.st_mtim))
+            modified: SourceIdentity.nanoseconds(status.st_mtim), changed: SourceIdentity.nanoseconds(status.st_ctim))
     }
 }

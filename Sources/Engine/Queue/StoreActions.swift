@@ -112,8 +112,8 @@ struct RowAction: Sendable {
         let edit = try openEdit(db, &outcome)
         try db.execute(
             sql: """
-                INSERT OR REPLACE INTO editRows (edit, upload, state, held, priority, hidden, nextTry, made, position)
-                SELECT ?, id, state, held, priority, hidden, nextTry, ?, position FROM uploads WHERE \(group)
+                INSERT OR REPLACE INTO editRows (edit, upload, state, held, priority, hidden, nextTry, made, position, error)
+                SELECT ?, id, state, held, priority, hidden, nextTry, ?, position, error FROM uploads WHERE \(group)
                 """, arguments: [edit, made.code])
         if change.givesUp {
             outcome.abortsSomething = true
@@ -238,7 +238,8 @@ extension QueueStore {
         let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT e.upload, e.state, e.held, e.priority, e.hidden, e.nextTry, e.made, u.state, u.finished, e.position FROM editRows e
+                SELECT e.upload, e.state, e.held, e.priority, e.hidden, e.nextTry, e.made, u.state, u.finished, e.position, e.error
+                FROM editRows e
                 JOIN uploads u ON u.id = e.upload WHERE e.edit = ?
                 """, arguments: [id])
         let runs = Set(running)
@@ -281,9 +282,9 @@ extension QueueStore {
                 // What has ended has a time, or its parts would be kept on the server for ever. A retry took it away.
                 try db.execute(
                     sql: """
-                        UPDATE uploads SET state = ?, held = ?, hidden = ?, nextTry = ?, finished = CASE WHEN ? THEN COALESCE(finished, ?) END
-                        WHERE id = ?
-                        """, arguments: [state, held, hidden, nextTry, isEnded, at.milliseconds, upload])
+                        UPDATE uploads SET state = ?, held = ?, hidden = ?, nextTry = ?, finished = CASE WHEN ? THEN COALESCE(finished, ?) END,
+                          error = COALESCE(error, ?) WHERE id = ?
+                        """, arguments: [state, held, hidden, nextTry, isEnded, at.milliseconds, row[10] as String?, upload])
                 result = state
             }
             if reason == nil { undone.changed += 1 }

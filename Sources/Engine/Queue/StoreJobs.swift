@@ -28,15 +28,29 @@ extension QueueStore {
         try Int64.fetchOne(db, sql: "SELECT id FROM jobs WHERE submission = ?", arguments: [submission])
     }
 
+    /// - Returns: an order that cannot be read too, with `problem`: its uploads must be seen and not wait for ever.
     static func job(_ db: Database, id: Int64) throws -> JobFacts? {
-        let statement = try db.cachedStatement(sql: "SELECT dest, target, options FROM jobs WHERE id = ?")
+        let statement = try db.cachedStatement(sql: "SELECT dest, target, options, scope, endpoint FROM jobs WHERE id = ?")
         guard let row = try Row.fetchOne(statement, arguments: [id]) else { return nil }
-        let (target, options): (String, String) = (row[1], row[2])
-        guard let target = try? JSONDecoder().decode(Target.self, from: Data(target.utf8)),
-            let options = try? JSONDecoder().decode(OrderOptions.self, from: Data(options.utf8)),
-            let headers = try? OrderPlan.headers(options, target)
-        else { return nil }
-        return JobFacts(id: id, dest: row[0], target: target, options: options, headers: headers)
+        let (dest, targetText, optionsText): (String, String, String) = (row[0], row[1], row[2])
+        let target = try? JSONDecoder().decode(Target.self, from: Data(targetText.utf8))
+        let options = try? JSONDecoder().decode(OrderOptions.self, from: Data(optionsText.utf8))
+        if let target, let options, let headers = try? OrderPlan.headers(options, target) {
+            return JobFacts(id: id, dest: dest, target: target, options: options, headers: headers)
+        }
+        let shown =
+            target
+            ?? Target(
+                scope: row[3], remote: nil, bucket: bucket(dest), region: "", endpoint: row[4], addressing: "virtual", prefix: "", isKey: false)
+        let part = target == nil ? "destination" : "options"
+        return JobFacts(
+            id: id, dest: dest, target: shown, options: options ?? OrderOptions(), headers: ObjectHeaders(),
+            problem: "the \(part) of its order cannot be read: another version wrote them, or they are damaged. Give the order again")
+    }
+
+    /// As the order names it; a remote's is not known here.
+    private static func bucket(_ dest: String) -> String {
+        dest.hasPrefix("oss://") ? String(dest.dropFirst(6).prefix { $0 != "/" }) : ""
     }
 
     static func sources(_ db: Database, job: Int64) throws -> [String] {
@@ -48,10 +62,46 @@ extension QueueStore {
         try Int64.fetchAll(db, sql: "SELECT id FROM jobs WHERE isScanning = 1 ORDER BY id")
     }
 
-    /// An interrupted scan begins again: rows it made stay, what it refused is found again.
-    static func beginScan(_ db: Database, job: Int64) throws {
-        try db.execute(sql: "DELETE FROM refused WHERE job = ?", arguments: [job])
-        try db.execute(sql: "UPDATE jobs SET refusedCount = 0 WHERE id = ?", arguments: [job])
+    /// - Returns: where an interrupted scan goes on. One that wrote no place down begins again: rows it made stay, what it refused is found
+    ///   again.
+    static func resumeScan(_ db: Database, job: Int64) throws -> ScanPlace {
+        let place = try scanPlace(db, job: job)
+        if place == ScanPlace() {
+            try db.execute(sql: "DELETE FROM refused WHERE job = ?", arguments: [job])
+            try db.execute(sql: "UPDATE jobs SET refusedCount = 0, skipped = NULL WHERE id = ?", arguments: [job])
+        }
+        return place
+    }
+
+    static func scanPlace(_ db: Database, job: Int64) throws -> ScanPlace {
+        let row = try Row.fetchOne(db, sql: "SELECT scanSource, scanPlace FROM jobs WHERE id = ?", arguments: [job])
+        return ScanPlace(source: row?[0] ?? 0, path: (row?[1] as Data?).map(Array.init) ?? [])
+    }
+
+    /// One batch of a scan, and where it goes on.
+    ///
+    /// - Parameter holding: why the rows cannot start.
+    static func add(_ db: Database, _ batch: ScanBatch, job: Int64, holding: StoredError?) throws {
+        var rows = batch.rows
+        if let holding {
+            for index in rows.indices where rows[index].state == .queued {
+                (rows[index].state, rows[index].held, rows[index].error) = (.held, .credentials, holding)
+            }
+        }
+        try addRows(db, job: job, rows, refused: batch.refused)
+        if !batch.skipped.isEmpty {
+            let skipped = try skipped(db, job: job).merging(batch.skipped.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +)
+            try db.execute(sql: "UPDATE jobs SET skipped = ? WHERE id = ?", arguments: [try json(skipped), job])
+        }
+        try db.execute(
+            sql: "UPDATE jobs SET scanSource = ?, scanPlace = ? WHERE id = ?",
+            arguments: [batch.place.source, batch.place.path.isEmpty ? nil : Data(batch.place.path), job])
+        if batch.isEnd { try endScan(db, job: job) }
+    }
+
+    private static func skipped(_ db: Database, job: Int64) throws -> [String: Int] {
+        let text = try String.fetchOne(db, sql: "SELECT skipped FROM jobs WHERE id = ?", arguments: [job])
+        return text.flatMap { try? JSONDecoder().decode([String: Int].self, from: Data($0.utf8)) } ?? [:]
     }
 
     static func endScan(_ db: Database, job: Int64) throws {
@@ -61,9 +111,11 @@ extension QueueStore {
     static func addRows(_ db: Database, job: Int64, _ rows: [UploadRow], refused: [JobView.Refused]) throws {
         var refused = refused
         let hasRenamed = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM renamed WHERE job = ?)", arguments: [job]) ?? false
-        for row in rows {
-            if hasRenamed, try isRenamed(db, row) { continue }
-            guard !(try row.insert(db)) else { continue }
+        let new = hasRenamed ? try rows.filter { try !isRenamed(db, $0) } : rows
+        if let firstID = try nextID(db, if: !new.isEmpty) {
+            try db.execute(sql: "UPDATE jobs SET firstRow = ? WHERE id = ? AND firstRow IS NULL", arguments: [firstID, job])
+        }
+        for row in try insert(db, new) {
             let path = try String.fetchOne(
                 db.cachedStatement(sql: "SELECT path FROM uploads WHERE job = ? AND key = ?"), arguments: [job, row.key])
             if let path, !path.utf8.elementsEqual(row.path.utf8) {
@@ -79,6 +131,12 @@ extension QueueStore {
         try db.execute(sql: "UPDATE jobs SET refusedCount = refusedCount + ? WHERE id = ?", arguments: [refused.count, job])
     }
 
+    /// The id that the next new row gets at least.
+    private static func nextID(_ db: Database, if isWanted: Bool) throws -> Int64? {
+        guard isWanted else { return nil }
+        return try Int64.fetchOne(db, sql: "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'uploads'), 0) + 1")
+    }
+
     /// An interrupted scan comes upon it again, and it is queued already, under another key.
     private static func isRenamed(_ db: Database, _ row: UploadRow) throws -> Bool {
         let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM renamed WHERE job = ? AND key = ? AND path = ?)")
@@ -90,15 +148,28 @@ extension QueueStore {
         var uploads: [Int64]
         var refused: [JobView.Refused]
         var counts: [UploadState: StateCount]
+        var skipped: [String: Int]
     }
 
+    /// Ids that a job's view shows.
+    private static let shownIDs = 1_000
+    /// Above so many uploads they are read in the order of ids from the job's first on; below, they are found by their job and sorted.
+    private static let manyUploads = 10_000
+
     static func jobState(_ db: Database, id: Int64) throws -> JobState? {
-        guard let isScanning = try Bool.fetchOne(db, sql: "SELECT isScanning FROM jobs WHERE id = ?", arguments: [id]) else { return nil }
+        guard let row = try Row.fetchOne(db, sql: "SELECT isScanning, COALESCE(firstRow, 0) FROM jobs WHERE id = ?", arguments: [id]) else {
+            return nil
+        }
+        let (isScanning, first): (Bool, Int64) = (row[0], row[1])
+        let counts = try counts(db, job: id)
+        let isLarge = counts.values.reduce(0) { $0 + $1.uploads } > manyUploads
+        let uploads = isLarge ? "+job = ? AND id >= \(first)" : "job = ?"
         let refused = try Row.fetchAll(db, sql: "SELECT path, reason FROM refused WHERE job = ? ORDER BY path", arguments: [id])
         return JobState(
             isScanning: isScanning,
-            uploads: try Int64.fetchAll(db, sql: "SELECT id FROM uploads WHERE job = ? ORDER BY id LIMIT 1000", arguments: [id]),
-            refused: refused.map { JobView.Refused(path: $0[0], reason: $0[1]) }, counts: try counts(db, job: id))
+            uploads: try Int64.fetchAll(
+                db, sql: "SELECT id FROM uploads WHERE \(uploads) ORDER BY id LIMIT \(shownIDs)", arguments: [id]),
+            refused: refused.map { JobView.Refused(path: $0[0], reason: $0[1]) }, counts: counts, skipped: try skipped(db, job: id))
     }
 
     /// - Parameter job: 0 for the whole visible queue.

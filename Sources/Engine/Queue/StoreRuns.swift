@@ -56,8 +56,7 @@ extension QueueStore {
             WHERE hidden = 0 AND state = 0 AND priority = ? AND job = ?\(others) ORDER BY position, id LIMIT ?
             """
         let arguments: StatementArguments = [priority, job, limit]
-        guard running.isEmpty else { return try Row.fetchAll(db, sql: sql, arguments: arguments).map(UploadRow.init) }
-        return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map(UploadRow.init)
+        return try UploadRow.all(running.isEmpty ? db.cachedStatement(sql: sql) : db.makeStatement(sql: sql), arguments)
     }
 
     private static func isClosed(_ db: Database, job: Int64, _ scopes: [String], _ endpoints: [String]) throws -> Bool {
@@ -125,6 +124,12 @@ extension QueueStore {
         try db.cachedStatement(
             sql: "INSERT OR REPLACE INTO ledger (bucket, key, uploadID, target, upload, since) VALUES (?, ?, ?, ?, ?, ?)"
         ).execute(arguments: [target.bucket, row.key, uploadID, try json(target), row.id, at.milliseconds])
+    }
+
+    static func isOwed(_ db: Database, bucket: String, key: String, uploadID: String) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM ledger WHERE bucket = ? AND key = ? AND uploadID = ?)"),
+            arguments: [bucket, key, uploadID]) ?? false
     }
 
     /// Nothing in the queue needs what that upload has on the server any more: it is aborted in the background.

@@ -28,14 +28,37 @@ struct WindowAnswer: Sendable {
 }
 
 extension WindowQuestion {
+    /// Sorted anew for each window; more rows are sorted once, and the list of their ids is kept.
+    private static let fewRows = 20_000
+    /// A place so far behind in the order of ids is found quickly.
+    private static let nearOffset = 10_000
+    /// What the index of the queue's own order serves, forwards and backwards.
+    private static let ownOrders = ["order", "state", "rate", "eta"]
+
+    /// SQLite finds the window by itself, whatever the queue holds.
+    var isInOwnOrder: Bool {
+        guard plan.isExact else { return false }
+        return sort.isEmpty || (after == nil && sort.allSatisfy { Self.ownOrders.contains($0.name) })
+    }
+
     /// SQLite finds the window by itself; else a list of all ids is made, and kept for the next one.
     ///
     /// "Behind that row" is a place in the queue's own order; in any other the rows before it have to be counted off.
-    var isDirect: Bool { plan.isExact && (after == nil || sort.isEmpty) }
+    ///
+    /// - Parameter rows: in the visible queue.
+    func isDirect(rows: Int) -> Bool {
+        if isInOwnOrder { return true }
+        guard plan.isExact, after == nil else { return false }
+        return rows <= Self.fewRows || (sort.first?.name == "added" && offset < Self.nearOffset)
+    }
 }
 
 extension QueueStore {
-    static let naturalOrder = DatabaseCollation("davit_natural") { NaturalOrder.compare($0, $1) }
+    /// What `ORDER BY` compares paths by, made once for each row.
+    static let naturalKey = DatabaseFunction("davit_natural_key", argumentCount: 1, pure: true) { values in
+        guard case .string(let path) = values[0].storage else { return nil }
+        return Data(NaturalOrder.key(path))
+    }
 
     /// - Throws: `OrderError` is not among it: an unknown sort key was refused before.
     static func window(_ db: Database, _ question: WindowQuestion) throws -> WindowAnswer {
@@ -43,25 +66,20 @@ extension QueueStore {
         let order = try orderClause(question.sort)
         let scope = "hidden = 0\(question.excluding.isEmpty ? "" : " AND id NOT IN (\(list(question.excluding)))")"
         let arguments = StatementArguments(question.plan.arguments)
-        if question.isDirect {
+        if question.isDirect(rows: try counted(db, states: nil)) {
             let filter = "\(scope) AND \(question.plan.condition)"
-            if question.plan.query == nil {
-                let all = try Int.fetchOne(db, sql: "SELECT COALESCE(SUM(n), 0) FROM counts WHERE job = 0") ?? 0
-                let left =
-                    question.excluding.isEmpty
-                    ? 0
-                    : try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM uploads WHERE hidden = 0 AND id IN (\(list(question.excluding)))")
-                        ?? 0
-                answer.total = all - left
+            answer.total = try total(db, question, filter)
+            if question.after != nil {
+                answer.rows = try behind(db, question, filter)
+            } else if question.sort.isEmpty, question.offset > answer.total / 2 {
+                answer.rows = try fromTheEnd(db, question, total: answer.total, filter)
             } else {
-                answer.total = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM uploads WHERE \(filter)", arguments: arguments) ?? 0
+                let sql = """
+                    SELECT \(UploadRow.columns) FROM uploads WHERE \(filter) ORDER BY \(order)
+                    LIMIT \(question.limit) OFFSET \(question.offset)
+                    """
+                answer.rows = try Row.fetchAll(db, sql: sql, arguments: arguments).map(UploadRow.init)
             }
-            let (place, placeArguments) = try behind(db, question)
-            let sql = """
-                SELECT \(UploadRow.columns) FROM uploads WHERE \(filter)\(place) ORDER BY \(order)
-                LIMIT \(question.limit) OFFSET \(place.isEmpty ? question.offset : 0)
-                """
-            answer.rows = try Row.fetchAll(db, sql: sql, arguments: arguments + placeArguments).map(UploadRow.init)
         } else {
             // Excluded rows are looked at too: the list outlives this window, and what runs now may have ended by the next one.
             try scan(db, question, filter: "hidden = 0 AND \(question.plan.condition)", order: order, arguments, &answer)
@@ -72,14 +90,55 @@ extension QueueStore {
         return answer
     }
 
-    /// Keyset instead of counting, in the default order.
-    private static func behind(_ db: Database, _ question: WindowQuestion) throws -> (String, StatementArguments) {
-        guard let after = question.after, question.sort.isEmpty else { return ("", StatementArguments()) }
-        guard let row = try Row.fetchOne(db, sql: "SELECT state, priority, position FROM uploads WHERE id = ?", arguments: [after]) else {
-            return (" AND 0", StatementArguments())
+    /// - Parameter states: `nil` for all.
+    private static func counted(_ db: Database, states: [Int]?) throws -> Int {
+        let some = states.map { " AND state IN (\($0.map(String.init).joined(separator: ",")))" } ?? ""
+        return try Int.fetchOne(db, sql: "SELECT COALESCE(SUM(n), 0) FROM counts WHERE job = 0\(some)") ?? 0
+    }
+
+    /// Looked up where `counts` knows it, else counted row by row.
+    private static func total(_ db: Database, _ question: WindowQuestion, _ filter: String) throws -> Int {
+        let plan = question.plan
+        guard plan.query == nil || plan.states != nil else {
+            return try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM uploads WHERE \(filter)", arguments: StatementArguments(plan.arguments)) ?? 0
         }
-        let values: [Int64] = [row[0], row[1], row[2], after]
-        return (" AND (state, priority, position, id) > (?, ?, ?, ?)", StatementArguments(values))
+        let all = try counted(db, states: plan.states)
+        guard !question.excluding.isEmpty else { return all }
+        let sql = "SELECT COUNT(*) FROM uploads WHERE hidden = 0 AND id IN (\(list(question.excluding))) AND \(plan.condition)"
+        return all - (try Int.fetchOne(db, sql: sql, arguments: StatementArguments(plan.arguments)) ?? 0)
+    }
+
+    /// A window in the second half of the queue: fewer rows to walk over from its end.
+    private static func fromTheEnd(_ db: Database, _ question: WindowQuestion, total: Int, _ filter: String) throws -> [UploadRow] {
+        let count = min(question.limit, total - question.offset)
+        guard count > 0 else { return [] }
+        let sql = """
+            SELECT \(UploadRow.columns) FROM uploads WHERE \(filter)
+            ORDER BY hidden DESC, state DESC, priority DESC, position DESC, id DESC LIMIT \(count) OFFSET \(total - question.offset - count)
+            """
+        return try Row.fetchAll(db, sql: sql, arguments: StatementArguments(question.plan.arguments)).map(UploadRow.init).reversed()
+    }
+
+    /// Keyset instead of counting, in the default order. In two steps: asked for both at once, SQLite walks over all rows of the same place
+    /// to find the ids behind one.
+    private static func behind(_ db: Database, _ question: WindowQuestion, _ filter: String) throws -> [UploadRow] {
+        guard let after = question.after,
+            let place = try Row.fetchOne(db, sql: "SELECT state, priority, position FROM uploads WHERE id = ?", arguments: [after])
+        else { return [] }
+        let (state, priority, position): (Int64, Int64, Int64) = (place[0], place[1], place[2])
+        let steps = [
+            "state = \(state) AND priority = \(priority) AND position = \(position) AND id > \(after)",
+            "(state, priority, position) > (\(state), \(priority), \(position))",
+        ]
+        var found: [UploadRow] = []
+        for step in steps where found.count < question.limit {
+            let sql = """
+                SELECT \(UploadRow.columns) FROM uploads WHERE \(filter) AND \(step)
+                ORDER BY hidden, state, priority, position, id LIMIT \(question.limit - found.count)
+                """
+            found += try Row.fetchAll(db, sql: sql, arguments: StatementArguments(question.plan.arguments)).map(UploadRow.init)
+        }
+        return found
     }
 
     /// Each row that SQLite cannot judge is looked at; only ids are kept.
@@ -98,17 +157,30 @@ extension QueueStore {
                 if query.matches(row.facts(try lookup.job(row.job, db), now: question.now)) { matching.append(row.id) }
             }
         }
-        let excluded = Set(question.excluding)
-        let shown = excluded.isEmpty ? matching : matching.filter { !excluded.contains($0) }
-        answer.total = shown.count
+        let window = window(matching, question)
+        answer.total = window.total
         answer.matching = matching
-        answer.rows = try rows(db, window(shown, question))
+        answer.rows = try rows(db, window.ids)
     }
 
-    static func window(_ ids: [Int64], _ question: WindowQuestion) -> [Int64] {
+    /// - Returns: the ids asked for, and how many there are without the excluded ones.
+    static func window(_ ids: [Int64], _ question: WindowQuestion) -> (ids: [Int64], total: Int) {
+        let excluded = Set(question.excluding)
+        // A million ids are gone through for each window: most are outside of what could be excluded.
+        let bounds = (question.excluding.min() ?? .max)...(question.excluding.max() ?? .max)
+        let places = excluded.isEmpty ? [] : ids.indices.filter { bounds.contains(ids[$0]) && excluded.contains(ids[$0]) }
         var start = question.offset
-        if let after = question.after { start = ids.firstIndex(of: after).map { $0 + 1 } ?? ids.count }
-        return Array(ids.dropFirst(start).prefix(question.limit))
+        if let after = question.after {
+            start = ids.firstIndex(of: after).map { $0 + 1 } ?? ids.count
+        } else {
+            for place in places where place <= start { start += 1 }
+        }
+        var found: [Int64] = []
+        while start < ids.count, found.count < question.limit {
+            if excluded.isEmpty || !excluded.contains(ids[start]) { found.append(ids[start]) }
+            start += 1
+        }
+        return (found, ids.count - places.count)
     }
 
     /// In the order of the ids.
@@ -121,12 +193,12 @@ extension QueueStore {
 
     static let sortKeys = ["order", "name", "size", "done", "rate", "eta", "added", "finished", "tries", "dest", "error", "state", "prio"]
 
-    private static func orderClause(_ sort: [SortKey]) throws -> String {
+    static func orderClause(_ sort: [SortKey]) throws -> String {
         let keys = sort.filter { $0.name != "order" || sort.count == 1 }.map { key -> String in
             let direction = key.isDescending ? " DESC" : ""
             switch key.name {
-            case "name": return "path COLLATE davit_natural\(direction)"
-            case "size": return "hidden, size\(direction)"
+            case "name": return "davit_natural_key(path)\(direction)"
+            case "size": return "size\(direction)"
             case "done": return "CASE WHEN size = 0 THEN state = 6 ELSE CAST(stored AS REAL) / size END\(direction)"
             case "added": return "id\(direction)"
             case "finished": return "finished IS NULL, finished\(direction)"
@@ -142,38 +214,31 @@ extension QueueStore {
     }
 }
 
-/// Names as people count: `m2` before `m10`. Digits compare as numbers, everything else as bytes, without regard to the case of letters
-/// first and with it at last.
+/// Names as people count: `m2` before `m10`. Digits compare as numbers, everything else as bytes, without regard to the case of letters.
 enum NaturalOrder {
-    static func compare(_ a: String, _ b: String) -> ComparisonResult {
-        let result = compare(Array(a.utf8), Array(b.utf8))
-        return result < 0 ? .orderedAscending : result > 0 ? .orderedDescending : .orderedSame
-    }
-
-    static func compare(_ a: [UInt8], _ b: [UInt8]) -> Int {
-        var (i, j) = (0, 0)
-        while i < a.count, j < b.count {
-            if isDigit(a[i]), isDigit(b[j]) {
-                let (left, right) = (number(a, &i), number(b, &j))
-                if left.count != right.count { return left.count < right.count ? -1 : 1 }
-                if let difference = zip(left, right).first(where: { $0 != $1 }) { return difference.0 < difference.1 ? -1 : 1 }
-            } else {
-                let (left, right) = (lower(a[i]), lower(b[j]))
-                if left != right { return left < right ? -1 : 1 }
-                i += 1
-                j += 1
+    /// Bytes that compare, one by one, as the names do. A run of digits becomes a digit, the count of those that matter, and these.
+    static func key(_ name: String) -> [UInt8] {
+        var name = name
+        return name.withUTF8 { bytes in
+            var key: [UInt8] = []
+            key.reserveCapacity(bytes.count + 8)
+            var index = 0
+            while index < bytes.count {
+                guard isDigit(bytes[index]) else {
+                    key.append(lower(bytes[index]))
+                    index += 1
+                    continue
+                }
+                while index < bytes.count, bytes[index] == UInt8(ascii: "0") { index += 1 }
+                let start = index
+                while index < bytes.count, isDigit(bytes[index]) { index += 1 }
+                key.append(UInt8(ascii: "0"))
+                key.append(UInt8(truncatingIfNeeded: (index - start) >> 8))
+                key.append(UInt8(truncatingIfNeeded: index - start))
+                key.append(contentsOf: bytes[start..<index])
             }
+            return key
         }
-        if i < a.count || j < b.count { return i < a.count ? 1 : -1 }
-        if a.elementsEqual(b) { return 0 }
-        return a.lexicographicallyPrecedes(b) ? -1 : 1
-    }
-
-    /// Without leading zeros.
-    private static func number(_ bytes: [UInt8], _ index: inout Int) -> ArraySlice<UInt8> {
-        let start = index
-        while index < bytes.count, isDigit(bytes[index]) { index += 1 }
-        return bytes[start..<index].drop { $0 == UInt8(ascii: "0") }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }

@@ -17,9 +17,13 @@ struct FlightEnd: Sendable {
     var source: SourceFile?
     /// The file is another one than the row says, and nothing of it was sent.
     var changed: SourceIdentity?
+    /// What the file is now, where only a look at its bytes could tell that they are the same.
+    var confirmed: SourceIdentity?
     /// The file cannot be opened.
     var unreadable: FileError?
     var bytesSent: Int64 = 0
+    /// What the answer said of the object, when it stands now.
+    var stored: StoredAnswer?
 
     /// The service itself has said something.
     var isAnswered: Bool { failure?.isAnswer ?? true }
@@ -34,14 +38,43 @@ struct FlightEnd: Sendable {
     }
 }
 
+/// How long a body's answer may be waited for, by what is usual.
+struct BodyWatch: Sendable {
+    var watch: AnswerWatch
+    /// Of this body, from 1.
+    var attempt: Int
+}
+
+/// What OSS says of an object when it has stored it, besides what is compared: for the receipt.
+struct StoredAnswer: Sendable, Equatable {
+    /// `nil` where the bucket keeps no versions.
+    var versionID: String?
+    var requestID: String?
+
+    /// - Returns: `nil` for requests that make no object, and for refusals. A HEAD that settles a lost answer knows the version only.
+    init?(_ operation: OSSOperation, _ response: HTTPResponse) {
+        guard (200..<300).contains(response.status) else { return nil }
+        switch operation {
+        case .putObject, .complete: requestID = response.headers["x-oss-request-id"]
+        case .headObject: break
+        default: return nil
+        }
+        versionID = response.headers["x-oss-version-id"]
+    }
+}
+
 /// Makes and sends the requests of uploads, one method a request; remembers nothing.
 struct UploadRequests: Sendable {
     /// A request must be accepted by then; OSS judges it when its head arrives.
     private static let life = Duration.seconds(30)
     /// Bodies this small go out at once: nobody would see their progress.
     private static let visibleBody: Int64 = 256 << 10
+    /// A connection over TLS to the other side of the world takes a second; a packet that is lost is sent again after 1 and after 3 s.
+    private static let reachTime = Duration.seconds(4)
     /// Pages of ListParts, 1,000 parts each.
     private static let mostPages = 20
+    /// How often a file may get another mode, owner or link while it is sent or compared.
+    private static let mostLooks = 3
 
     let transport: any Transport
     let authorizer: any RequestAuthorizer
@@ -49,32 +82,52 @@ struct UploadRequests: Sendable {
     // MARK: - Bodies
 
     /// The whole file in one request; opens it where it is not open yet.
-    func put(_ row: UploadRow, job: JobFacts, source opened: SourceFile?, meter: FlightMeter) async -> FlightEnd {
-        let source: SourceFile
-        do throws(FileError) {
-            if let opened { source = opened } else { source = try SourceFile.open(row.path) }
-        } catch {
-            return FlightEnd(unreadable: error)
+    func put(_ row: UploadRow, job: JobFacts, source opened: SourceFile?, meter: FlightMeter, watch: BodyWatch? = nil) async -> FlightEnd {
+        var source = opened
+        var sent: Int64 = 0
+        var looks = 0
+        while true {
+            looks += 1
+            let file: SourceFile
+            do throws(FileError) {
+                if let source {
+                    file = try source.renewed()
+                } else {
+                    file = try await SourceOpening.open(row.path, device: row.identity.device)
+                }
+            } catch {
+                return FlightEnd(unreadable: error)
+            }
+            guard file.identity.isLikely(row.identity) else {
+                // Nothing of it has left: it is taken as it is now.
+                guard opened != nil || sent > 0 else { return FlightEnd(changed: file.identity) }
+                return FlightEnd(
+                    event: .sourceChanged(detail: SourceReader.difference(row.identity, file.identity)), source: file, bytesSent: sent)
+            }
+            let body = FileBody(source: file, offset: 0, length: row.size, isGuarded: true)
+            var end = await send(.putObject(job.headers(for: row)), row, job, body: body, meter: meter, watch: watch) {
+                response, reply throws(OSSError) in
+                let result = try OSSReply.put(response)
+                return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
+            } failed: {
+                .putFailed($0, bytesSent: $1)
+            }
+            (sent, source) = (sent + end.bytesSent, file)
+            // The server does not have the whole body, so nothing is stored; only a mode or a link may have changed.
+            if looks < UploadRequests.mostLooks, case .source(errno: 0)? = end.failure?.cause { continue }
+            end.source = file
+            end.bytesSent = sent
+            return end
         }
-        if opened == nil, source.identity != row.identity { return FlightEnd(source: source, changed: source.identity) }
-        if let end = changed(source, before: row.identity) { return end }
-        let body = FileBody(source: source, offset: 0, length: row.size)
-        var end = await send(.putObject(job.headers), row, job, body: body, meter: meter) { response, reply throws(OSSError) in
-            let result = try OSSReply.put(response)
-            return .putSent(BodyReply(etag: result.etag, localCRC64: reply.bodyCRC64, serverCRC64: result.crc64))
-        } failed: {
-            .putFailed($0, bytesSent: $1)
-        }
-        end.source = source
-        return afterwards(end, source, row.identity)
     }
 
-    func part(_ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter) async
-        -> FlightEnd
-    {
+    func part(
+        _ range: PartRange, uploadID: String, _ row: UploadRow, job: JobFacts, source: SourceFile, meter: FlightMeter,
+        watch: BodyWatch? = nil
+    ) async -> FlightEnd {
         if let end = changed(source, before: row.identity) { return end }
         let body = FileBody(source: source, offset: range.offset, length: range.length)
-        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter) {
+        let end = await send(.uploadPart(number: range.number, uploadID: uploadID), row, job, body: body, meter: meter, watch: watch) {
             response, reply throws(OSSError) in
             let result = try OSSReply.put(response)
             return .partSent(
@@ -99,7 +152,7 @@ struct UploadRequests: Sendable {
     // MARK: - Around them
 
     func initiate(_ row: UploadRow, job: JobFacts) async -> FlightEnd {
-        await send(.initiate(job.headers), row, job) { response, _ throws(OSSError) in
+        await send(.initiate(job.headers(for: row)), row, job) { response, _ throws(OSSError) in
             .initiated(uploadID: try OSSReply.initiate(response))
         } failed: { failure, _ in
             .initiateFailed(failure)
@@ -130,7 +183,47 @@ struct UploadRequests: Sendable {
 
     /// - Parameter source: looked at once more before the parts become an object; `nil` when only an earlier Complete is repeated.
     func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, job: JobFacts, source: SourceFile?) async -> FlightEnd {
-        if let source, let end = changed(source, before: row.identity) { return end }
+        guard let source else { return await complete(uploadID: uploadID, parts: parts, row, job) }
+        let confirmed: SourceIdentity
+        switch await confirm(source, row.identity, parts) {
+        case .same(let identity): confirmed = identity
+        case .different(let end): return end
+        }
+        var end = await complete(uploadID: uploadID, parts: parts, row, job)
+        end.confirmed = confirmed
+        return end
+    }
+
+    private enum Confirmed {
+        case same(SourceIdentity)
+        case different(FlightEnd)
+    }
+
+    /// Whether the file still holds what its parts were read from. Where something happened to it that its time of writing does not show (a
+    /// mode, a link, a name taken by another file, or a write with the time set back), only its bytes can tell.
+    private func confirm(_ source: SourceFile, _ identity: SourceIdentity, _ parts: [StoredPart]) async -> Confirmed {
+        do throws(FileError) {
+            for _ in 0..<UploadRequests.mostLooks {
+                let before = try source.currentIdentity()
+                if before == identity { return .same(identity) }
+                if before.isLikely(identity) {
+                    let sent = parts.reduce(UInt64(0)) { CRC64.combine($0, $1.crc64 ?? 0, lengthOfB: $1.size) }
+                    let here = try await SourceReader.crc64(of: source, offset: 0, length: identity.size)
+                    let after = try source.currentIdentity()
+                    if here == sent, after == before { return .same(after) }
+                    if here == sent, after.isLikely(identity) { continue }
+                }
+                let now = try source.currentIdentity()
+                return .different(FlightEnd(event: .sourceChanged(detail: SourceReader.difference(identity, now)), source: source))
+            }
+        } catch {
+            guard error.errno == 0 else { return .different(FlightEnd(unreadable: error)) }
+            return .different(FlightEnd(event: .sourceChanged(detail: "it \(error.what)"), source: source))
+        }
+        return .different(FlightEnd(event: .sourceChanged(detail: "its mode or its links change all the time"), source: source))
+    }
+
+    private func complete(uploadID: String, parts: [StoredPart], _ row: UploadRow, _ job: JobFacts) async -> FlightEnd {
         let named = parts.map { CompletedPart(number: $0.number, etag: $0.etag) }
         let operation = OSSOperation.complete(uploadID: uploadID, parts: named, headers: job.headers)
         return await send(operation, row, job) { response, _ throws(OSSError) in
@@ -161,10 +254,29 @@ struct UploadRequests: Sendable {
         }
     }
 
+    /// Whether anybody answers at the endpoint: the smallest question there is, and one that needs no credentials, on a new connection.
+    ///
+    /// - Returns: why nobody does; `nil` when somebody did, be it to refuse.
+    func reach(_ target: Target) async -> String? {
+        guard let address = try? target.address() else { return nil }
+        var options = SendOptions()
+        options.connectTimeout = UploadRequests.reachTime
+        options.total = UploadRequests.reachTime
+        options.mayRepeat = false
+        do throws(TransportError) {
+            let status = try await transport.send(address.request(method: "HEAD", key: nil), options: options).response.status
+            // Only a machine in front of it has spoken.
+            return [502, 504].contains(status) ? "\(status)" : nil
+        } catch {
+            return error.message
+        }
+    }
+
     // MARK: - One request
 
-    private func send(
+    func send(
         _ operation: OSSOperation, _ row: UploadRow, _ job: JobFacts, body: FileBody? = nil, meter: FlightMeter? = nil,
+        watch: BodyWatch? = nil,
         read: @Sendable (HTTPResponse, TransportReply) throws(OSSError) -> UploadEvent?,
         failed: @Sendable (RequestFailure, Int64) -> UploadEvent
     ) async -> FlightEnd {
@@ -187,14 +299,19 @@ struct UploadRequests: Sendable {
         // A repeated Initiate leaves a second upload id, a repeated Complete or guarded put refuses its own success.
         let isGuarded = authorized.request.headers["x-oss-forbid-overwrite"] != nil
         options.mayRepeat = authorized.request.method != "POST" && !isGuarded
+        // What must not happen twice is waited for.
+        if !isGuarded, let watch { options.isPatient = watch.watch.patience(attempt: watch.attempt) }
         let progress: (@Sendable (Int64) -> Void)? =
             if let meter, let body, body.length >= UploadRequests.visibleBody { { meter.report($0) } } else { nil }
         do throws(TransportError) {
             let reply = try await transport.send(authorized.request, body: body, options: options, progress: progress)
             meter?.report(reply.bodyBytesSent)
+            watch?.watch.answered(after: reply.answerTime)
             do throws(OSSError) {
                 let event = try read(reply.response, reply)
-                return FlightEnd(event: event, generation: authorized.generation, bytesSent: reply.bodyBytesSent)
+                return FlightEnd(
+                    event: event, generation: authorized.generation, bytesSent: reply.bodyBytesSent,
+                    stored: StoredAnswer(operation, reply.response))
             } catch {
                 let failure = RequestFailure(error, of: authorized, at: job.target)
                 return FlightEnd(
@@ -213,7 +330,8 @@ struct UploadRequests: Sendable {
     private func changed(_ source: SourceFile, before: SourceIdentity) -> FlightEnd? {
         do throws(FileError) {
             let now = try source.currentIdentity()
-            guard now != before else { return nil }
+            // What else may have happened to it is asked once, before Complete.
+            guard !now.isLikely(before) else { return nil }
             return FlightEnd(event: .sourceChanged(detail: SourceReader.difference(before, now)), source: source)
         } catch {
             return FlightEnd(unreadable: error)
@@ -223,7 +341,7 @@ struct UploadRequests: Sendable {
     /// A body that was read while the file changed is worth nothing, whatever the server said to it.
     private func afterwards(_ end: FlightEnd, _ source: SourceFile, _ identity: SourceIdentity) -> FlightEnd {
         switch end.event {
-        case .putSent, .partSent:
+        case .partSent:
             guard var changed = changed(source, before: identity) else { return end }
             changed.bytesSent = end.bytesSent
             changed.generation = end.generation
@@ -236,6 +354,9 @@ struct UploadRequests: Sendable {
 extension RequestFailure {
     /// The service itself said so, and not only the way to it.
     var isAnswer: Bool { if case .answer = cause { true } else { false } }
+
+    /// These credentials are good, and not for this. HEAD has no body that could say why.
+    var isNotAllowed: Bool { classify(self) == .denied && ["AccessDenied", OSSError.badErrorResponse].contains(code) }
 
     /// - Parameter target: where the request went.
     init(_ error: OSSError, of request: AuthorizedRequest, at target: Target) {

@@ -21,14 +21,23 @@ final class UploadRun {
     enum Kind: Equatable {
         case look, put
         case part(Int)
-        case initiate, listParts, complete, abort, head, hash
+        case initiate, find, listParts, complete, abort, head, hash
 
         /// Its answer matters even to somebody who stops: a new upload id, a finished object.
         var mustLand: Bool { self == .initiate || self == .complete }
+
+        /// The part's number, 0 for a whole file.
+        var bodyNumber: Int? {
+            switch self {
+            case .put: 0
+            case .part(let number): number
+            default: nil
+            }
+        }
     }
 
     var row: UploadRow
-    let job: JobFacts
+    var job: JobFacts
     /// `nil` until the source was looked at, where that comes first.
     var machine: UploadMachine
     var source: SourceFile?
@@ -68,6 +77,8 @@ final class UploadRun {
     static let mostAdoptions = 5
     /// Answers of parts, for the detail screen; at most one a part that failed.
     var lastAnswers: [Int: String] = [:]
+    /// How often a body was sent and not answered, by part, 0 for a whole file; at most one entry a part that failed.
+    var unanswered: [Int: Int] = [:]
     var rate = RateEstimator()
     /// For the estimate of its end, and since when there is data for it.
     var longRate = DecayedRate()
@@ -134,6 +145,7 @@ final class UploadRun {
         row.partSize = machine.checkpoint.partSize
         row.uploadID = machine.checkpoint.uploadID
         row.completeSent = machine.checkpoint.completeSent
+        if !machine.checkpoint.initiateSent { row.initiateSent = nil }
         if let last = machine.lastFailure, last.failure.cause != .cancelled {
             row.error = StoredError(last.failure, part: last.part, at: last.at)
         }

@@ -18,7 +18,12 @@ public struct FileBody: Sendable {
     public var source: SourceFile
     public var offset: Int64
     public var length: Int64
-    public init(source: SourceFile, offset: Int64, length: Int64) { (self.source, self.offset, self.length) = (source, offset, length) }
+    /// The last bytes leave only when the file, looked at after all of them were read, is what it was when it was opened; else the request
+    /// ends with `.source(errno: 0)`, and the server never has a whole body of two states of the file.
+    public var isGuarded: Bool
+    public init(source: SourceFile, offset: Int64, length: Int64, isGuarded: Bool = false) {
+        (self.source, self.offset, self.length, self.isGuarded) = (source, offset, length, isGuarded)
+    }
 }
 
 public struct SendOptions: Sendable {
@@ -28,6 +33,9 @@ public struct SendOptions: Sendable {
     public var stallTimeout: Duration = .seconds(30)
     /// The whole request; `nil` for as long as bytes move. Time held back by our own rate limit does not count.
     public var total: Duration?
+    /// Asked again and again while no byte moves, from half a second on: whether to wait on. No ends it as the stall time-out does. Called on
+    /// the transport's thread, so it must be quick.
+    public var isPatient: (@Sendable (_ silence: Duration, _ isWhole: Bool) -> Bool)?
     /// Whether it may be sent twice. libcurl repeats a request by itself when a kept connection died before its answer; what must not happen
     /// twice unseen goes on a new connection, where it never does that.
     public var mayRepeat = true
@@ -47,8 +55,10 @@ public struct TransportReply: Sendable {
     public var bodyCRC64: UInt64
     /// Body bytes handed to the socket.
     public var bodyBytesSent: Int64
-    public init(response: HTTPResponse, bodyCRC64: UInt64 = 0, bodyBytesSent: Int64 = 0) {
-        (self.response, self.bodyCRC64, self.bodyBytesSent) = (response, bodyCRC64, bodyBytesSent)
+    /// From the last byte of the request to the first of its answer; zero where it is not known.
+    public var answerTime: Duration
+    public init(response: HTTPResponse, bodyCRC64: UInt64 = 0, bodyBytesSent: Int64 = 0, answerTime: Duration = .zero) {
+        (self.response, self.bodyCRC64, self.bodyBytesSent, self.answerTime) = (response, bodyCRC64, bodyBytesSent, answerTime)
     }
 }
 

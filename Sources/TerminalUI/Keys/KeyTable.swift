@@ -21,21 +21,6 @@ struct Binding: Sendable {
 enum KeyTable {
     static let bindings: [Binding] = movement + screens + lists + uploads + files + general
 
-    static func action(for key: Key, on screen: Screen) -> Action? {
-        bindings.first { $0.isBound(on: screen) && $0.keys.contains(key) }?.action
-    }
-
-    static func bindings(on screen: Screen) -> [Binding] { bindings.filter { $0.isBound(on: screen) } }
-
-    /// Hints of a screen in the order they are shown.
-    static func hints(on screen: Screen) -> [(keys: String, text: String, rank: Int)] {
-        bindings.flatMap { binding in
-            binding.hints.filter { $0.screens.contains(screen) }.map { hint in
-                (hint.keys ?? binding.keys.first.map(name) ?? "", hint.text, hint.rank)
-            }
-        }
-    }
-
     /// `p`, `Space`, `Ctrl-D`, `PgDn`.
     static func name(_ key: Key) -> String {
         switch key {

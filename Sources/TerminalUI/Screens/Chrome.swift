@@ -122,7 +122,7 @@ extension Canvas {
             ])
             return
         }
-        hints(KeyTable.hints(on: state.screen))
+        hints(state.options.keys.hints(on: state.screen))
     }
 
     /// Nothing is queued at all, as opposed to nothing that a filter shows.

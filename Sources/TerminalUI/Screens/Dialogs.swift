@@ -219,7 +219,7 @@ struct HelpPage {
     private let reasons: [String]
 
     init(state: AppState, help: HelpState) {
-        let all = help.allScreens ? KeyTable.bindings : KeyTable.bindings(on: state.screen)
+        let all = help.allScreens ? state.options.keys.bindings : state.options.keys.bindings(on: state.screen)
         total = all.count
         let wanted = help.field.text
         bindings = all.filter { binding in

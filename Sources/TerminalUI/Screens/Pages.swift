@@ -120,7 +120,7 @@ extension Canvas {
             }
         }
         if let row = layout.messageRow { messageRow(row) }
-        hints([("Enter", "open", 1)] + KeyTable.hints(on: .log).filter { $0.text != "help" } + [("?", "help", 0)])
+        hints([("Enter", "open", 1)] + state.options.keys.hints(on: .log).filter { $0.text != "help" } + [("?", "help", 0)])
     }
 
     // MARK: access

@@ -14,9 +14,10 @@ public struct ViewOptions: Sendable, Equatable {
     public var userName: String?
     /// Seconds local time is ahead of UTC.
     public var zone: Int
+    public var keys: KeyMap
     public init(
         symbols: SymbolSet = .unicode, rules: TextRules = TextRules(), isReadOnly: Bool = false, homeFolder: String = "/",
-        startFolder: String = "/", userName: String? = nil, zone: Int = 0
+        startFolder: String = "/", userName: String? = nil, zone: Int = 0, keys: KeyMap = .standard
     ) {
         self.symbols = symbols
         self.rules = rules
@@ -25,6 +26,7 @@ public struct ViewOptions: Sendable, Equatable {
         self.startFolder = startFolder
         self.userName = userName
         self.zone = zone
+        self.keys = keys
     }
 }
 

@@ -8,7 +8,7 @@ extension AppState {
         if isCopyPending { return copy(key) }
         if key == .control("c") { return interrupt() }
         interruptedAt = nil
-        guard let action = KeyTable.action(for: key, on: screen) else {
+        guard let action = options.keys.action(for: key, on: screen) else {
             say("\(KeyTable.name(key)): no such key here. ? help", .warn, seconds: 5)
             return []
         }

@@ -3,29 +3,22 @@ import Contracts
 import Glibc
 import TerminalUI
 
-/// The words when all of them are ids: `u-`, then digits and capital letters. Everything else is a query.
-func uploadIDs(_ words: [String]) -> [String]? {
-    let areIDs = words.allSatisfy { word in
-        word.hasPrefix("u-") && word.utf8.count > 2 && word.utf8.dropFirst(2).allSatisfy { (48...57).contains($0) || (65...90).contains($0) }
-    }
-    return areIDs && !words.isEmpty ? words : nil
-}
-
-/// What pause, resume, retry, cancel, abort and remove have in common.
+/// What pause, resume, retry, cancel, abort, remove, priority and move have in common.
 struct ActionArguments: ParsableArguments {
     @OptionGroup var global: GlobalOptions
     @Flag(name: .long, help: "Every upload.") var all = false
     @Flag(name: .long, help: "Say what would be changed; change nothing.") var dryRun = false
     @Argument(help: "QUERY or ids.") var words: [String] = []
 
-    private var ids: [String]? { uploadIDs(words) }
-
-    func perform(_ action: String, asks: Bool = false) async throws {
+    /// - Parameter value: high, normal, low; front, back.
+    func perform(_ action: String, value: String? = nil, asks: Bool = false) async throws {
         guard all || !words.isEmpty else {
             throw Failure("\(action) needs a QUERY, ids, or --all. Example: davit \(action) state:uploading", exit: Exit.usage)
         }
         let client = try await ControlClient.connect(global)
-        var request = ActionRequest(action: action, query: ids == nil && !words.isEmpty ? words.joined(separator: " ") : nil, ids: ids)
+        let selection = Selection(words)
+        var request = ActionRequest(
+            action: action, query: selection.ids == nil ? selection.query : nil, ids: selection.ids, value: value, by: userName)
         if all { request.all = true }
         if asks && !dryRun && !global.yes { try await confirm(action, request, client) }
         request.dryRun = dryRun ? true : nil
@@ -33,14 +26,25 @@ struct ActionArguments: ParsableArguments {
         if global.json {
             try Output.json(result)
         } else if !global.quiet {
-            let verb = dryRun ? "would be changed" : "changed"
-            Output.note("\(action): \(result.changed) of \(result.matched) uploads \(verb)")
-            for item in result.items where !item.changed {
-                Output.note("  \(item.id)  \(item.state.rawValue)  \(Output.clean(item.reason ?? ""))")
-            }
+            Self.report(result, action, dryRun ? "would be changed" : "changed")
         }
         if result.matched == 0 { throw Finished(exit: Exit.nothingMatched) }
     }
+
+    private static let mostReasons = 20
+
+    static func report(_ result: ActionResult, _ action: String, _ verb: String) {
+        Output.note("\(action): \(result.changed) of \(result.matched) uploads \(verb)")
+        let left = result.items.filter { !$0.changed }
+        for item in left.prefix(mostReasons) {
+            Output.note("  \(item.id)  \(item.state.rawValue)  \(Output.clean(item.reason ?? ""))")
+        }
+        let more = result.matched - result.changed - min(left.count, mostReasons)
+        if more > 0, result.items.count > 0 { Output.note("  and \(more) more") }
+    }
+
+    /// For messages to others who look at the same queue.
+    private var userName: String? { getenv("USER").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
 
     /// What cannot be undone asks; without a terminal it is refused.
     private func confirm(_ action: String, _ request: ActionRequest, _ client: ControlClient) async throws {
@@ -57,51 +61,45 @@ struct ActionArguments: ParsableArguments {
 }
 
 struct Pause: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Stop uploads; stored parts are kept. Example: davit pause --all")
+    static let configuration = CommandConfiguration(
+        abstract: "Stop uploads; stored parts are kept.", discussion: "Examples: davit pause --all; davit pause j-31; davit pause size>1G")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("pause") }
 }
 
 struct Resume: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Go on with paused uploads; only what is missing is sent.")
+    static let configuration = CommandConfiguration(
+        abstract: "Go on with paused uploads; only what is missing is sent.", discussion: "Example: davit resume --all")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("resume") }
 }
 
 struct Retry: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Try failed, waiting or held uploads again now.")
+    static let configuration = CommandConfiguration(
+        abstract: "Try failed, waiting or held uploads again now.", discussion: "Example: davit retry state:failed")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("retry") }
 }
 
 struct Cancel: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Cancel uploads; stored parts are kept for a while and undo brings them back.")
+    static let configuration = CommandConfiguration(
+        abstract: "Cancel uploads; stored parts are kept for a while and undo brings them back.", discussion: "Example: davit cancel j-31")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("cancel") }
 }
 
 struct Abort: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Cancel uploads and delete their stored parts on the server. Needs --yes.")
+    static let configuration = CommandConfiguration(
+        abstract: "Cancel uploads and delete their stored parts on the server. Needs --yes.", discussion: "Example: davit abort j-31 --yes")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("abort", asks: true) }
 }
 
 struct Remove: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Take ended uploads off the list.")
+    static let configuration = CommandConfiguration(
+        abstract: "Take ended uploads off the list.", discussion: "Example: davit remove state:failed")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("remove") }
-}
-
-struct Undo: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Take back the last pause, resume or cancel.")
-    @OptionGroup var global: GlobalOptions
-
-    func run() async throws {
-        let client = try await ControlClient.connect(global)
-        let result = try await client.post("/v1/actions", ActionRequest(action: "undo"), as: ActionResult.self)
-        if global.json { try Output.json(result) } else { Output.note("undo: \(result.changed) of \(result.matched) uploads changed") }
-        if result.matched == 0 { throw Finished(exit: Exit.nothingMatched) }
-    }
 }
 
 struct Limit: AsyncParsableCommand {

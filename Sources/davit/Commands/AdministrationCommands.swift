@@ -13,7 +13,8 @@ struct Auth: AsyncParsableCommand {
 
 struct AuthStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Leases, where they come from, how long they live, when they are renewed. Never a secret.")
+        commandName: "status", abstract: "Leases, where they come from, how long they live, when they are renewed. Never a secret.",
+        discussion: "Example: davit auth status ingest")
     @OptionGroup var global: GlobalOptions
     @Argument(help: "A remote's name; all of them else.") var remote: String?
 
@@ -180,25 +181,30 @@ private func configuration(_ verb: String, _ global: GlobalOptions) throws -> Ne
 }
 
 struct ConfigCheck: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "check", abstract: "Every mistake with file, line and key; exit status 2.")
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Every mistake with file, line and key; exit status 2.", discussion: "Example: davit config check")
     @OptionGroup var global: GlobalOptions
     func run() async throws { try davit.configuration("check", global) }
 }
 
 struct ConfigPath: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "path", abstract: "Where the configuration is read from.")
+    static let configuration = CommandConfiguration(
+        commandName: "path", abstract: "Where the configuration is read from.", discussion: "Example: $EDITOR \"$(davit config path)\"")
     @OptionGroup var global: GlobalOptions
     func run() async throws { try davit.configuration("path", global) }
 }
 
 struct ConfigShow: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "The configuration as it is understood.")
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "The configuration as it is understood.", discussion: "Example: davit config show")
     @OptionGroup var global: GlobalOptions
     func run() async throws { try davit.configuration("show", global) }
 }
 
 struct Completion: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Completion script for bash, zsh or fish.")
+    static let configuration = CommandConfiguration(
+        abstract: "Completion script for bash, zsh or fish.",
+        discussion: "Example: davit completion bash > ~/.local/share/bash-completion/completions/davit")
     @Argument(help: "bash, zsh or fish.") var shell: String
 
     func run() throws {

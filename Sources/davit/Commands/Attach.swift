@@ -6,7 +6,9 @@ import Platform
 import TerminalUI
 
 struct Attach: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "The terminal; starts the engine when none runs. Without a terminal: status.")
+    static let configuration = CommandConfiguration(
+        abstract: "The terminal; starts the engine when none runs. Without a terminal: status.",
+        discussion: "Examples: davit attach --read-only; davit attach --theme default-light --symbols ascii")
     @OptionGroup var global: GlobalOptions
     @Flag(name: .long, help: "Look, change nothing.") var readOnly = false
     @Option(name: .long, help: ArgumentHelp("A theme's name or file, or auto.", valueName: "name")) var theme: String?
@@ -30,15 +32,16 @@ struct Attach: AsyncParsableCommand {
         // Checked before the terminal is taken over, so that a mistake is a line on the normal screen.
         let name = themeName(settings)
         _ = try files.load(name, depth: .rgb)
+        let keys = try KeysFile(places: try global.places()).load()
         let inbox = try Inbox()
-        let outcome = try terminal(client: client, inbox: inbox, files: files, theme: name)
+        let outcome = try terminal(client: client, inbox: inbox, files: files, theme: name, keys: keys)
         if let finish = outcome.finish { return try await stopEngine(global, finish: finish) }
         if let status = outcome.status, !outcome.endedBySignal { Output.result(Self.farewell(status)) }
         if outcome.endedBySignal { throw Finished(exit: 143) }
     }
 
     /// The loop blocks its thread; nothing else of this program needs it.
-    private func terminal(client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String) throws
+    private func terminal(client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String, keys: KeyMap) throws
         -> (finish: Bool?, status: StatusView?, endedBySignal: Bool)
     {
         let link = EngineLink(options: global, inbox: inbox, client: client)
@@ -50,7 +53,7 @@ struct Attach: AsyncParsableCommand {
         let options = ViewOptions(
             symbols: isPlain ? .ascii : .unicode, rules: TextRules(charset: Display.isUTF8 ? .utf8 : .ascii), isReadOnly: readOnly,
             homeFolder: environment["HOME"] ?? "/", startFolder: FileManager.default.currentDirectoryPath, userName: environment["USER"],
-            zone: UILoop.zone())
+            zone: UILoop.zone(), keys: keys)
         let loaded = try files.load(theme, depth: depth(display.colors))
         let loop = try UILoop(
             state: AppState(options: options, size: size, now: UILoop.now()), display: display, theme: loaded, link: link, inbox: inbox,
@@ -83,20 +86,41 @@ struct Attach: AsyncParsableCommand {
 
 struct ThemeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "theme", abstract: "Themes of the terminal.", subcommands: [ThemeList.self, ThemeCheck.self])
+        commandName: "theme", abstract: "Themes of the terminal.", subcommands: [ThemeList.self, ThemeShow.self, ThemeCheck.self])
 }
 
 struct ThemeList: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "Names of all themes.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Names of all themes.", discussion: "Example: davit theme list")
     @OptionGroup var global: GlobalOptions
 
     func run() throws {
-        for name in ThemeFiles(places: try global.places()).names() { Output.result(name) }
+        let names = ThemeFiles(places: try global.places()).names()
+        if global.json { return try Output.json(ListEnvelope(items: names, total: names.count)) }
+        for name in names { Output.result(name) }
+    }
+}
+
+struct ThemeShow: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "A theme's text, to begin one of your own with.",
+        discussion: "Example: davit theme show default-dark > ~/.config/davit/themes/mine.toml")
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "A theme's name or file.") var name: String
+
+    func run() throws {
+        guard let file = ThemeFiles(places: try global.places()).read(name) else {
+            throw Failure("there is no theme \(Output.clean(name)). See: davit theme list", exit: Exit.usage)
+        }
+        Output.raw(file.text)
+        if !global.quiet, Output.isTerminal { Output.note("# \(Output.clean(file.name))") }
     }
 }
 
 struct ThemeCheck: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "check", abstract: "Every mistake of theme files, in compiler form.")
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Every mistake of theme files, in compiler form.",
+        discussion: "Example: davit theme check ~/.config/davit/themes/mine.toml")
     @OptionGroup var global: GlobalOptions
     @Flag(name: .long, help: "Warnings count as errors.") var strict = false
     @Argument(help: "Theme files.") var files: [String]

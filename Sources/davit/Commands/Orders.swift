@@ -3,6 +3,7 @@ import Contracts
 import FoundationEssentials
 import Glibc
 import Platform
+import TerminalUI
 
 /// Options of `put` and `add`.
 struct OrderFlags: ParsableArguments {
@@ -18,7 +19,11 @@ struct OrderFlags: ParsableArguments {
     var minAge: String?
     @Option(name: .long, help: ArgumentHelp("Changed within this time.", valueName: "duration"))
     var maxAge: String?
-    @Option(name: .long, help: ArgumentHelp("Names of sources, a line each; - is standard input.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Names of sources, a line each; - is standard input. Below the current folder they keep their folders in the key.",
+            valueName: "file"))
     var filesFrom: String?
     @Flag(name: .customShort("0"), help: "--files-from is NUL separated.")
     var nul = false
@@ -44,16 +49,24 @@ struct OrderFlags: ParsableArguments {
     var priority: String?
     @Option(name: .long, help: ArgumentHelp("Bytes a second for this order.", valueName: "rate"))
     var limit: String?
-    @Option(name: .long, help: ArgumentHelp("Start at this time (RFC 3339).", valueName: "time"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Start then: 22:00, tomorrow 06:00, 2026-12-01 06:00, +2h, or RFC 3339 with its offset.", valueName: "time"))
     var at: String?
     @Flag(name: .long, help: "Queue it paused.")
     var paused = false
     @Option(name: .long, help: ArgumentHelp("Symbolic links: skip (default) or follow.", valueName: "how"))
     var links: String?
+    @Option(name: .long, help: ArgumentHelp("Names that are not UTF-8: percent writes their bytes %XX in the key.", valueName: "how"))
+    var encodeNames: String?
     @Flag(name: .long, help: "File names only, without folders.")
     var flat = false
     @Flag(name: .long, help: "Say what would be queued; queue nothing.")
     var dryRun = false
+    @Flag(
+        name: .long,
+        help: "Say bytes, requests, collisions, bad names, what is there already, permissions and time; queue and send nothing.")
+    var plan = false
     @Option(name: .long, help: ArgumentHelp("The same order twice with one id queues it once.", valueName: "id"))
     var submissionId: String?
     @Option(name: .long, help: ArgumentHelp("Put one file to this signed URL; no DEST then.", valueName: "url"))
@@ -86,10 +99,11 @@ struct OrderFlags: ParsableArguments {
         }
         if let priority { options.priority = Priority(rawValue: try Self.oneOf(priority, ["high", "normal", "low"], "--priority")) }
         options.limit = try limit.map { try Self.size($0, "--limit") }
-        options.at = at
+        options.at = try at.map(Self.start)
         if paused { options.paused = true }
         if let links { options.links = try Self.oneOf(links, ["skip", "follow"], "--links") }
         if flat { options.flat = true }
+        if let encodeNames { options.encodeNames = try Self.oneOf(encodeNames, ["percent"], "--encode-names") }
         if dryRun { options.dryRun = true }
         options.signedUrl = signedUrl
         return options
@@ -125,6 +139,21 @@ struct OrderFlags: ParsableArguments {
             throw Failure("\(option) \(Output.clean(text)) is not a duration. Use for example 30s, 10m, 2h, 7d", exit: Exit.usage)
         }
         return Double(duration.components.seconds)
+    }
+
+    /// - Returns: RFC 3339 UTC, which is all that the engine reads.
+    private static func start(_ text: String) throws -> String {
+        do throws(StartTime.Problem) {
+            return StartTime.text(try StartTime.read(text, now: Int64(time(nil))))
+        } catch {
+            let why: String =
+                switch error {
+                case .notUnderstood: "is no time. Use for example 22:00, tomorrow 06:00, +2h or 2026-12-01T06:00:00+08:00"
+                case .skipped(let time): "does not come: the clocks are put forward over \(time). Name another time"
+                case .past: "is over. Name a later time, or tomorrow"
+                }
+            throw Failure("--at \(Output.clean(text)) \(why)", exit: Exit.usage)
+        }
     }
 
     private static func oneOf(_ text: String, _ allowed: [String], _ option: String) throws -> String {
@@ -167,6 +196,23 @@ struct Ordering {
 
     /// Missing sources are told at once; the others go on.
     func send(to client: ControlClient) async throws -> (job: JobView, missing: Int) {
+        let (order, missing, spool) = try order()
+        // Locked until the order is taken.
+        defer { withExtendedLifetime(spool) {} }
+        return (try await client.post("/v1/jobs", order, as: JobView.self), missing)
+    }
+
+    /// Says what the order would do.
+    func plan(with client: ControlClient) async throws {
+        let (order, missing, _) = try order()
+        var patient = client
+        patient.timeout = .seconds(600)
+        let report = PlanReport(plan: try await patient.post("/v1/plan", order, as: PlanView.self), missing: missing)
+        if global.json { try Output.json(report.plan) } else { report.say() }
+        if report.exit != Exit.done { throw Finished(exit: report.exit) }
+    }
+
+    private func order() throws -> (order: JobOrder, missing: Int, spool: Spool?) {
         var paths = arguments
         var destination: String?
         if flags.signedUrl == nil {
@@ -174,13 +220,23 @@ struct Ordering {
             destination = last
             if let remote = global.remote, !last.hasPrefix("oss://"), !last.contains(":") { destination = "\(remote):\(last)" }
         }
-        if let file = flags.filesFrom { paths += try Self.names(from: file, nul: flags.nul) }
+        if flags.signedUrl != nil, paths.count != 1 || flags.filesFrom != nil {
+            throw Failure("--signed-url puts one file and takes no DEST. Write: davit put FILE --signed-url URL", exit: Exit.usage)
+        }
+        var options = try flags.options()
+        if let file = flags.filesFrom {
+            let names = try Self.names(from: file, nul: flags.nul)
+            guard names.count <= Self.mostNames else {
+                throw Failure("--files-from names \(names.count) files, more than \(Self.mostNames). Name folders, with --include and --exclude", exit: Exit.usage)
+            }
+            paths += names
+            options.base = EngineStarter.absolute("")
+        }
         guard !paths.isEmpty else {
             throw Failure("no PATH to upload was named. Use: davit put PATH... DEST", exit: Exit.usage)
         }
-        if paths.contains("-") {
-            throw Failure("standard input as a source is not in this version. Write it to a file first", exit: Exit.usage)
-        }
+        let spool = try paths.contains("-") ? spooledInput(paths, destination) : nil
+        if let spool { paths = [spool.path] }
         var missing = 0
         var present: [String] = []
         for path in paths {
@@ -194,10 +250,32 @@ struct Ordering {
         }
         if present.isEmpty { throw Finished(exit: Exit.usage) }
         let order = JobOrder(
-            submissionId: flags.submissionId ?? UUID().uuidString, sources: present, dest: destination, options: try flags.options(),
+            submissionId: flags.submissionId ?? UUID().uuidString, sources: present, dest: destination, options: options,
             credentials: global.environmentCredentials(for: destination))
-        let job = try await client.post("/v1/jobs", order, as: JobView.self)
-        return (job, missing)
+        return (order, missing, spool)
+    }
+
+    /// Standard input in a file of its own: the upload outlives this program, and may have to be read twice.
+    private func spooledInput(_ paths: [String], _ destination: String?) throws -> Spool {
+        guard paths == ["-"] else {
+            throw Failure("standard input cannot be one of several sources. Put it by itself: davit put - DEST", exit: Exit.usage)
+        }
+        if flags.filesFrom == "-" { throw Failure("standard input cannot be both a source and the list of sources", exit: Exit.usage) }
+        if flags.dryRun || flags.plan { throw Failure("--dry-run and --plan would use up standard input. Leave them out", exit: Exit.usage) }
+        if let destination {
+            let name = destination.hasPrefix("oss://")
+                ? destination.dropFirst(6).drop { $0 != "/" }.dropFirst() : destination.drop { $0 != ":" }.dropFirst()
+            guard !name.isEmpty, name.last != "/" else {
+                throw Failure(
+                    "standard input has no name and \(Output.clean(destination)) names no key. Write the whole key: davit put - DEST/NAME",
+                    exit: Exit.usage)
+            }
+        }
+        do {
+            return try Spool.fill(from: STDIN_FILENO, called: "standard input", in: try global.places().spoolFolder)
+        } catch let error as FileError {
+            throw Failure("\(Output.clean(error.message)). Nothing was queued")
+        }
     }
 
     static func report(_ refused: [JobView.Refused]) {
@@ -206,6 +284,9 @@ struct Ordering {
         }
         if refused.count > 20 { Output.note("davit: error: and \(refused.count - 20) more were not queued") }
     }
+
+    /// Sources that an engine takes in one order.
+    private static let mostNames = 100_000
 
     private static func names(from file: String, nul: Bool) throws -> [String] {
         let bytes: [UInt8]
@@ -228,9 +309,15 @@ struct Add: AsyncParsableCommand {
 
     func run() async throws {
         let client = try await ControlClient.connect(global)
-        let (job, missing) = try await Ordering(global: global, flags: flags, arguments: arguments).send(to: client)
+        let ordering = Ordering(global: global, flags: flags, arguments: arguments)
+        if flags.plan { return try await ordering.plan(with: client) }
+        let (job, missing) = try await ordering.send(to: client)
         Ordering.report(job.refused)
-        if global.json { try Output.json(job) } else { Output.result(job.job) }
+        if global.json {
+            try Output.json(job)
+        } else {
+            Output.result(flags.dryRun ? "would queue \(job.total) files, \(Formats.size(job.bytes))" : job.job)
+        }
         let lost = missing + job.refused.count
         if lost > 0 { throw Finished(exit: job.total > 0 ? Exit.partly : Exit.failed) }
     }

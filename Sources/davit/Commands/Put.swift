@@ -20,7 +20,9 @@ struct Put: AsyncParsableCommand {
     func run() async throws {
         let deadline = try global.timeoutDuration().map { ContinuousClock.now + $0 }
         let client = try await ControlClient.connect(global)
-        let (order, missing) = try await Ordering(global: global, flags: flags, arguments: arguments).send(to: client)
+        let ordering = Ordering(global: global, flags: flags, arguments: arguments)
+        if flags.plan { return try await ordering.plan(with: client) }
+        let (order, missing) = try await ordering.send(to: client)
         Ordering.report(order.refused)
         if flags.dryRun {
             if global.json { try Output.json(order) } else { Output.result("would queue \(order.total) files, \(Formats.size(order.bytes))") }
@@ -59,7 +61,8 @@ struct Follower {
     let quiet: Bool
     let deadline: ContinuousClock.Instant?
 
-    private static let interval = Duration.milliseconds(250)
+    /// Between two looks: a twentieth of the time since the first, so that a short job is not waited for longer than it takes.
+    private static let intervals = (shortest: Duration.milliseconds(10), longest: Duration.milliseconds(250))
     /// How long credentials must be refused before `put` gives up waiting for them.
     private static let patience = Duration.seconds(3)
 
@@ -69,6 +72,7 @@ struct Follower {
         var refusedSince: ContinuousClock.Instant?
         var shown = false
         var said: String?
+        let begun = ContinuousClock.now
         while true {
             let view = try await client.get(JobView.self, "/v1/jobs/\(job)")
             let ended = UploadState.allCases.filter(\.isEnded).reduce(0) { $0 + view.counts[$1.rawValue, default: 0] }
@@ -101,7 +105,7 @@ struct Follower {
                 throw Failure("time is over (--timeout). The uploads go on; follow them with: davit wait job:\(job)", exit: Exit.timeout)
             }
             if interrupts.take() { try await detach(interrupts, shown: shown) }
-            await interrupts.pause(Self.interval)
+            await interrupts.pause(min(max((ContinuousClock.now - begun) / 20, Self.intervals.shortest), Self.intervals.longest))
         }
     }
 

@@ -21,7 +21,7 @@ struct Queue: AsyncParsableCommand {
     func run() async throws {
         let client = try await ControlClient.connect(global)
         let wanted = limit ?? (global.json || global.plain || nul ? Int.max : 1000)
-        let list = try await client.allUploads(query: query.isEmpty ? nil : query.joined(separator: " "), sort: sort, limit: max(0, wanted))
+        let list = try await client.allUploads(query: Selection(query).query, sort: sort, limit: max(0, wanted))
         if nul {
             for upload in list.items { Output.raw(upload.path + "\0") }
             return
@@ -61,11 +61,12 @@ struct Queue: AsyncParsableCommand {
 }
 
 struct Show: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One upload.", discussion: "Example: davit show u-7Q4K2 --parts --events")
+    static let configuration = CommandConfiguration(
+        abstract: "One upload, or a job with its totals.", discussion: "Examples: davit show u-7Q4K2 --parts --events; davit show j-31")
     @OptionGroup var global: GlobalOptions
     @Flag(name: .long, help: "Its parts.") var parts = false
     @Flag(name: .long, help: "What happened to it.") var events = false
-    @Argument(help: "The upload's id.") var id: String
+    @Argument(help: "The upload's id, or a job's.") var id: String
 
     /// `show --json` is the upload itself with `schema`; parts and events beside it when asked for.
     private struct Shown: Encodable {
@@ -73,11 +74,13 @@ struct Show: AsyncParsableCommand {
         var detail: UploadDetail
         var parts: Bool
         var events: Bool
-        enum Extra: String, CodingKey { case schema, map, active, events }
+        enum Extra: String, CodingKey { case schema, versionId, requestId, map, active, events }
         func encode(to encoder: any Encoder) throws {
             try upload.encode(to: encoder)
             var container = encoder.container(keyedBy: Extra.self)
             try container.encode(1, forKey: .schema)
+            try container.encode(detail.versionId, forKey: .versionId)
+            try container.encode(detail.requestId, forKey: .requestId)
             if parts {
                 try container.encode(detail.map, forKey: .map)
                 try container.encode(detail.active, forKey: .active)
@@ -88,6 +91,7 @@ struct Show: AsyncParsableCommand {
 
     func run() async throws {
         let client = try await ControlClient.connect(global)
+        if Selection.isJob(id) { return try await showJob(client) }
         let detail = try await client.get(UploadDetail.self, "/v1/uploads/\(ControlClient.encode(id))")
         let upload = detail.upload
         if global.json { return try Output.json(Shown(upload: upload, detail: detail, parts: parts, events: events)) }
@@ -103,6 +107,8 @@ struct Show: AsyncParsableCommand {
         if let finished = upload.finished { rows.append(["finished", finished]) }
         if let etag = upload.etag { rows.append(["etag", Output.clean(etag)]) }
         if let crc64 = upload.crc64 { rows.append(["crc64", "\(crc64) (\(upload.verify.state))"]) }
+        if let version = detail.versionId { rows.append(["version id", Output.clean(version)]) }
+        if let request = detail.requestId { rows.append(["request id", Output.clean(request)]) }
         if let error = upload.lastError { rows.append(["last error", "\(error.at)  \(Output.clean(error.message))"]) }
         if let next = upload.nextTry { rows.append(["next try", next]) }
         Output.table(rows)
@@ -118,5 +124,25 @@ struct Show: AsyncParsableCommand {
             Output.result("\nevents")
             for event in detail.events { Output.result("  \(event.at)  \(event.kind)  \(Output.clean(event.text))") }
         }
+    }
+}
+
+extension Show {
+    /// A job: what became of its uploads.
+    fileprivate func showJob(_ client: ControlClient) async throws {
+        let job = try await client.get(JobView.self, "/v1/jobs/\(ControlClient.encode(id))")
+        if global.json { return try Output.json(job) }
+        let counts = UploadState.allCases.compactMap { state in
+            job.counts[state.rawValue].flatMap { $0 > 0 ? "\(Formats.count($0)) \(state.rawValue)" : nil }
+        }
+        var rows = [
+            ["job", job.job], ["state", job.state], ["uploads", "\(Formats.count(job.total))" + (counts.isEmpty ? "" : ": \(counts.joined(separator: "  "))")],
+            ["size", "\(Formats.size(job.bytes)) (\(job.bytes) bytes)"],
+            ["stored", "\(Formats.size(job.stored))  \(Formats.percent(job.stored, of: job.bytes) ?? "")"],
+        ]
+        if !job.refused.isEmpty { rows.append(["not queued", "\(Formats.count(job.refused.count)), see below"]) }
+        Output.table(rows)
+        Ordering.report(job.refused)
+        if !global.quiet { Output.note("Its uploads: davit queue \(job.job); those that have ended: davit history \(job.job)") }
     }
 }

@@ -92,9 +92,14 @@ struct Presign: AsyncParsableCommand {
 struct Orphans: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Unfinished multipart uploads on the server: whose, how old, how many bytes.",
-        discussion: "A dry run unless --abort. Example: davit orphans ingest: --older-than 7d --abort --yes")
+        discussion: """
+            A dry run unless --abort or --adopt. What is adopted goes on with the next upload to its key: parts that hold the bytes of the \
+            file are kept, only the others are sent. Make sure that no other engine is still at it.
+            Examples: davit orphans ingest: --older-than 7d --abort --yes; davit orphans oss://my-bucket/video.mov --adopt
+            """)
     @OptionGroup var global: GlobalOptions
     @Flag(name: .long, help: "Abort those listed that nothing in the queue needs.") var abort = false
+    @Flag(name: .long, help: "Go on with those of others at the next upload to their keys.") var adopt = false
     @Option(name: .long, help: ArgumentHelp("Only those started longer ago.", valueName: "duration")) var olderThan: String?
     @Argument(help: "oss://BUCKET/PREFIX or REMOTE:PREFIX; without it all that is known.") var destination: String?
 
@@ -106,22 +111,27 @@ struct Orphans: AsyncParsableCommand {
             }
             age = Double(duration.components.seconds)
         }
+        if abort && adopt { throw Failure("--abort and --adopt exclude each other. Say one of them", exit: Exit.usage) }
         if abort && !global.yes {
             throw Failure("--abort deletes stored parts and cannot be undone. Say --yes to do it; without --abort nothing is changed", exit: Exit.refused)
         }
         let client = try await ControlClient.connect(global)
         let place = destination ?? global.remote.map { $0 + ":" }
-        let request = OrphansRequest(dest: place, credentials: global.environmentCredentials(for: place), abort: abort ? true : nil, olderThan: age)
+        let request = OrphansRequest(
+            dest: place, credentials: global.environmentCredentials(for: place), abort: abort ? true : nil, olderThan: age, adopt: adopt ? true : nil)
         let list = try await client.post("/v1/orphans", request, as: ListEnvelope<OrphanView>.self)
         if global.json { return try Output.json(list) }
         let rows = list.items.map {
             [
-                $0.owner + ($0.aborted ? ", aborted" : ""), Formats.duration($0.age), $0.bytes.map { global.plain ? String($0) : Formats.size($0) } ?? "?",
+                $0.owner + ($0.aborted ? ", aborted" : $0.adopted == true ? ", adopted" : ""), Formats.duration($0.age), $0.bytes.map { global.plain ? String($0) : Formats.size($0) } ?? "?",
                 Output.clean($0.uploadId), Output.clean("oss://\($0.bucket)/\($0.key)"),
             ]
         }
         if global.plain { return Output.plain(rows) }
         if rows.isEmpty { return Output.note("No unfinished multipart upload.") }
         Output.table([["WHOSE", "AGE", "BYTES", "UPLOAD ID", "OBJECT"]] + rows, right: [1, 2])
+        if list.items.contains(where: { $0.adopted == true && $0.upload == nil }) {
+            Output.note("Put the file to the same key now: davit put FILE DEST. Its upload goes on with what is adopted.")
+        }
     }
 }

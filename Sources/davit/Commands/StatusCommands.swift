@@ -3,7 +3,8 @@ import Contracts
 import TerminalUI
 
 struct Status: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One screen: rates, counts, credentials, engine, clock.")
+    static let configuration = CommandConfiguration(
+        abstract: "One screen: rates, counts, credentials, engine, clock.", discussion: "Example: davit status --json")
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -43,6 +44,7 @@ func statusLines(_ status: StatusView) -> [String] {
     if let outage = status.outage {
         lines.append("outage   \(Output.clean(outage.endpoint)) since \(outage.since): \(Output.clean(outage.reason))")
     }
+    if let notice = status.notice { lines.append("notice   \(Output.clean(notice))") }
     let engine = status.engine
     lines.append("engine   \(engine.version), process \(engine.pid), up \(Formats.duration(engine.uptime)), \(engine.frontEnds) front ends")
     if let offset = status.clockOffset { lines.append("clock    OSS is \(offset >= 0 ? "+" : "")\(Int(offset.rounded())) s from this host") }
@@ -57,38 +59,4 @@ func slowText(_ cause: String) -> String {
         "credentials": "requests wait for credentials", "server": "the service answers late",
     ]
     return Output.clean(cause) + (meanings[cause].map { " (\($0))" } ?? "")
-}
-
-struct Watch: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Events as they happen, a line each, until Ctrl-C.")
-    @OptionGroup var global: GlobalOptions
-    @Argument(help: "Only names or destinations with this word.") var query: [String] = []
-
-    func run() async throws {
-        let client = try await ControlClient.connect(global, start: false)
-        let words = query.map { Array($0.utf8) }
-        do {
-            for try await event in client.http.events("/v1/events") where event.event == "upload" {
-                guard let upload = try? ContractJSON.decode(UploadView.self, from: event.data) else { continue }
-                let text = Array((upload.path + " " + upload.dest + " " + upload.state.rawValue).utf8)
-                guard words.allSatisfy({ text.contains(subsequence: $0) }) else { continue }
-                if global.json {
-                    try Output.json(upload)
-                } else {
-                    let size = Formats.percent(upload.stored, of: upload.size) ?? ""
-                    let fields = [upload.id, upload.state.rawValue, size, Output.clean(upload.path), Output.clean(upload.dest)]
-                    Output.result(fields.joined(separator: global.plain ? "\t" : "  "))
-                }
-            }
-        } catch {
-            throw Failure("the engine went away. See: davit engine status", exit: Exit.noEngine)
-        }
-    }
-}
-
-extension [UInt8] {
-    fileprivate func contains(subsequence other: [UInt8]) -> Bool {
-        guard other.count <= count else { return false }
-        return other.isEmpty || (0...(count - other.count)).contains { self[$0..<($0 + other.count)].elementsEqual(other) }
-    }
 }

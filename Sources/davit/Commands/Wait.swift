@@ -16,7 +16,7 @@ struct Wait: AsyncParsableCommand {
     func run() async throws {
         let client = try await ControlClient.connect(global)
         let deadline = try global.timeoutDuration().map { ContinuousClock.now + $0 }
-        let text = uploadIDs(query).map { "id:" + $0.joined(separator: ",") } ?? query.joined(separator: " ")
+        let text = Selection(query).query ?? ""
         let matching = try await client.allUploads(query: text.isEmpty ? nil : text)
         if !text.isEmpty && matching.items.isEmpty { throw Finished(exit: Exit.nothingMatched) }
         var ended = text.isEmpty ? [] : matching.items.filter(\.state.isEnded)

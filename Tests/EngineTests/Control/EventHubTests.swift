@@ -1,6 +1,8 @@
 import Contracts
+import OSSProtocol
 import Platform
 import Testing
+import TransferCore
 
 @testable import Engine
 
@@ -14,7 +16,7 @@ import Testing
     @Test func aNewReaderGetsTheStatusFirst() async {
         let hub = hub()
 
-        let reader = await hub.attach(after: nil, close: {})
+        let reader = await hub.attach(EventHub.Wish(), close: {})
 
         #expect(await text(hub, reader.id).contains("event: status\ndata: {"))
         #expect(await text(hub, reader.id).isEmpty)
@@ -22,7 +24,7 @@ import Testing
 
     @Test func aSlowReaderGetsTheLastStateOfEachUploadOnce() async {
         let hub = hub()
-        let reader = await hub.attach(after: nil, close: {})
+        let reader = await hub.attach(EventHub.Wish(), close: {})
         _ = await hub.take(reader.id)
 
         for _ in 0..<500 { await hub.spread(.upload(queue.upload("u-1"))) }
@@ -36,13 +38,13 @@ import Testing
 
     @Test func aReaderThatComesBackGetsWhatChangedSince() async {
         let hub = hub()
-        let first = await hub.attach(after: nil, close: {})
+        let first = await hub.attach(EventHub.Wish(), close: {})
         await hub.spread(.upload(queue.upload("u-1")))
         let seen = await text(hub, first.id)
         await hub.spread(.upload(queue.upload("u-2")))
         let last = seen.ids.max() ?? 0
 
-        let second = await hub.attach(after: last, close: {})
+        let second = await hub.attach(EventHub.Wish(after: last), close: {})
 
         let got = await text(hub, second.id)
         #expect(got.contains(#""id":"u-2""#) && !got.contains(#""id":"u-1""#))
@@ -52,14 +54,14 @@ import Testing
     @Test func aReaderOfAnotherEngineIsToldToAskAnew() async {
         let hub = hub()
 
-        let reader = await hub.attach(after: 900, close: {})
+        let reader = await hub.attach(EventHub.Wish(after: 900), close: {})
 
         #expect(await text(hub, reader.id).contains("event: missed"))
     }
 
     @Test func aReaderFarBehindIsToldToAskAnewAndCostsNoMore() async {
         let hub = hub()
-        let reader = await hub.attach(after: nil, close: {})
+        let reader = await hub.attach(EventHub.Wish(), close: {})
         for number in 0..<3000 { await hub.spread(.upload(queue.upload("u-\(number)"))) }
 
         let got = await text(hub, reader.id)
@@ -68,10 +70,111 @@ import Testing
         #expect(got.components("event: upload") <= 1024)
     }
 
+    @Test func manyChangesAreTakenInPiecesAndInOrder() async {
+        let hub = hub()
+        let reader = await hub.attach(EventHub.Wish(), close: {})
+        _ = await hub.take(reader.id)
+        for number in 0..<300 { await hub.spread(.upload(queue.upload("u-\(number)"))) }
+
+        var pieces: [String] = []
+        while true {
+            let piece = await text(hub, reader.id)
+            if piece.isEmpty { break }
+            pieces.append(piece)
+        }
+
+        let ids = pieces.flatMap(\.ids)
+        #expect(pieces.count == 3 && ids.count == 300)
+        #expect(ids == ids.sorted())
+    }
+
+    @Test func aReaderOfSomeUploadsGetsOnlyThoseAsTheyAreNow() async throws {
+        let hub = hub()
+        let query = try UploadQuery("state:failed", now: Timestamp(seconds: 0))
+        let reader = await hub.attach(EventHub.Wish(wantsStatus: false, query: query), close: {})
+        #expect(await text(hub, reader.id).contains("event: ready"))
+
+        await hub.spread(.upload(queue.upload("u-1", state: .failed)))
+        await hub.spread(.upload(queue.upload("u-2", state: .failed)))
+        await hub.spread(.upload(queue.upload("u-2", state: .uploading)))
+        await hub.spread(.status(await queue.status()))
+
+        let got = await text(hub, reader.id)
+        #expect(got.contains(#""id":"u-1""#) && !got.contains(#""id":"u-2""#) && !got.contains("event: status"))
+    }
+
+    @Test func aReaderThatComesBackWithinTheGraceHasMissedNothing() async {
+        let hub = hub()
+        let first = await hub.attach(EventHub.Wish(), close: {})
+        await hub.spread(.upload(queue.upload("u-1")))
+        let last = await text(hub, first.id).ids.max() ?? 0
+        await hub.detach(first.id)
+        await hub.spread(.upload(queue.upload("u-2")))
+
+        let second = await hub.attach(EventHub.Wish(after: last), close: {})
+
+        let got = await text(hub, second.id)
+        #expect(got.contains(#""id":"u-2""#) && !got.contains("event: missed"))
+    }
+
+    @Test func afterTheGraceAReaderIsToldToAskAnew() async {
+        let hub = hub()
+        let first = await hub.attach(EventHub.Wish(), close: {})
+        await hub.spread(.upload(queue.upload("u-1")))
+        let last = await text(hub, first.id).ids.max() ?? 0
+        await hub.detach(first.id)
+        await hub.endGrace(await hub.arrivalCount)
+
+        let second = await hub.attach(EventHub.Wish(after: last), close: {})
+
+        #expect(await text(hub, second.id).contains("event: missed"))
+    }
+
+    @Test func theEndOfAnEarlierGraceDoesNotEndWhatALaterReaderHas() async {
+        let hub = hub()
+        let first = await hub.attach(EventHub.Wish(), close: {})
+        await hub.detach(first.id)
+        let arrival = await hub.arrivalCount
+        let second = await hub.attach(EventHub.Wish(), close: {})
+        await hub.spread(.upload(queue.upload("u-1")))
+        let last = await text(hub, second.id).ids.max() ?? 0
+        await hub.detach(second.id)
+
+        await hub.endGrace(arrival)
+
+        let third = await hub.attach(EventHub.Wish(after: last), close: {})
+        #expect(!(await text(hub, third.id)).contains("event: missed"))
+    }
+
+    @Test func anEngineThatStartsLaterHasHigherIds() async {
+        let earlier = EventHub(queue: queue, firstID: EventHub.firstID(at: Timestamp(seconds: 1000)), complete: { $0 })
+        let reader = await earlier.attach(EventHub.Wish(), close: {})
+        for number in 0..<1000 { await earlier.spread(.upload(queue.upload("u-\(number)"))) }
+        let last = await text(earlier, reader.id).ids.max() ?? 0
+
+        let later = EventHub(queue: queue, firstID: EventHub.firstID(at: Timestamp(seconds: 1001)), complete: { $0 })
+        let back = await later.attach(EventHub.Wish(after: last), close: {})
+
+        #expect(last > 0)
+        #expect(await text(later, back.id).contains("event: missed"))
+    }
+
+    @Test func whatTheQueueCouldNotTellOneByOneIsMissed() async {
+        let hub = hub()
+        let reader = await hub.attach(EventHub.Wish(), close: {})
+        _ = await hub.take(reader.id)
+        await hub.spread(.upload(queue.upload("u-1")))
+
+        await hub.spread(.missed)
+
+        let got = await text(hub, reader.id)
+        #expect(got.contains("event: missed") && !got.contains("event: upload"))
+    }
+
     @Test func aSilentStreamIsKeptAliveAndAStuckReaderIsClosed() async {
         let hub = hub()
         let closed = Lock(false)
-        let reader = await hub.attach(after: nil, close: { closed.withLock { $0 = true } })
+        let reader = await hub.attach(EventHub.Wish(), close: { closed.withLock { $0 = true } })
         _ = await hub.take(reader.id)
         await hub.beat()
         #expect(await text(hub, reader.id) == ": still here\n\n")
@@ -83,8 +186,8 @@ import Testing
 
     @Test func frontEndsAreCounted() async {
         let hub = hub()
-        let first = await hub.attach(after: nil, close: {})
-        let second = await hub.attach(after: nil, close: {})
+        let first = await hub.attach(EventHub.Wish(), close: {})
+        let second = await hub.attach(EventHub.Wish(), close: {})
         #expect(queue.state.withLock { $0.frontEnds } == 2)
 
         await hub.detach(first.id)

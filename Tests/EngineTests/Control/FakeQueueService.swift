@@ -14,6 +14,7 @@ final class FakeQueueService: QueueService {
         var limits = LimitsView(rate: nil, uploads: 5, parts: 16)
         var ledger: [LedgerEntry] = []
         var settled: [String] = []
+        var adopted: [String] = []
         var frontEnds = 0
         var accessChanges = 0
         /// How often the status was read.
@@ -69,6 +70,10 @@ final class FakeQueueService: QueueService {
     }
     func ledger() async -> [LedgerEntry] { state.withLock { $0.ledger } }
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async { state.withLock { $0.settled.append(uploadID) } }
+    func adopt(uploadID: String, bucket: String, key: ObjectKey) async throws(OrderError) -> String? {
+        state.withLock { $0.adopted.append(uploadID) }
+        return nil
+    }
     func accessChanged() { state.withLock { $0.accessChanges += 1 } }
     func frontEnds(_ change: Int) async { state.withLock { $0.frontEnds += change } }
 

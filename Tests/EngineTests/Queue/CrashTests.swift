@@ -79,7 +79,7 @@ import Testing
         Files.folder(bench.folder + "/d")
         for index in 0..<2_500 { bench.file("d/f\(index)", 1) }
         let order = bench.order([bench.folder + "/d"]) { $0.paused = true }
-        let first = try await bench.loop(hook: { number, isDone in if number == 5 && isDone || number > 5 { throw StoreIsGone() } })
+        let first = try await bench.loop(hook: { number, isDone in if number == 3 && isDone || number > 3 { throw StoreIsGone() } })
         _ = try? await first.add(order)
         try await bench.until(first, "cut") { await first.isDead }
         await first.stop(finishRunning: false)

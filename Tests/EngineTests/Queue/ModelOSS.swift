@@ -15,7 +15,7 @@ final class OpenGate: Sendable {
 /// An object store in memory behind the transport's door, with the rules that uploads meet, and faults on demand.
 final class ModelOSS: Transport {
     struct Call: Sendable, Equatable {
-        /// `put initiate part list complete abort head`.
+        /// `put initiate part list complete abort head`, and of the bucket `keys uploads`.
         var kind: String
         var key: String
         var part: Int?
@@ -51,6 +51,7 @@ final class ModelOSS: Transport {
     private struct Upload {
         var key: String
         var parts: [Int: Object] = [:]
+        var begun = Timestamp(milliseconds: 0)
     }
 
     private struct State {
@@ -65,6 +66,22 @@ final class ModelOSS: Transport {
     }
 
     private let state = Lock(State())
+    private let clock = Lock<@Sendable () -> Timestamp>({ Timestamp(milliseconds: 0) })
+
+    /// What its answers and its lists say of time.
+    func setClock(_ now: @escaping @Sendable () -> Timestamp) { clock.withLock { $0 = now } }
+
+    /// An upload that somebody else began.
+    func begin(_ key: String, parts: [Int: [UInt8]]) -> String {
+        let now = clock.withLock { $0 }()
+        return state.withLock { state in
+            state.nextUpload += 1
+            let id = "UPLOAD\(state.nextUpload)"
+            let stored = parts.mapValues { Object(bytes: $0, crc64: ModelOSS.crc($0)) }
+            state.uploads[id] = Upload(key: key, parts: stored, begun: now)
+            return id
+        }
+    }
     private let faults = Lock<@Sendable (Call) -> Fault?>({ _ in nil })
 
     func setFaults(_ faults: @escaping @Sendable (Call) -> Fault?) { self.faults.withLock { $0 = faults } }
@@ -112,6 +129,7 @@ final class ModelOSS: Transport {
         await Task.yield()
         if Task.isCancelled { throw TransportError(kind: .cancelled, message: "cancelled") }
         let bytes = try body.map { body throws(TransportError) in try ModelOSS.read(body) } ?? request.body
+        if let body, body.isGuarded, !body.source.isUnchanged { throw TransportError(kind: .source(errno: 0), message: "written to") }
         progress?(Int64(bytes.count))
         var stored = bytes
         if case .corrupted? = fault, !stored.isEmpty { stored[0] ^= 1 }
@@ -120,15 +138,17 @@ final class ModelOSS: Transport {
         if case .lostAnswer? = fault {
             throw TransportError(kind: .curl(56), message: "connection reset", bodyBytesSent: Int64(bytes.count))
         }
-        if response.status < 300 { state.withLock { $0.finished.append(call) } }
+        if response.status < 300 {
+            state.withLock { $0.finished.append(call) }
+            response.headers["x-oss-request-id"] = "REQ-\(call.kind)-\(call.number)"
+            if call.key.hasPrefix("versioned/") { response.headers["x-oss-version-id"] = "V\(call.number)" }
+        }
         return TransportReply(response: response, bodyCRC64: ModelOSS.crc(bytes), bodyBytesSent: Int64(bytes.count))
     }
 
     private static func read(_ body: FileBody) throws(TransportError) -> [UInt8] {
-        let descriptor = open(body.source.path, O_RDONLY)
-        defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: Int(body.length))
-        let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, off_t(body.offset)) }
+        let count = bytes.withUnsafeMutableBytes { pread(body.source.descriptor, $0.baseAddress, $0.count, off_t(body.offset)) }
         guard count == bytes.count else { throw TransportError(kind: .source(errno: 0), message: "ended early") }
         return bytes
     }
@@ -146,7 +166,7 @@ final class ModelOSS: Transport {
         let kind =
             switch request.method {
             case "HEAD": "head"
-            case "GET": "list"
+            case "GET": query["list-type"] != nil ? "keys" : query["uploads"] != nil ? "uploads" : "list"
             case "DELETE": "abort"
             case "POST": query["uploads"] != nil ? "initiate" : "complete"
             default: query["partNumber"] != nil ? "part" : "put"
@@ -162,7 +182,8 @@ final class ModelOSS: Transport {
     }
 
     private func perform(_ call: Call, _ request: HTTPRequest, _ bytes: [UInt8]) -> HTTPResponse {
-        state.withLock { state in
+        let now = clock.withLock { $0 }()
+        return state.withLock { state in
             let forbids = request.headers["x-oss-forbid-overwrite"] == "true"
             switch call.kind {
             case "put":
@@ -179,8 +200,33 @@ final class ModelOSS: Transport {
             case "initiate":
                 state.nextUpload += 1
                 let id = "UPLOAD\(state.nextUpload)"
-                state.uploads[id] = Upload(key: call.key)
+                state.uploads[id] = Upload(key: call.key, begun: now)
                 return ModelOSS.xml("<InitiateMultipartUploadResult><UploadId>\(id)</UploadId></InitiateMultipartUploadResult>")
+            case "keys":
+                let (prefix, after) = (request.decoded("prefix"), request.decoded("start-after"))
+                let keys = state.objects.keys.map { Array($0.utf8) }
+                    .filter { $0.starts(with: prefix) && after.lexicographicallyPrecedes($0) }
+                    .sorted { $0.lexicographicallyPrecedes($1) }
+                let page = keys.prefix(1_000).map { key in
+                    let text = String(decoding: key, as: UTF8.self)
+                    return "<Contents><Key>\(PercentEncoding.encode(text))</Key><Size>\(state.objects[text]?.bytes.count ?? 0)</Size>"
+                        + "<LastModified>2026-11-24T00:00:00.000Z</LastModified></Contents>"
+                }
+                let more = keys.count > 1_000 ? "true</IsTruncated><NextContinuationToken>T" : "false</IsTruncated><NextContinuationToken>"
+                return ModelOSS.xml(
+                    "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>\(more)</NextContinuationToken>\(page.joined())"
+                        + "</ListBucketResult>")
+            case "uploads":
+                let prefix = String(decoding: request.decoded("prefix"), as: UTF8.self)
+                let uploads = state.uploads.filter { $0.value.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }.map { id, upload in
+                    "<Upload><Key>\(PercentEncoding.encode(upload.key))</Key><UploadId>\(id)</UploadId>"
+                        + "<Initiated>\(upload.begun.iso8601)</Initiated></Upload>"
+                }
+                var response = ModelOSS.xml(
+                    "<ListMultipartUploadsResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>\(uploads.joined())"
+                        + "</ListMultipartUploadsResult>")
+                response.headers["Date"] = now.httpDate
+                return response
             default:
                 guard let id = call.uploadID, var upload = state.uploads[id] else { return ModelOSS.error(404, "NoSuchUpload") }
                 switch call.kind {
@@ -230,6 +276,16 @@ final class ModelOSS: Transport {
         let text = Array("<Error><Code>\(code)</Code><Message>as asked</Message><RequestId>R1</RequestId></Error>".utf8)
         return hasBody
             ? HTTPResponse(status: status, body: text) : HTTPResponse(status: status, headers: ["x-oss-err": Base64.encode(text)])
+    }
+}
+
+extension HTTPRequest {
+    fileprivate func decoded(_ name: String) -> [UInt8] {
+        for item in (query ?? "").split(separator: "&") {
+            let pair = item.split(separator: "=", maxSplits: 1).map(String.init)
+            if pair[0] == name, pair.count > 1 { return PercentEncoding.decode(pair[1]) ?? [] }
+        }
+        return []
     }
 }
 

@@ -1,4 +1,5 @@
 import Contracts
+import FoundationEssentials
 import Glibc
 import OSSProtocol
 import Testing
@@ -50,6 +51,37 @@ import TransferCore
 
         try await bench.until(loop, "scanned") { await loop.status().counts["scanning"] == 0 }
         #expect(try await bench.states(loop).keys.sorted() == sample.keys)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func aNameThatIsNotUTF8GoesUpUnderAnEncodedKey() async throws {
+        let bench = QueueBench()
+        Files.folder(bench.folder + "/d")
+        let name = Array((bench.folder + "/d/bad").utf8) + [0xFF]
+        let descriptor = open(name.map { CChar(bitPattern: $0) } + [0], O_CREAT | O_WRONLY, 0o600)
+        #expect(write(descriptor, "hello", 5) == 5)
+        close(descriptor)
+        let loop = try await bench.loop()
+
+        let job = try await loop.add(bench.order([bench.folder + "/d/"]) { $0.encodeNames = "percent" })
+        try await bench.untilAllEnded(loop)
+
+        let view = try #require(await loop.upload(job.uploads[0])?.upload)
+        #expect(view.state == .done && view.key == "bad%FF" && view.path == bench.folder + "/d/bad\\xFF")
+        #expect(view.pathB64.flatMap { Data(base64Encoded: $0) }.map(Array.init) == name)
+        #expect(bench.oss.objects["bad%FF"]?.bytes == Array("hello".utf8))
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func sourcesBelowTheBaseKeepTheirFolders() async throws {
+        let bench = QueueBench()
+        for folder in ["/z", "/a"] { Files.folder(bench.folder + folder) }
+        let sources = [bench.file("z/same", 1), bench.file("a/same", 1), bench.folder + "/./z/../a/same"]
+        let loop = try await bench.loop()
+
+        _ = try await loop.add(bench.order(sources, "oss://b/in/") { ($0.base, $0.paused) = (bench.folder, true) })
+
+        #expect(try await loop.uploads(UploadsRequest()).items.map(\.key) == ["in/z/same", "in/a/same", "in/same"])
         await loop.stop(finishRunning: false)
     }
 

@@ -34,9 +34,15 @@ final class QueueBench: Sendable {
                 guard let base = buffer.baseAddress, let made = mkdtemp(base) else { return [] }
                 return Array(UnsafeBufferPointer(start: made, count: strlen(made))).map { UInt8(bitPattern: $0) }
             }, as: UTF8.self)
+        setClock()
     }
 
     deinit { Files.removeTree(folder) }
+
+    private func setClock() {
+        let clock = clock
+        oss.setClock { clock.value }
+    }
 
     var database: String { folder + "/davit.sqlite" }
 
@@ -51,6 +57,9 @@ final class QueueBench: Sendable {
         log.logLevel = .critical
         var clocks = clock.clocks
         if let wall { clocks.wall = { wall.value } }
+        var settings = settings
+        // However slow the machine: what a small order's answer says is not a matter of time here.
+        settings.scanPatience = .seconds(5)
         let loop = EngineLoop(
             store: try store ?? self.store(hook: hook), transport: oss, setRateLimit: { rate in self.rate.withLock { $0.append(rate) } },
             authorizer: authorizer, resolver: resolver, clocks: clocks, settings: settings, policy: policy, transportWaits: waits, log: log, seed: 7)

@@ -117,6 +117,8 @@ import Testing
         let items = await scan(bench.folder + "/d")
 
         #expect(names(items) == ["good"] && refusals(items).count == 1)
+        let encoded = Scanner(source: bench.folder + "/d", links: .skip, encodesNames: true).step().items
+        #expect(names(encoded) == ["bad%FF", "good"] && refusals(encoded).isEmpty)
     }
 
     @Test func whatIsNoFileIsRefusedWithWhatItIs() async {

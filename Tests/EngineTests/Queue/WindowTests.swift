@@ -77,6 +77,7 @@ import Testing
                 switch event {
                 case .status: statuses += 1
                 case .upload(let view): if view.state == .done { ended.insert(view.key) }
+                case .missed: break
                 }
                 if ended.count == 3, statuses > 0 { break }
             }
@@ -96,7 +97,7 @@ import Testing
 
         for id in 0..<10_000 { reader.add(Int64(id), nil) }
 
-        #expect(reader.pending.count == EventReader.mostPending)
-        #expect(reader.take()?.id == 9_000)
+        #expect(reader.pending.count <= EventReader.mostPending)
+        #expect(reader.hasMissed)
     }
 }

@@ -4,7 +4,7 @@ import TransferCore
 /// A machine and a model server, driven by hand: requests wait in `calls` until the test answers them.
 struct Bench {
     enum Call: Equatable {
-        case initiate, put, head, lease
+        case initiate, find, put, head, lease
         case list(String)
         case abort(String)
         case complete(String, [StoredPart])
@@ -14,6 +14,7 @@ struct Bench {
         var name: String {
             switch self {
             case .initiate: "initiate"
+            case .find: "find"
             case .put: "put"
             case .head: "head"
             case .lease: "lease"
@@ -66,6 +67,7 @@ struct Bench {
         switch action {
         case .save: saved = machine.checkpoint
         case .initiate: send(.initiate)
+        case .findUploads: send(.find)
         case .put: send(.put)
         case .listParts(let id): send(.list(id))
         case .complete(let id, let parts): send(.complete(id, parts))
@@ -116,6 +118,9 @@ struct Bench {
         let gone = TransferCoreTests.answer(404, "NoSuchUpload")
         switch call {
         case .initiate: return .initiated(uploadID: server.initiate())
+        case .find:
+            let found = server.uploads.filter { $0.key != saved.uploadID }.sorted { $0.key > $1.key }
+            return .uploadsFound(found.map { FoundUpload(uploadID: $0.key, hasParts: !$0.value.isEmpty) })
         case .put:
             guard let object = server.put(file, forbidOverwrite: settings.forbidOverwrite) else {
                 return .putFailed(TransferCoreTests.answer(409, "FileAlreadyExists"), bytesSent: 0)
@@ -150,6 +155,7 @@ struct Bench {
     static func failed(_ call: Call, _ failure: RequestFailure) -> UploadEvent {
         switch call {
         case .initiate: .initiateFailed(failure)
+        case .find: .findUploadsFailed(failure)
         case .put: .putFailed(failure, bytesSent: 0)
         case .head: .objectHeadFailed(failure)
         case .lease: .leaseRefused(reason: failure.message)

@@ -4,7 +4,7 @@ import TransferCore
 /// The way to the server and back, with everything that goes wrong on it.
 extension Simulation {
     enum Request {
-        case initiate, put, head
+        case initiate, find, put, head
         case list(String)
         case abort(String)
         case complete(String, [StoredPart])
@@ -68,9 +68,10 @@ extension Simulation {
         switch random.below(8) {
         case 0, 1: fail(request, lost)
         case 2:
-            // Done, and the answer lost.
+            // Done, and the answer lost; without a connection nothing is done.
             _ = execute(request, damaged: chance(world.damages))
-            fail(request, lost)
+            let isUnconnected = [.curl(7), .curl(35)].contains(lost.cause)
+            if case .initiate = request, isUnconnected { fail(request, RequestFailure(.curl(56))) } else { fail(request, lost) }
         case 3:
             // Done later, when the client has long given up.
             let job: Job? =
@@ -79,7 +80,7 @@ extension Simulation {
                 case .complete(let id, let parts): .complete(id, parts)
                 case .put: .put(damaged: chance(world.damages))
                 case .abort(let id): .abort(id)
-                case .initiate, .head, .list, .hash: nil
+                case .initiate, .find, .head, .list, .hash: nil
                 }
             // A late put could not be told from another writer's; only what belongs to the upload id comes late.
             if let job, case .put = job {
@@ -98,6 +99,9 @@ extension Simulation {
     private mutating func fail(_ request: Request, _ failure: RequestFailure) {
         switch request {
         case .initiate: reply(.initiateFailed(failure))
+        case .find:
+            findsFailed += 1
+            reply(.findUploadsFailed(failure))
         case .put: reply(.putFailed(failure, bytesSent: Int64(file.count)))
         case .head: reply(.objectHeadFailed(failure))
         case .list: reply(.listPartsFailed(failure))
@@ -121,6 +125,14 @@ extension Simulation {
         let gone = answer(404, "NoSuchUpload")
         switch request {
         case .initiate: return .initiated(uploadID: server.initiate())
+        case .find:
+            if world.listDenied, !isQuiet {
+                findsFailed += 1
+                return .findUploadsFailed(answer(403, "AccessDenied"))
+            }
+            // Those of which somebody here knows are not told.
+            let found = server.uploads.filter { !savedIDs.contains($0.key) }.sorted { $0.key > $1.key }
+            return .uploadsFound(found.map { FoundUpload(uploadID: $0.key, hasParts: !$0.value.isEmpty) })
         case .hash(let range): return .hashed(number: range.number, crc64: crc64(bytes(range)))
         case .put:
             guard let object = server.put(damaged ? spoiled(file[...]) : file, forbidOverwrite: world.forbidOverwrite) else {

@@ -93,6 +93,8 @@ struct Simulation {
     /// Upload ids that lost a part on the server.
     var lossy: Set<String> = []
     var faultsMade = 0
+    /// Lists of begun uploads that were not answered: then what a lost Initiate began may stay.
+    var findsFailed = 0
 
     var isQuiet: Bool { now > 1_000_000 + Simulation.quiet }
 
@@ -278,6 +280,7 @@ struct Simulation {
         case .initiate:
             if let id = machine.checkpoint.uploadID { return broken("initiate while \(id) is ours") }
             request(.initiate)
+        case .findUploads: request(.find)
         case .put: request(.put)
         case .listParts(let id): request(.list(id))
         case .complete(let id, let parts): complete(id, parts)
@@ -402,6 +405,9 @@ struct Simulation {
 
     private mutating func verdict() -> String? {
         guard let finished else { return "ended without an end" }
+        if findsFailed == 0, let id = server.uploads.keys.sorted().first(where: { !savedIDs.contains($0) }) {
+            return "\(id) was begun, and nobody knows it"
+        }
         if case .aborted = finished, let id = savedIDs.first(where: { server.uploads[$0] != nil }) { return "aborted, and \(id) is alive" }
         return nil
     }

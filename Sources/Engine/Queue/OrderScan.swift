@@ -1,0 +1,141 @@
+import Contracts
+import Dispatch
+import OSSProtocol
+import Platform
+import TransferCore
+
+/// How far an order has become rows. Written in the same transaction as they are, so that a scan that was cut off goes on where it was.
+struct ScanPlace: Sendable, Equatable {
+    /// Index of the source that is read.
+    var source = 0
+    /// Of its scanner: see `Scanner.init`.
+    var path: [UInt8] = []
+}
+
+/// What a scan found since the batch before.
+struct ScanBatch: Sendable {
+    var rows: [UploadRow] = []
+    var refused: [JobView.Refused] = []
+    var skipped: [SkippedKind: Int] = [:]
+    var place: ScanPlace
+    var isEnd = false
+}
+
+/// Reads an order's sources and makes rows of them, a batch at a time, away from the loop's actor and from the threads of tasks.
+final class OrderScan: Sendable {
+    /// Of the first batch: a small order is known at once. Each further one is twice as large, up to `Scanner.batchSize`.
+    private static let firstBatch = 500
+
+    private struct State {
+        var place: ScanPlace
+        var scanner: Scanner?
+        var limit = OrderScan.firstBatch
+        var looked = 0
+    }
+
+    private let sources: [String]
+    private let maker: RowMaker
+    private let wall: @Sendable () -> Timestamp
+    private let state: Lock<State>
+    private let queue = DispatchQueue(label: "davit.scan")
+
+    /// - Parameter place: where an earlier scan of the same sources ended.
+    init(_ sources: [String], maker: RowMaker, from place: ScanPlace = ScanPlace(), wall: @escaping @Sendable () -> Timestamp) {
+        (self.sources, self.maker, self.wall, state) = (sources, maker, wall, Lock(State(place: place)))
+    }
+
+    /// Names that were looked at so far, those of an earlier scan not counted.
+    var looked: Int { state.withLock { $0.looked } }
+
+    func next() async -> ScanBatch {
+        await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: self.state.withLock { self.batch(&$0) }) }
+        }
+    }
+
+    private func batch(_ state: inout State) -> ScanBatch {
+        let at = wall()
+        var batch = ScanBatch(place: state.place)
+        while batch.rows.count + batch.refused.count < state.limit, state.place.source < sources.count {
+            let source = sources[state.place.source]
+            let scanner = state.scanner ?? scanner(source, from: state.place.path)
+            state.scanner = scanner
+            let step = scanner.step(state.limit - batch.rows.count - batch.refused.count)
+            state.looked += step.looked
+            batch.skipped.merge(step.skipped, uniquingKeysWith: +)
+            maker.make(step.items, source: source, at: at, into: &batch)
+            if step.isEnd {
+                state.place = ScanPlace(source: state.place.source + 1)
+                state.scanner = nil
+            } else {
+                state.place.path = step.place
+                // Much was looked at and little found: whoever waits decides whether it goes on.
+                if step.items.isEmpty { break }
+            }
+        }
+        state.limit = min(state.limit * 2, Scanner.batchSize)
+        batch.place = state.place
+        batch.isEnd = state.place.source >= sources.count
+        return batch
+    }
+
+    private func scanner(_ source: String, from place: [UInt8]) -> Scanner {
+        let plan = maker.plan
+        return Scanner(
+            source: source, links: plan.options.links == "follow" ? .follow : .skip, from: place,
+            encodesNames: plan.options.encodeNames == "percent"
+        ) { plan.wants($0, isFolder: $1) }
+    }
+}
+
+/// Makes rows of what a scan found.
+struct RowMaker: Sendable {
+    let job: Int64
+    let plan: OrderPlan
+
+    func make(_ items: [ScanItem], source: String, at: Timestamp, into batch: inout ScanBatch) {
+        let below = plan.options.base.flatMap { KeyRules.below($0, source) }
+        let ownName = below ?? KeyRules.ownName(source)
+        batch.rows.reserveCapacity(batch.rows.count + items.count)
+        for item in items {
+            switch item {
+            case .refused(let path, let reason): batch.refused.append(JobView.Refused(path: path, reason: reason))
+            case .file(let path, let relative, let identity):
+                guard plan.wants(size: identity.size, modified: identity.modified) else {
+                    batch.skipped[.filtered, default: 0] += 1
+                    continue
+                }
+                // A source that is a file is its own name already.
+                let isSource = path.utf8.elementsEqual(source.utf8)
+                let key = plan.key(relative: isSource ? below ?? relative : relative, ownName: isSource ? nil : ownName)
+                if let problem = KeyRules.problem(key) {
+                    batch.skipped[.names, default: 0] += 1
+                    batch.refused.append(JobView.Refused(path: path, reason: problem))
+                    continue
+                }
+                if plan.isOnePut, identity.size > OSSLimits.largestPart {
+                    let reason = "it is larger than 5 GiB, the most that one request takes. Put it to a destination"
+                    batch.refused.append(JobView.Refused(path: path, reason: reason))
+                    continue
+                }
+                do throws(PlanError) {
+                    batch.rows.append(try row(path, key, identity, at))
+                } catch {
+                    batch.refused.append(JobView.Refused(path: path, reason: error.description))
+                }
+            }
+        }
+    }
+
+    private func row(_ path: String, _ key: String, _ identity: SourceIdentity, _ at: Timestamp) throws(PlanError) -> UploadRow {
+        let cut = try PartPlan(fileSize: identity.size, preferred: plan.partSize(forFileOf: identity.size))
+        var row = UploadRow(job: job, path: path, key: key, identity: identity, added: at, partSize: cut.partSize)
+        row.priority = plan.options.priority ?? .normal
+        if plan.options.paused == true {
+            row.state = .paused
+        } else if let notBefore = plan.notBefore {
+            (row.state, row.held, row.nextTry) = (.held, .schedule, notBefore)
+        }
+        return row
+    }
+}

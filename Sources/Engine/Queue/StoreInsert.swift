@@ -1,0 +1,75 @@
+import Contracts
+import GRDB
+import OSSProtocol
+
+/// New rows, many at once.
+extension QueueStore {
+    /// The one way into the table: what is inserted is added to `counts` here, a statement for all of them. A trigger for each row took as
+    /// long as the row itself; changes and removals, which come one by one, are still counted by triggers.
+    ///
+    /// - Returns: those whose key their job holds already; they were not inserted.
+    static func insert(_ db: Database, _ rows: [UploadRow]) throws -> [UploadRow] {
+        var known: [UploadRow] = []
+        var start = 0
+        while start < rows.count {
+            var end = start + 1
+            while end < rows.count, rows[end].isAlike(rows[start]) { end += 1 }
+            known += try insert(db, alike: rows[start..<end])
+            start = end
+        }
+        return known
+    }
+
+    /// What is the same for all of them is part of the statement: a scan's rows differ in path, key and identity alone.
+    private static func insert(_ db: Database, alike rows: ArraySlice<UploadRow>) throws -> [UploadRow] {
+        guard let first = rows.first else { return [] }
+        // The highest place in it: new rows come last.
+        let place = try Int64.fetchOne(
+            db,
+            sql: "SELECT MAX(position) FROM uploads WHERE hidden = 0 AND state = \(first.state.code) AND priority = \(first.priority.code)")
+        let nextTry = first.nextTry.map { String($0.milliseconds) } ?? "NULL"
+        let statement = try db.makeStatement(
+            sql: """
+                INSERT OR IGNORE INTO uploads (job, path, key, size, device, inode, modified, state, held, priority, added, nextTry, partSize,
+                  error, position)
+                VALUES (\(first.job), ?1, ?2, ?3, ?4, ?5, ?6, \(first.state.code), ?8, \(first.priority.code), \(first.added.milliseconds),
+                  \(nextTry), ?7, ?9, \(max(place ?? 0, 0)))
+                """)
+        let (held, error) = (first.held?.rawValue.databaseValue ?? .null, try first.error?.json.databaseValue ?? .null)
+        var known: [UploadRow] = []
+        var (count, bytes) = (0, Int64(0))
+        for row in rows {
+            let values = [
+                row.path.databaseValue, row.key.databaseValue, row.size.databaseValue,
+                Int64(bitPattern: row.identity.device).databaseValue, Int64(bitPattern: row.identity.inode).databaseValue,
+                row.identity.modified.databaseValue, row.partSize.databaseValue, held, error,
+            ]
+            statement.setUncheckedArguments(StatementArguments(values))
+            try statement.execute()
+            if db.changesCount > 0 {
+                count += 1
+                bytes.addSaturating(row.size)
+            } else {
+                known.append(row)
+            }
+        }
+        guard count > 0 else { return known }
+        for job in first.job == 0 ? [0] : [0, first.job] {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO counts (job, state, n, bytes, stored, resent) VALUES (?, ?, ?, ?, 0, 0)
+                    ON CONFLICT (job, state) DO UPDATE SET n = n + excluded.n, bytes = bytes + excluded.bytes
+                    """
+            ).execute(arguments: [job, first.state.code, count, bytes])
+        }
+        return known
+    }
+}
+
+extension UploadRow {
+    /// One statement inserts both.
+    fileprivate func isAlike(_ other: UploadRow) -> Bool {
+        job == other.job && state == other.state && held == other.held && priority == other.priority && added == other.added
+            && nextTry == other.nextTry && error == other.error
+    }
+}

@@ -1,0 +1,63 @@
+import OSSProtocol
+import Testing
+
+@testable import TransferCore
+
+@Suite struct AnswerTimesTests {
+    private func usual(_ milliseconds: Int, least: Duration = .seconds(1)) -> AnswerTimes {
+        var times = AnswerTimes(least: least)
+        for _ in 0..<100 { times.answered(after: .milliseconds(milliseconds)) }
+        return times
+    }
+
+    @Test func whoeverHasSeenLittleWaits() {
+        var times = AnswerTimes(least: .seconds(1))
+        for _ in 0..<AnswerTimes.enough - 1 { times.answered(after: .milliseconds(1)) }
+
+        #expect(!times.isOverdue(.seconds(29), isWhole: true, attempt: 1, others: 1000))
+    }
+
+    @Test func whereOthersAreAnsweredAMissingAnswerIsGivenUpSoon() {
+        #expect(usual(20).isOverdue(.seconds(1), isWhole: true, attempt: 1, others: 3))
+        #expect(!usual(20).isOverdue(.milliseconds(900), isWhole: true, attempt: 1, others: 3))
+        #expect(usual(20, least: .seconds(2)).isOverdue(.seconds(2), isWhole: true, attempt: 1, others: 3))
+    }
+
+    @Test func aServerThatTakesItsTimeGetsIt() {
+        #expect(!usual(1_000).isOverdue(.seconds(7), isWhole: true, attempt: 1, others: 100))
+        #expect(usual(1_000).isOverdue(.seconds(8), isWhole: true, attempt: 1, others: 100))
+    }
+
+    @Test func whereNobodyIsAnsweredTheLineIsToBlameAndNotTheRequest() {
+        #expect(!usual(20).isOverdue(.seconds(3), isWhole: true, attempt: 1, others: 0))
+        #expect(usual(20).isOverdue(.seconds(4), isWhole: true, attempt: 1, others: 0), "the last of many has nobody beside it")
+        #expect(!usual(20).isOverdue(.seconds(300), isWhole: false, attempt: 1, others: 0), "a body that does not move is the stall's matter")
+    }
+
+    @Test func aBodyThatDoesNotMoveGetsMoreTime() {
+        #expect(!usual(20).isOverdue(.milliseconds(2_900), isWhole: false, attempt: 1, others: 50))
+        #expect(usual(20).isOverdue(.seconds(3), isWhole: false, attempt: 1, others: 50))
+    }
+
+    @Test func eachFurtherTryIsWaitedForTwiceAsLongUpToThirtySeconds() {
+        let limits = (1...8).map { attempt in
+            (1...40).first { usual(20).isOverdue(.seconds($0), isWhole: true, attempt: attempt, others: 9) }
+        }
+
+        #expect(limits == [1, 2, 4, 8, 16, 30, 30, 30])
+    }
+
+    @Test func oneSlowAnswerInFiftyIsUsual() {
+        var times = AnswerTimes(least: .seconds(1))
+        for number in 0..<1_000 { times.answered(after: number % 50 == 0 ? .seconds(2) : .milliseconds(5)) }
+
+        #expect(!times.isOverdue(.seconds(15), isWhole: true, attempt: 1, others: 100))
+    }
+
+    @Test func whatIsUsualChanges() {
+        var times = usual(2_000)
+        for _ in 0..<200 { times.answered(after: .milliseconds(10)) }
+
+        #expect(times.isOverdue(.seconds(1), isWhole: true, attempt: 1, others: 3))
+    }
+}

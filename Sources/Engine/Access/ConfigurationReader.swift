@@ -133,9 +133,9 @@ public enum ConfigurationReader {
     }
 
     /// A rate with `nil` for no limit, told apart from an absent key.
-    private struct Rate { var bytes: Int64? }
+    struct Rate { var bytes: Int64? }
 
-    private static func rate(_ text: String) throws(SettingError) -> Rate {
+    static func rate(_ text: String) throws(SettingError) -> Rate {
         do throws(ByteTextError) {
             return Rate(bytes: try ByteRate(parsing: text).bytesPerSecond)
         } catch {

@@ -88,6 +88,7 @@ public struct RemoteSettings: Sendable, Equatable {
     /// Absolute path of a file of CA certificates trusted besides the system's.
     public var caFile: String?
     public var credentials: CredentialSource
+    public var limits = RemoteLimits()
 
     public init(name: String, credentials: CredentialSource) {
         self.name = name
@@ -98,6 +99,15 @@ public struct RemoteSettings: Sendable, Equatable {
         existing = "overwrite"
         self.credentials = credentials
     }
+}
+
+/// What all uploads to one remote together may use, beside the limits of everything.
+public struct RemoteLimits: Sendable, Equatable {
+    /// In flight at once; `nil` bounds nothing.
+    public var parts: Int?
+    /// Bytes a second; `nil` is no limit, 0 pauses.
+    public var rate: Int64?
+    public init(parts: Int? = nil, rate: Int64? = nil) { (self.parts, self.rate) = (parts, rate) }
 }
 
 /// How requests are signed. Version 1 is for buckets and gateways that do not know version 4 yet.

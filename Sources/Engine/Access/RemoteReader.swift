@@ -39,9 +39,23 @@ struct RemoteReader {
         remote.storageClass = reader.choice(
             "storage-class", of: ObjectHeaders.storageClasses)
         remote.caFile = path("ca-file")
+        remote.limits = readLimits()
         guard let source else { return nil }
         checkPlace(&remote, source)
         return remote
+    }
+
+    private func readLimits() -> RemoteLimits {
+        var limits = RemoteLimits()
+        if let value = reader.value("parts") {
+            if let number = value.integer, (1...256).contains(number) {
+                limits.parts = Int(number)
+            } else {
+                reader.report("parts", "\"parts\" of a remote takes a number from 1 to 256; without it those of [engine] count alone")
+            }
+        }
+        if let rate = reader.parsed("rate-limit", by: ConfigurationReader.rate) { limits.rate = rate.bytes }
+        return limits
     }
 
     /// Bucket and region must be known here unless the authorization server says them.

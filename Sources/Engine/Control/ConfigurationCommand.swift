@@ -169,6 +169,8 @@ struct ConfigurationText {
         keys.append(("existing", .text(remote.existing)))
         if let storage = remote.storageClass { keys.append(("storage-class", .text(storage))) }
         if let file = remote.caFile { keys.append(("ca-file", .text(file))) }
+        if let parts = remote.limits.parts { keys.append(("parts", .number(parts))) }
+        if let rate = remote.limits.rate { keys.append(("rate-limit", .text(ConfigurationText.rate(rate)))) }
         return [(name, keys)] + tables(remote.credentials, name: name + ".credentials")
     }
 

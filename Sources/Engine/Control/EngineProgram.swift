@@ -292,7 +292,9 @@ public struct EngineProgram: Sendable {
             version: EngineProgram.version, spoolFolder: places.spoolFolder, uploadsAuto: engine.uploads == .auto,
             partsAuto: engine.parts == .auto, mostParts: engine.mostParts,
             rateSchedule: RateSchedule(
-                engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])))
+                engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])),
+            remotes: Dictionary(
+                configuration.remotes.filter { $0.limits != RemoteLimits() }.map { ($0.name, $0.limits) }, uniquingKeysWith: { $1 }))
         settings.affordableParts = plan.parts
         return settings
     }

@@ -75,6 +75,7 @@ public actor EngineLoop: QueueService {
     var silences: [String: (since: Timestamp, nextTry: Timestamp?)] = [:]
     /// Orders with a limit of their own.
     var ownLimits: [Int64: RateLimit] = [:]
+    let remoteLimits: [String: RateLimit]
     var rateNow: StandingRate
     var tuning: Tuning
     var waitMeter = WaitMeter()
@@ -155,6 +156,7 @@ public actor EngineLoop: QueueService {
             partsAuto: settings.partsAuto)
         rateNow = StandingRate(rate: settings.rate)
         tuning = Tuning(settings)
+        remoteLimits = EngineLoop.remoteLimits(settings)
         queueMachine = QueueMachine(slots: settings.uploads, keepCancelled: settings.keepCancelled)
         begun = clocks.steady()
     }

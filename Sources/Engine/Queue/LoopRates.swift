@@ -71,7 +71,16 @@ extension EngineLoop {
     // MARK: - Limits of single orders
 
     /// What the bodies of that upload have to keep to, and how urgent they are.
-    func pace(of run: UploadRun) -> BodyPace { BodyPace(priority: run.row.priority.code, limits: [ownLimit(of: run.job)]) }
+    func pace(of run: UploadRun) -> BodyPace {
+        var pace = BodyPace(priority: run.row.priority.code, limits: [ownLimit(of: run.job)])
+        if let remote = run.job.target.remote, let limit = remoteLimits[remote] { pace.limits.append(limit) }
+        return pace
+    }
+
+    /// Of remotes with a rate of their own.
+    static func remoteLimits(_ settings: QueueSettings) -> [String: RateLimit] {
+        settings.remotes.compactMapValues { limits in limits.rate.map { RateLimit($0, now: SystemClock.monotonicNanoseconds()) } }
+    }
 
     /// Of every order, also of one without: it may get one while its bodies are under way.
     private func ownLimit(of job: JobFacts) -> RateLimit {
@@ -129,8 +138,14 @@ extension EngineLoop {
     }
     private static let mostMatched = 100_000
 
-    /// An order's own limit is reached by what is in flight: more of it would only take slots from others.
+    /// What its order or its remote may use is in use: more of it would only take slots from others.
     func hasEnoughInFlight(_ job: Int64) -> Bool {
+        if !settings.remotes.isEmpty, let remote = jobs[job]?.target.remote, let limits = settings.remotes[remote] {
+            if limits.rate == 0 { return true }
+            let ofRemote = { [jobs] (id: Int64) in jobs[id]?.target.remote == remote }
+            let most = min(limits.parts ?? .max, limits.rate == nil ? .max : max(limitsNow.parts / 2, 1))
+            if most < .max, slotUse.slots(where: ofRemote) >= most { return true }
+        }
         guard let rate = ownLimits[job]?.rate ?? jobs[job]?.options.limit else { return false }
         guard rate > 0 else { return true }
         let slots = slotUse.slots(of: job)

@@ -15,6 +15,7 @@ extension EngineLoop {
         let run = UploadRun(row: row, job: job, machine: machine(row, job: job, parts: []))
         run.probed = gate
         run.row.started = row.started ?? clocks.wall()
+        if runs.isEmpty { tuneSoon() }
         runs[row.id] = run
         if !run.isSmall { multipart.append(row.id) }
         if run.isSmall, row.phase == .fresh, !job.looksFirst, adoption(row, job) == nil {

@@ -61,6 +61,20 @@ extension EngineLoop {
     /// Files at once where the engine may choose: as many as are needed to use the slots.
     private static let mostUploads = 64
 
+    /// Work began while the loop slept long: the first looks decide about a short job and must not wait for it.
+    func tuneSoon() {
+        guard limitsNow.partsAuto, ticker != nil else { return }
+        // Unstructured on purpose: nothing waits for it.
+        Task {
+            for _ in 0..<5 where !isStopping {
+                try? await Task.sleep(for: .milliseconds(100))
+                let before = limitsNow.parts
+                tune(clocks.steady())
+                if limitsNow.parts > before { schedule() }
+            }
+        }
+    }
+
     func tune(_ now: Timestamp) {
         measureWaits(now)
         guard limitsNow.partsAuto, partSlotsUsed > 0 else { return }

@@ -20,6 +20,8 @@ public struct QueueSettings: Sendable, Equatable {
     public var rate: Int64?
     /// Rates by the clock on the wall; they stand before `rate`.
     public var rateSchedule: RateSchedule
+    /// By the remote's name.
+    public var remotes: [String: RemoteLimits]
     /// How long the server keeps the stored parts of a cancelled upload.
     public var keepCancelled: Duration
     /// How long ended uploads stay in the history.
@@ -43,8 +45,10 @@ public struct QueueSettings: Sendable, Equatable {
         uploads: Int = 5, parts: Int = 16, rate: Int64? = nil, keepCancelled: Duration = .seconds(86_400),
         keepHistory: Duration = .seconds(90 * 86_400), verify: String = "crc64", version: String = "0", partSize: Int64 = 8 << 20,
         defaultRemote: String? = nil, spoolFolder: String? = nil, uploadsAuto: Bool = false, partsAuto: Bool = false,
-        mostParts: Int = ConcurrencyController.usualMost, rateSchedule: RateSchedule = RateSchedule([], zone: .utc)
+        mostParts: Int = ConcurrencyController.usualMost, rateSchedule: RateSchedule = RateSchedule([], zone: .utc),
+        remotes: [String: RemoteLimits] = [:]
     ) {
+        self.remotes = remotes
         self.spoolFolder = spoolFolder
         self.uploadsAuto = uploadsAuto
         self.partsAuto = partsAuto

@@ -9,6 +9,9 @@ struct SlotUse: Equatable {
     /// Body bytes of that job in flight.
     func bytes(of job: Int64) -> Int64 { bytes[job] ?? 0 }
 
+    /// Slots in use for the jobs that `isOne` names.
+    func slots(where isOne: (Int64) -> Bool) -> Int { slots.reduce(0) { isOne($1.key) ? $0 + $1.value : $0 } }
+
     mutating func take(_ job: Int64, bytes length: Int64) {
         total += 1
         slots[job, default: 0] += 1

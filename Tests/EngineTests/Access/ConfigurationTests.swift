@@ -99,6 +99,8 @@ import TransferCore
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nsignature = \"v2\"", "4:13", "v4"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nexisting = \"replace\"", "4:12", "overwrite"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nstorage-class = \"Cold\"", "4:17", "Standard"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nparts = \"auto\"", "4:9", "1 to 256"),
+        ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nrate-limit = 5", "4:14", "string"),
         ("[remote.a]\nbucket = \"abc\"\nregion = \"cn-x\"\nbuckett = \"b\"", "4:1", "bucket"),
         ("[remote.a]\nbucket = \"abc\"\n[remote.a.credentials]\nkind = \"magic\"", "4:8", "broker"),
         ("[remote.a.credentials]\nkind = \"broker\"\ntoken-file = \"t\"", "1:1", "url"),

@@ -322,6 +322,8 @@ struct FakeResolver: TargetResolver {
     var mayRead = true
     /// Of buckets whose endpoint is another one.
     var ports: [String: Int] = [:]
+    /// The remote's name, by bucket.
+    var remotes: [String: String] = [:]
 
     func resolve(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target {
         let bytes = Array(dest.utf8)
@@ -330,7 +332,7 @@ struct FakeResolver: TargetResolver {
         let name = String(decoding: rest.drop { $0 != UInt8(ascii: "/") }.dropFirst(), as: UTF8.self)
         let bucket = String(decoding: rest.prefix { $0 != UInt8(ascii: "/") }, as: UTF8.self)
         return Target(
-            scope: bucket == "b" ? "test" : bucket, remote: nil, bucket: "bucket", region: "cn-test",
+            scope: bucket == "b" ? "test" : bucket, remote: remotes[bucket], bucket: "bucket", region: "cn-test",
             endpoint: "http://127.0.0.1:\(ports[bucket] ?? 9)", addressing: "path", prefix: name,
             isKey: !name.isEmpty && name.utf8.last != UInt8(ascii: "/"), existing: existing, mayRead: mayRead)
     }

@@ -50,7 +50,8 @@ final class QueueBench: Sendable {
 
     func loop(
         _ store: QueueStore? = nil, settings: QueueSettings = QueueSettings(uploads: 3, parts: 4, partSize: 1 << 20),
-        resolver: FakeResolver = FakeResolver(), policy: RetryPolicy = RetryPolicy(), wall: ManualClock? = nil, hook: (@Sendable (Int, Bool) throws -> Void)? = nil
+        resolver: FakeResolver = FakeResolver(), policy: RetryPolicy = RetryPolicy(), wall: ManualClock? = nil, hook: (@Sendable (Int, Bool) throws -> Void)? = nil,
+        waits: @escaping @Sendable () -> TransportWaits = { TransportWaits() }
     ) async throws -> EngineLoop {
         var log = Logger(label: "test")
         log.logLevel = .critical
@@ -61,7 +62,7 @@ final class QueueBench: Sendable {
         settings.scanPatience = .seconds(5)
         let loop = EngineLoop(
             store: try store ?? self.store(hook: hook), transport: oss, setRateLimit: { rate in self.rate.withLock { $0.append(rate) } },
-            authorizer: authorizer, resolver: resolver, clocks: clocks, settings: settings, policy: policy, log: log, seed: 7)
+            authorizer: authorizer, resolver: resolver, clocks: clocks, settings: settings, policy: policy, transportWaits: waits, log: log, seed: 7)
         try await loop.start(ticking: false)
         return loop
     }

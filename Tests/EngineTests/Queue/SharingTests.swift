@@ -233,3 +233,71 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 }
+
+@Suite struct RemoteLimitTests {
+    @Test func aRemotesOwnLimitsBoundItAndNobodyElse() async throws {
+        let bench = QueueBench()
+        let settings = QueueSettings(
+            uploads: 3, parts: 8, partSize: 1 << 20, remotes: ["slow": RemoteLimits(parts: 2), "paced": RemoteLimits(rate: 5_000)])
+        let loop = try await bench.loop(settings: settings, resolver: FakeResolver(remotes: ["s": "slow", "p": "paced"]))
+        bench.oss.setFaults { $0.key.hasPrefix("1/") ? .blackHole : nil }
+
+        _ = try await loop.add(bench.order((0..<6).map { bench.file("f\($0)", 100) }, "oss://s/1/", id: "s1"))
+        try await bench.until(loop, "its two slots are taken") { await loop.partSlotsUsed == 2 }
+        _ = try await loop.add(bench.order((0..<6).map { bench.file("g\($0)", 100) }, "oss://p/2/", id: "s2"))
+        try await bench.until(loop, "the other remote's files are done") { bench.oss.objects.count == 6 }
+
+        #expect(await loop.partSlotsUsed == 2)
+        #expect(bench.oss.paces.filter { $0.key.hasPrefix("2/") }.allSatisfy { $0.pace.limits.compactMap(\.rate) == [5_000] })
+        await loop.stop(finishRunning: false)
+    }
+}
+
+@Suite struct SlowBecauseTests {
+    private let bench = QueueBench()
+
+    @Test(arguments: ["server", "disk", "network"]) func theStatusNamesWhatIsWaitedFor(_ cause: String) async throws {
+        // Four requests wait all the time, in the clock of the test.
+        let start = bench.clock.value
+        let clock = bench.clock
+        let loop = try await bench.loop(waits: {
+            var waits = TransportWaits()
+            let seconds = (clock.value - start).inSeconds * 4
+            switch cause {
+            case "server": waits.answering = seconds
+            case "disk": waits.reading = seconds
+            default: waits.sending = seconds
+            }
+            return waits
+        })
+        #expect(await loop.status().slowBecause == nil)
+        bench.oss.setFaults { $0.kind == "put" ? .blackHole : nil }
+        _ = try await loop.add(bench.order([bench.file("a", 100)], id: "s1"))
+        try await bench.until(loop, "it is known") { await loop.status().slowBecause == cause }
+
+        _ = try await loop.act(ActionRequest(action: "pause", all: true))
+        try await bench.until(loop, "nothing runs") { await loop.status().slowBecause == nil }
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func theEndIsUnknownUntilThereIsDataAndThenNear() async throws {
+        let loop = try await bench.loop()
+        _ = try await loop.act(ActionRequest(action: "pause", all: true))
+        Files.folder(bench.folder + "/many")
+        for number in 0..<1_500 { bench.file("many/\(number)", 10) }
+        _ = try await loop.add(bench.order([bench.folder + "/many"], id: "s1"))
+        try await bench.until(loop, "they are scanned") { await loop.status().counts["scanning"] == 0 }
+        // Each answer takes its time in the clock of the test.
+        _ = try await loop.act(ActionRequest(action: "resume", all: true))
+        #expect(await loop.status().etaHigh == nil)
+        try await bench.until(loop, "it is known", step: .milliseconds(500)) {
+            let status = await loop.status()
+            return status.etaHigh != nil || status.counts["done"] == 1_500
+        }
+        let status = await loop.status()
+        if let high = status.etaHigh { #expect(high >= 0 && high < 10_000) }
+        try await bench.untilAllEnded(loop)
+        #expect(await loop.status().etaHigh == nil)
+        await loop.stop(finishRunning: false)
+    }
+}

@@ -62,7 +62,7 @@ struct Watch: AsyncParsableCommand {
                 // Whether the engine is gone or only the stream is found out below.
             }
             if Task.isCancelled { return }
-            guard await client.answers() else { throw Failure("the engine went away. See: davit engine status", exit: Exit.noEngine) }
+            guard try await client.answers() else { throw Failure("the engine went away. See: davit engine status", exit: Exit.noEngine) }
             try await Task.sleep(for: Self.pause)
         }
     }

@@ -59,6 +59,12 @@ import Testing
 
     /// What broke there once holds now. Seeds keep their histories only while the simulation draws as it does; what was found is also tested
     /// by name where it was mended.
+    @Test func seed7AnUploadIDThatIsGivenUpWhileItsUploadGoesOn() { holds(7) }
+    @Test func seed543ARowThatIsBeingWrittenAsHeldWhileItsGateOpens() { holds(543) }
+    @Test func seed3578APauseWhileThePutWaitsForTheDisk() { holds(3_578) }
+    @Test func seed1064768AConflictAfterALostCompleteWhereNeitherChecksumNorListTells() { holds(1_064_768) }
+    @Test func seed1566716AnAbortOfARowThatIsHeldWithACompleteInDoubt() { holds(1_566_716) }
+
     private func holds(_ seed: UInt64, location: SourceLocation = #_sourceLocation) {
         var history = History(seed: seed)
         if let broken = history.history() { Issue.record("seed \(seed): \(broken)", sourceLocation: location) }

@@ -204,6 +204,41 @@ enum StopPoint: String, CaseIterable, CustomTestStringConvertible {
         #expect(bench.server.object == nil)
     }
 
+    @Test func anAbortThatIsSentTwiceOnItsWayIsNeverTakenForSuccess() throws {
+        var bench = Bench(mayRead: false)
+        bench.tell(.started)
+        bench.run(until: "complete")
+        bench.fail("complete", RequestFailure(.curl(28)))
+        bench.tell(.abortRequested)
+
+        // The first copy did it; the answer that comes is the second's.
+        bench.server.uploads = [:]
+        bench.answer("abort")
+
+        #expect(bench.outcome == .aborted)
+        #expect(bench.server.object == nil)
+    }
+
+    @Test func aConflictAfterALostCompleteIsNoSuccessWhereOnlyTheSizeIsTheSame() {
+        var bench = Bench(forbidOverwrite: true)
+        bench.tell(.started)
+        bench.run(until: "complete")
+        bench.fail("complete", RequestFailure(.curl(28)))
+        bench.run(until: "head")
+        bench.answer("head")
+        bench.fail("complete", answer(409, "FileAlreadyExists"))
+        bench.calls = []
+        bench.tell(.objectHead(.found(size: Int64(bench.file.count), crc64: nil, etag: "E")))
+
+        bench.fail("list", answer(403, "AccessDenied"))
+
+        guard case .failed(let reason)? = bench.outcome else {
+            Issue.record("\(String(describing: bench.outcome))")
+            return
+        }
+        #expect(reason.code == "FileAlreadyExists")
+    }
+
     @Test func ordersAfterTheEndAreIgnored() {
         var bench = Bench(parts: 1)
         bench.tell(.started)

@@ -138,6 +138,7 @@ extension History {
                 broken("\(row) is held for ever: \(disk.rows[row].held.map { "\($0)" } ?? "-")")
             }
         }
+        if let nextTry = engine.diskTrouble, !isDiskFull, steady - nextTry > 10_000 { broken("the disk has space again and nobody finds out") }
         checkLimits()
     }
 

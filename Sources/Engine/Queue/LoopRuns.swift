@@ -311,7 +311,7 @@ extension UploadAction {
     /// `.cancelRequests` ends it, whether it was performed or still waits for the disk.
     fileprivate var isCalledOffByCancel: Bool {
         switch self {
-        case .put, .listParts, .headObject, .hash, .abort, .awaitLease: true
+        case .put, .findUploads, .listParts, .headObject, .hash, .abort, .awaitLease: true
         default: false
         }
     }

@@ -24,6 +24,7 @@ extension History {
         case .aborted:
             note(.endedAborted) { "\(row) is aborted" }
             wasAborted[row] = true
+            isExcused[row] = true
             made.finished = wall
         case .failed(let reason):
             note(.endedFailed) { "\(row) has failed: \(reason.code)" }
@@ -144,7 +145,8 @@ extension History {
         note(.adopted) { "\(row) is taken as it is now" }
         var made = run.row
         (made.version, made.phase, made.uploadID) = (files[row].version, .fresh, nil)
-        (made.stored, made.completeSent) = (0, false)
+        (made.stored, made.completeSent, made.initiateSent) = (0, false, nil)
+        isExcused[row] = true
         engine.runs[row]?.row = made
         engine.runs[row]?.uploadIDOnDisk = nil
         engine.runs[row]?.isStarted = false

@@ -35,7 +35,7 @@ extension History {
         if kind == .part || kind == .put, engine.slotsUsed >= engine.parts { return broken("more bodies at once than \(engine.parts)") }
         guard kind == .part else { return }
         guard onDisk.uploadID == id else { return broken("a part of \(row) before \(id) is written down") }
-        guard let upload = server.living(id), let stored = server.uploads[upload].parts[part - 1], stored.isNoted else { return }
+        guard let upload = server.living(id), part <= server.uploads[upload].parts.count, let stored = server.uploads[upload].parts[part - 1], stored.isNoted else { return }
         broken("part \(part) of \(row) is stored and written down, and is sent again")
     }
 
@@ -101,7 +101,7 @@ extension History {
             if onDisk.state == .held, onDisk.held == nil { broken("\(row) is held without a reason") }
             if onDisk.state.isActive { broken("\(row) is written as \(onDisk.state)") }
             guard let id = onDisk.uploadID, let upload = server.find(id) else { continue }
-            server.uploads[upload].wasSaved = true
+            (server.uploads[upload].wasSaved, server.uploads[upload].isLost) = (true, false)
             for part in onDisk.parts {
                 guard part.number <= server.uploads[upload].parts.count else { continue }
                 if server.uploads[upload].parts[part.number - 1]?.etag == part.etag {
@@ -164,6 +164,10 @@ extension History {
         }
         for upload in server.uploads where upload.isAlive && !upload.isLost {
             if !disk.ledger.contains(where: { $0.id == upload.id }) { return "\(upload.id) is left on the server: \(rowsText)" }
+        }
+        // What only the server knew was found before a second was begun.
+        for upload in server.uploads where upload.isAlive && upload.isLost && !upload.isStray && !isExcused[upload.row] {
+            if disk.rows[upload.row].state == .done { return "\(upload.id) was begun by a lost Initiate, and nobody found it: \(rowsText)" }
         }
         return nil
     }

@@ -33,7 +33,7 @@ extension History {
             fileSize: files[row].sizes[onDisk.version],
             checkpoint: UploadCheckpoint(
                 phase: onDisk.phase, partSize: onDisk.partSize, uploadID: onDisk.uploadID, parts: parts, resentBytes: onDisk.resent,
-                completeSent: onDisk.completeSent),
+                completeSent: onDisk.completeSent, initiateSent: onDisk.initiateSent != nil),
             settings: .init(policy: world.policy, mayRead: world.mayRead, forbidOverwrite: world.forbidOverwrite),
             seed: engine.seeds.next())
     }
@@ -80,6 +80,7 @@ extension History {
         let actions = engine.runs[row]?.machine.on(event, at: at) ?? []
         record { _ in "\(row): \(History.short(event)) -> \(actions.map { History.short($0) }.joined(separator: ", "))" }
         checkStep(row, event, stored, restarts, phase)
+        if case .findUploadsFailed = event { isExcused[row] = true }
         if run.awaitsSlot, !actions.isEmpty {
             engine.runs[row]?.actions.removeFirst()
             engine.runs[row]?.awaitsSlot = false
@@ -116,7 +117,7 @@ extension History {
                 if engine.clock.offset != before, let offset = engine.clock.offset {
                     for scope in 0..<world.scopes { tell(scope, .clockLearned(offset: offset)) }
                 }
-            case .initiate, .put, .listParts, .complete, .abort, .headObject, .hash:
+            case .initiate, .findUploads, .put, .listParts, .complete, .abort, .headObject, .hash:
                 if run.probed == nil, let gate = gate(row) {
                     engine.runs[row]?.isOutOfStep = true
                     return hold(row, gate)
@@ -133,6 +134,7 @@ extension History {
         case .initiate:
             if let id = run.machine.checkpoint.uploadID { return broken("initiate while \(id) is ours") }
             launch(row, .initiate)
+        case .findUploads: launch(row, .find)
         case .put: launch(row, .put, length: run.machine.plan.fileSize, holdsSlot: true)
         case .listParts(let id): launch(row, .list, id)
         case .complete(let id, let parts):
@@ -278,6 +280,8 @@ extension History {
         guard let run = engine.runs[row] else { return }
         engine.runs[row]?.isSaving = true
         engine.runs[row]?.refreshRow()
+        let at = wall
+        if run.machine.checkpoint.initiateSent, run.row.initiateSent == nil { engine.runs[row]?.row.initiateSent = at }
         let changes = engine.runs[row]?.machine.takeChanges() ?? CheckpointChanges(header: false, replacesParts: false, parts: [])
         let (made, before) = (engine.runs[row]?.row ?? run.row, run.uploadIDOnDisk)
         engine.runs[row]?.uploadIDOnDisk = made.uploadID
@@ -315,7 +319,7 @@ extension History {
 
     private static func isCalledOff(_ action: UploadAction) -> Bool {
         switch action {
-        case .put, .listParts, .headObject, .hash, .abort, .awaitLease: true
+        case .put, .findUploads, .listParts, .headObject, .hash, .abort, .awaitLease: true
         default: false
         }
     }

@@ -24,7 +24,7 @@ extension History {
         // Ends.
         case done, doneUnverified, endedFailed, endedHeld, endedPaused, endedCancelled, endedAborted, begunAnew
         // Upload ids.
-        case idLostWithAnswer, idLostWithKill, owedPaid
+        case idLostWithAnswer, idLostWithKill, idFound, owedPaid
     }
 
     /// What a transaction is for; the engine is killed before and after each kind.
@@ -157,6 +157,8 @@ extension History {
         var parts: [StoredPart] = []
         var stored: Int64 = 0
         var completeSent = false
+        /// When the first Initiate went out whose upload id is not known, on the wall's clock.
+        var initiateSent: Int64?
         var resent: Int64 = 0
         var finished: Int64?
         var cancelledFrom: QueueState?
@@ -199,7 +201,7 @@ extension History {
     // MARK: - The engine's memory
 
     enum Kind: Equatable {
-        case look, initiate, put, part, list, complete, abort, head, hash
+        case look, initiate, find, put, part, list, complete, abort, head, hash
         /// Of an upload id in the ledger that nothing needs.
         case payBack
 
@@ -233,6 +235,8 @@ extension History {
         /// The client is told nothing by this arrival.
         var isSilent = false
         var isTruncated = false
+        /// A copy, or later than anybody waits.
+        var isStray = false
         var answerIn = 1
     }
 
@@ -294,6 +298,7 @@ extension History {
             row.phase = machine.checkpoint.phase
             row.uploadID = machine.checkpoint.uploadID
             row.completeSent = machine.checkpoint.completeSent
+            if !machine.checkpoint.initiateSent { row.initiateSent = nil }
             if let last = machine.lastFailure, last.failure.cause != .cancelled { row.code = last.failure.code }
         }
     }

@@ -70,6 +70,8 @@ struct History {
     var isDiskFull = false
     /// Rows whose abort was told to be done: what a put that was not answered left there is in the way afterwards.
     var wasAborted: [Bool] = []
+    /// Rows of which a lost Initiate may leave an upload: nobody could, or would, look for it.
+    var isExcused: [Bool] = []
 
     // The engine's machine.
     var disk: Disk
@@ -109,7 +111,9 @@ struct History {
             files.append(file)
             server.objects.append(nil)
             server.lastBegun.append(0)
+            server.lastLooked.append(0)
             wasAborted.append(false)
+            isExcused.append(world.listDenied)
             if self.random.below(5) == 0 { server.objects[index] = .other }
         }
     }
@@ -224,6 +228,8 @@ struct History {
 
     private mutating func jump() {
         guard !isQuiet else { return }
+        // How long ago an Initiate went out is told by the machine's clock.
+        for row in isExcused.indices { isExcused[row] = true }
         let by = Int64([1, -1][random.below(2)] * [20_000, 3_600_000, 90_000_000][random.below(3)])
         switch random.below(3) {
         case 0:

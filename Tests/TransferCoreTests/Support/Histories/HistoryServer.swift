@@ -36,6 +36,10 @@ struct HistoryServer {
         var wasSaved = false
         /// Why the engine may not know it.
         var isLost = false
+        /// It was begun by a copy, or after everybody had stopped waiting for it.
+        var isStray = false
+        /// On the server's clock.
+        var began: Int64 = 0
         var parts: [Part?]
         /// Something other than its own engine took from it.
         var isLossy = false
@@ -57,6 +61,8 @@ struct HistoryServer {
     var uploads: [Upload] = []
     /// The number of the newest request that begins an object, by file.
     var lastBegun: [Int] = []
+    /// Of the newest look for what a lost Initiate began, by file.
+    var lastLooked: [Int] = []
     private var made = 0
 
     mutating func name(_ kind: String) -> String {
@@ -77,6 +83,8 @@ struct HistoryServer {
     mutating func store(_ content: Content, in upload: Int, hasUniqueTag: Bool) -> String {
         let etag = hasUniqueTag ? name("E") : String(content.crc64, radix: 36, uppercase: true)
         let place = content.number - 1
+        // It may have been begun for a file of another size.
+        while uploads[upload].parts.count <= place { uploads[upload].parts.append(nil) }
         if uploads[upload].parts[place]?.etag != etag { uploads[upload].parts[place] = Part(content: content, etag: etag) }
         return etag
     }
@@ -210,7 +218,7 @@ extension History {
         } else {
             note(.blackHole) { "\(flight.number) into a black hole" }
             // What went out before the line died may still arrive.
-            if random.below(4) == 0 { push(.arrival(flight, Fate(isSilent: true)), in: delay()) }
+            if random.below(4) == 0 { push(.arrival(flight, Fate(isSilent: true, isStray: true)), in: delay()) }
             refuse(flight, RequestFailure(.curl(28)), in: 2_000 + random.below(10_000))
         }
     }
@@ -237,12 +245,14 @@ extension History {
             note(.answerLost) { "the answer to \(flight.number) is lost" }
             let arrives = delay()
             push(.arrival(flight, Fate(isSilent: true)), in: arrives)
-            refuse(flight, lost, in: arrives + 1 + random.below(200))
+            // Without a connection nothing arrives.
+            let broke = RequestFailure(.curl([28, 52, 55, 56][random.below(4)]))
+            refuse(flight, broke, in: arrives + 1 + random.below(200))
         case 4:
             // Done when the client has long given up.
             note(.delayed) { "\(flight.number) is late" }
             let gaveUp = delay()
-            push(.arrival(flight, Fate(isSilent: true)), in: gaveUp + random.below(800))
+            push(.arrival(flight, Fate(isSilent: true, isStray: true)), in: gaveUp + random.below(800))
             refuse(flight, RequestFailure(.curl(28)), in: gaveUp)
         case 5:
             // Some box on the way sends it twice; which answer comes through is its own matter.
@@ -251,8 +261,8 @@ extension History {
             let isGuarded = flight.kind == .put || flight.kind == .complete && world.forbidOverwrite
             let isSecondHeard = random.below(2) == 0 && flight.kind != .initiate && !isGuarded
             let first = delay()
-            push(.arrival(flight, Fate(isSilent: isSecondHeard, answerIn: delay())), in: first)
-            push(.arrival(flight, Fate(isSilent: !isSecondHeard, answerIn: delay())), in: first + random.below(300))
+            push(.arrival(flight, Fate(isSilent: isSecondHeard, isStray: true, answerIn: delay())), in: first)
+            push(.arrival(flight, Fate(isSilent: !isSecondHeard, isStray: true, answerIn: delay())), in: first + random.below(300))
         case 6:
             note(.serverError) { "\(flight.number) meets an ill server" }
             // It may have been done all the same.
@@ -287,6 +297,7 @@ extension History {
         let event: UploadEvent =
             switch flight.kind {
             case .initiate: .initiateFailed(failure)
+            case .find: .findUploadsFailed(failure)
             case .put: .putFailed(failure, bytesSent: flight.length)
             case .head: classify(failure) == .denied ? .objectHead(.denied) : .objectHeadFailed(failure)
             case .list: .listPartsFailed(failure)
@@ -327,7 +338,7 @@ extension History {
         }
         var end = FlightEnd(event: event)
         switch event {
-        case .initiateFailed(let failure), .putFailed(let failure, _), .listPartsFailed(let failure), .partFailed(_, let failure, _),
+        case .initiateFailed(let failure), .findUploadsFailed(let failure), .putFailed(let failure, _), .listPartsFailed(let failure), .partFailed(_, let failure, _),
             .completeFailed(let failure), .objectHeadFailed(let failure), .abortFailed(let failure):
             end = failed(flight, failure)
         default: break
@@ -345,7 +356,15 @@ extension History {
         if let refusal = judge(flight) { return failed(flight, refusal).event ?? .aborted }
         let gone = answer(404, "NoSuchUpload")
         switch flight.kind {
-        case .initiate: return .initiated(uploadID: server.initiate(flight.row, parts: partCount(flight.row, flight.version)))
+        case .initiate:
+            let id = server.initiate(flight.row, parts: partCount(flight.row, flight.version))
+            server.uploads[server.uploads.count - 1].began = serverNow
+            server.uploads[server.uploads.count - 1].isStray = fate.isStray || server.lastLooked[flight.row] > flight.number
+            return .initiated(uploadID: id)
+        case .find:
+            if world.listDenied, !isQuiet { return .findUploadsFailed(answer(403, "AccessDenied")) }
+            server.lastLooked[flight.row] = flight.number
+            return .uploadsFound(find(flight.row))
         case .put:
             if world.forbidOverwrite, server.objects[flight.row] != nil {
                 note(.conflict) { "\(flight.number): the object exists" }
@@ -380,6 +399,21 @@ extension History {
         case .complete: return complete(flight, gone)
         case .hash, .look: return .aborted
         }
+    }
+
+    /// Begun since our first Initiate went out, and in nobody's ledger; the newest first.
+    private mutating func find(_ row: Int) -> [FoundUpload] {
+        let sent = engine.runs[row]?.row.initiateSent ?? wall
+        let oldest = serverNow - (wall - sent + 2_000)
+        var found: [FoundUpload] = []
+        for upload in server.uploads.reversed() where upload.isAlive && upload.row == row && upload.began >= oldest {
+            guard !disk.ledger.contains(where: { $0.id == upload.id }) else { continue }
+            found.append(FoundUpload(uploadID: upload.id, hasParts: upload.parts.contains { $0 != nil }))
+        }
+        // Of two that come to light at once the newest is taken; the other stays for the list of those who may look.
+        for other in found.filter({ !$0.hasParts }).dropFirst() { if let upload = server.find(other.uploadID) { server.uploads[upload].isStray = true } }
+        if found.contains(where: { !$0.hasParts }) { note(.idFound) { "\(found.count) uploads of \(row) are found" } }
+        return found
     }
 
     /// Read while the request was on its way: what changed meanwhile is torn.

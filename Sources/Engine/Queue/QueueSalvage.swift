@@ -56,7 +56,7 @@ struct QueueSalvage {
     init(path: String) { self.path = path }
 
     /// Undo of what people did before is not worth the risk; counts are kept by triggers.
-    private static let passedOver: Set<String> = ["counts", "edits", "editRows", "grdb_migrations"]
+    private static let passedOver: Set<String> = ["counts", "countedTogether", "edits", "editRows", "grdb_migrations"]
     private static let batch = 5_000
 
     /// - Parameter reason: one of SQLite's sentences.

@@ -273,6 +273,8 @@ struct QueueSalvage {
                 try db.execute(sql: "UPDATE jobs SET isScanning = 1 WHERE id = ?", arguments: [job])
                 rescanned += 1
             }
+            // From the beginning: what lies before the place they were at may be lost.
+            try db.execute(sql: "UPDATE jobs SET scanSource = 0, scanPlace = NULL WHERE isScanning = 1")
             // Ids that were given are not given again.
             for sequence in sequences {
                 try db.execute(

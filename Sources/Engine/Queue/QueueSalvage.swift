@@ -56,7 +56,7 @@ struct QueueSalvage {
     init(path: String) { self.path = path }
 
     /// Undo of what people did before is not worth the risk; counts are kept by triggers.
-    private static let passedOver: Set<String> = ["counts", "edits", "editRows", "grdb_migrations"]
+    private static let passedOver: Set<String> = ["counts", "countedTogether", "edits", "editRows", "grdb_migrations"]
     private static let batch = 5_000
 
     /// - Parameter reason: one of SQLite's sentences.
@@ -273,6 +273,8 @@ struct QueueSalvage {
                 try db.execute(sql: "UPDATE jobs SET isScanning = 1 WHERE id = ?", arguments: [job])
                 rescanned += 1
             }
+            // From the beginning: what lies before the place they were at may be lost.
+            try db.execute(sql: "UPDATE jobs SET scanSource = 0, scanPlace = NULL WHERE isScanning = 1")
             // Ids that were given are not given again.
             for sequence in sequences {
                 try db.execute(

@@ -65,11 +65,21 @@ enum QueueSchema {
                     END
                     """)
         }
+        migrator.registerMigration("8 new rows counted") { db in
+            // Scans count theirs together; whoever else puts rows in leaves the sums right too.
+            try db.execute(
+                sql: """
+                    CREATE TRIGGER uploadAdded AFTER INSERT ON uploads WHEN NOT EXISTS (SELECT 1 FROM countedTogether) BEGIN
+                      \(add("new.job", when: "1"))
+                      \(add("0", when: "new.hidden = 0"))
+                    END
+                    """)
+        }
         return migrator
     }
 
-    /// Rows come in by `QueueStore.insert` alone, which counts them. Sorted by size they are listed like by any other column: an index in an
-    /// order that has nothing to do with the rows' own wrote ten times as many pages as the rows.
+    /// Sorted by size rows are listed like by any other column: an index in an order that has nothing to do with the rows' own wrote ten
+    /// times as many pages as the rows.
     private static let scans = """
         DROP TRIGGER uploadAdded;
         DROP INDEX uploadsBySize;

@@ -4,19 +4,20 @@ import OSSProtocol
 
 /// New rows, many at once.
 extension QueueStore {
-    /// The one way into the table: what is inserted is added to `counts` here, a statement for all of them. A trigger for each row took as
-    /// long as the row itself; changes and removals, which come one by one, are still counted by triggers.
+    /// What is inserted is added to `counts` here, a statement for all of them: a trigger for each row took as long as the row itself.
     ///
     /// - Returns: those whose key their job holds already; they were not inserted.
     static func insert(_ db: Database, _ rows: [UploadRow]) throws -> [UploadRow] {
         var known: [UploadRow] = []
         var start = 0
+        try db.cachedStatement(sql: "INSERT INTO countedTogether (one) VALUES (1)").execute()
         while start < rows.count {
             var end = start + 1
             while end < rows.count, rows[end].isAlike(rows[start]) { end += 1 }
             known += try insert(db, alike: rows[start..<end])
             start = end
         }
+        try db.cachedStatement(sql: "DELETE FROM countedTogether").execute()
         return known
     }
 

@@ -25,12 +25,19 @@ import TransferCore
                 var random = SeededRandom(seed)
                 for _ in 0..<60 {
                     let some = "id % 7 = \(random.next() % 7)"
-                    switch random.next() % 6 {
+                    switch random.next() % 7 {
                     case 0, 1, 2:
                         // Keys come again: such rows are not inserted, and must not be counted.
                         let job = Int64(random.next() % 3) + 1
                         let rows = (0..<Int(random.next() % 30)).map { _ in row(job, "k\(random.next() % 200)", &random) }
                         _ = try QueueStore.insert(db, rows)
+                    case 6:
+                        // However they come in.
+                        try db.execute(
+                            sql: """
+                                INSERT OR IGNORE INTO uploads (job, path, key, size, device, inode, modified, state, priority, position, added,
+                                  partSize) VALUES (2, '/x', 'k\(random.next() % 200)', 9, 1, 1, 1, 2, 1, 0, 1, 100)
+                                """)
                     case 3: try db.execute(sql: "UPDATE uploads SET state = \(random.next() % 7), stored = size / 2, resent = 3 WHERE \(some)")
                     case 4: try db.execute(sql: "UPDATE uploads SET hidden = \(random.next() % 2), size = size + 1 WHERE \(some)")
                     default: try db.execute(sql: "DELETE FROM uploads WHERE \(some)")

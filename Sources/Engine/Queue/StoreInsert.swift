@@ -36,17 +36,14 @@ extension QueueStore {
                 VALUES (\(first.job), ?1, ?2, ?3, ?4, ?5, ?6, \(first.state.code), ?9, \(first.priority.code), \(first.added.milliseconds),
                   \(nextTry), ?7, ?10, \(max(place ?? 0, 0)), ?8)
                 """)
-        let (held, error) = (first.held?.rawValue.databaseValue ?? .null, try first.error?.json.databaseValue ?? .null)
+        let (held, error) = (first.held?.rawValue, try first.error?.json)
         var known: [UploadRow] = []
         var (count, bytes) = (0, Int64(0))
         for row in rows {
-            let values = [
-                row.path.databaseValue, row.key.databaseValue, row.size.databaseValue,
-                Int64(bitPattern: row.identity.device).databaseValue, Int64(bitPattern: row.identity.inode).databaseValue,
-                row.identity.modified.databaseValue, row.partSize.databaseValue, row.identity.changed.databaseValue, held, error,
-            ]
-            statement.setUncheckedArguments(StatementArguments(values))
-            try statement.execute()
+            try statement.run([
+                row.path, row.key, row.size, Int64(bitPattern: row.identity.device), Int64(bitPattern: row.identity.inode),
+                row.identity.modified, row.partSize, row.identity.changed, held, error,
+            ])
             if db.changesCount > 0 {
                 count += 1
                 bytes.addSaturating(row.size)

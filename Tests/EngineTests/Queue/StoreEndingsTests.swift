@@ -11,10 +11,10 @@ import Testing
 
     static func done(_ store: QueueStore, _ ids: ClosedRange<Int64>) async throws -> [UploadRow] {
         try await store.read { db in
-            try ids.compactMap { id in
+            try ids.compactMap { id -> UploadRow? in
                 guard var row = try QueueStore.row(db, id: id) else { return nil }
                 (row.state, row.stored, row.phase, row.partsStored) = (.done, row.size, .done, 1)
-                (row.etag, row.crc64, row.isVerified, row.resent) = ("\\"e\\(id)\\"", UInt64.max - UInt64(id), true, id)
+                (row.etag, row.crc64, row.isVerified, row.resent) = ("\"e\(id)\"", UInt64.max - UInt64(id), true, id)
                 row.finished = Timestamp(milliseconds: 1_000 + id)
                 return row
             }

@@ -2,9 +2,12 @@
 public struct DescriptorPlan: Sendable, Equatable {
     /// Parts and single puts in flight over all uploads; at least 1.
     public let parts: Int
+    /// Connections of front ends at once; more wait to be taken.
+    public var frontEnds: Int { isScarce ? DescriptorPlan.fewFrontEnds : 1024 }
 
-    /// For front ends, readers of the queue, authorization servers and folders that are being read.
-    static let reserve = 24
+    static let fewFrontEnds = 16
+    /// For what the engine itself opens once it works (18), front ends, readers of the queue, authorization servers and folders that are read.
+    static let reserve = 44
     /// A part needs a connection; a small file needs itself open too.
     static let each = 2
     /// More is never in flight.

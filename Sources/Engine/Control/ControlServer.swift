@@ -12,11 +12,14 @@ public struct ControlServer: Sendable {
     let hub: EventHub
     let path: String
     let log: Logger
+    /// Connections at once; more wait to be taken.
+    var mostConnections = 1024
 
     /// From the head of a request to the end of its body.
     static let bodyTime: Duration = .seconds(30)
     /// A connection without a request is closed; a stream of events is none.
     private static let idleTime: TimeAmount = .minutes(5)
+    private static let lackPause: TimeAmount = .milliseconds(100)
     private static let headBytes = 64 << 10
     private static let headFields = 100
 
@@ -37,8 +40,11 @@ public struct ControlServer: Sendable {
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: ControlServer.headBytes, maxHeaderListSize: ControlServer.headBytes,
                         maxHeaderFieldCount: ControlServer.headFields))),
-            configuration: ApplicationConfiguration(address: .unixDomainSocket(path: path), serverName: nil),
-            onServerRunning: { [path] _ in
+            configuration: ApplicationConfiguration(
+                address: .unixDomainSocket(path: path), serverName: nil,
+                availableConnectionsDelegate: .maximum(mostConnections, logger: Logger(label: "davit.connections") { _ in SwiftLogNoOpLogHandler() })),
+            onServerRunning: { [path] channel in
+                await ControlServer.surviveLack(channel)
                 // The folder is 0700 already; this guards against its being opened up later.
                 chmod(path, 0o600)
                 await ready()
@@ -46,6 +52,15 @@ public struct ControlServer: Sendable {
             logger: log)
         defer { unlink(path) }
         try await application.run()
+    }
+
+    /// Without a descriptor for another connection the server would end at the first that it cannot take: it waits instead.
+    private static func surviveLack(_ server: any Channel) async {
+        let added = server.eventLoop.submit {
+            let handler = AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { _ in lackPause }
+            try server.pipeline.syncOperations.addHandler(handler, position: .first)
+        }
+        try? await added.get()
     }
 
     /// Removes the socket of an engine that is gone; nothing else that somebody may have put there.

@@ -216,7 +216,7 @@ public struct EngineProgram: Sendable {
             stop: { stop.yield(.asked(finish: $0)) }, reload: { [self] in await reload(access, book) })
         let hub = EventHub(queue: queue, firstID: EventHub.firstID(at: SystemClock.wall()), complete: { await access.complete($0) })
         let run = EngineRun(
-            server: ControlServer(api: api, hub: hub, path: home.socket, log: log), hub: hub, queue: queue, log: log,
+            server: ControlServer(api: api, hub: hub, path: home.socket, log: log, mostConnections: plan.frontEnds), hub: hub, queue: queue, log: log,
             idleLimit: isDaemon ? EngineProgram.idleLimit : nil, manager: manager,
             endHasBegun: {
                 LastResort.end(after: EngineProgram.longestEnd, status: 1) {

@@ -32,6 +32,10 @@ public struct ServiceManager: Sendable {
     public func reloading() { send(["RELOADING=1", "MONOTONIC_USEC=\(SystemClock.monotonicNanoseconds() / 1000)"]) }
     public func stopping(_ status: String) { send(["STOPPING=1", "STATUS=\(status)"]) }
     public func isAlive() { send(["WATCHDOG=1"]) }
+    /// A start may take longer than is usual: it has that long from now on.
+    public func isStarting(_ status: String, within time: Duration) {
+        send(["EXTEND_TIMEOUT_USEC=\(time.inNanoseconds / 1000)", "WATCHDOG=1", "STATUS=\(status)"])
+    }
 
     private func send(_ lines: [String]) {
         guard let socket else { return }

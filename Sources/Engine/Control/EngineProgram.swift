@@ -14,6 +14,7 @@ public struct EngineProgram: Sendable {
     private static let idleLimit: Duration = .seconds(600)
     /// Another engine that is starting or stopping gets so long to be the one or to be gone.
     private static let patience: Duration = .seconds(15)
+    private static let startPause: Duration = .seconds(10)
     /// Open before the first upload, where nobody counts them.
     private static let usualDescriptors = 40
     /// More transport threads give nothing: two carry what a 10 Gbit/s link does.
@@ -202,6 +203,9 @@ public struct EngineProgram: Sendable {
                 metadata: ["limit": "\(Descriptors.limits().soft)", "parts": "\(plan.parts)", "advice": "ulimit -Hn 1024, or LimitNOFILE="])
         }
         let transport = try uploadTransport(configuration, connections: plan.parts)
+        // A large queue may have to be brought up to date or rebuilt first.
+        let starting = tellOfStart(damage == nil ? "opens the queue" : "rebuilds the damaged queue")
+        defer { starting.cancel() }
         let mayBeDamaged = EngineProgram.wasCutOff(places.database)
         let store = try openStore(damage, log)
         let queue = EngineLoop(
@@ -229,6 +233,7 @@ public struct EngineProgram: Sendable {
         let reason: StopReason?
         do {
             try await queue.start()
+            starting.cancel()
             // Unstructured on purpose: a large queue is looked through while the engine works, and nobody waits for it.
             if mayBeDamaged { Task { await store.findDamage() } }
             reason = try await run.run(signals: signals, stops: stops, ready: { [self] in tell(.ready) })
@@ -244,6 +249,16 @@ public struct EngineProgram: Sendable {
         try? store.close()
         if case .damaged(let text)? = reason { return text }
         return nil
+    }
+
+    /// Until it is cancelled, whoever waits for the start hears that it goes on.
+    private func tellOfStart(_ what: String) -> Task<Void, Never> {
+        Task { [manager] in
+            while manager.isThere, !Task.isCancelled {
+                manager.isStarting(what, within: EngineProgram.startPause * 6)
+                try? await Task.sleep(for: EngineProgram.startPause)
+            }
+        }
     }
 
     private func openStore(_ damage: String?, _ log: Logger) throws(EngineFailure) -> QueueStore {

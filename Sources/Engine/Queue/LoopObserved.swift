@@ -14,7 +14,7 @@ extension EngineLoop {
         guard let failure = end.failure else {
             observed.count(operation, outcome: "ok")
             observed.storedBytes += flight.length
-            log.debug("request", metadata: fields(run, flight, ["bytes": "\(end.bytesSent)"]))
+            log.debug("request", metadata: fields(run, flight, ["bytes": "\(end.bytesSent)", "request_id": "\(end.stored?.requestID ?? "-")"]))
             return
         }
         let judged = classify(failure)
@@ -44,6 +44,7 @@ extension EngineLoop {
             "upload": "\(UploadID.text(row.id))", "job": "\(JobID.text(row.job))", "key": "\(PlainText.line(row.key, limit: 200))",
             "bytes": "\(row.size)", "tries": "\(row.tries)",
         ]
+        if state == .done, let id = row.requestID { more["request_id"] = "\(id)" }
         if let error = row.error, state != .done, state != .skipped {
             more["code"] = "\(error.code)"
             more["reason"] = "\(PlainText.line(error.message, limit: 300))"

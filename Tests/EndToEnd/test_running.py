@@ -405,8 +405,8 @@ def test_the_doctor_finds_a_damaged_queue(davit, sandbox, tmp_path):
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
     with open(path, "r+b") as file:
-        file.seek(8 * 4096)
-        file.write(os.urandom(20 * 4096))
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
 
     done = davit.run("doctor", "--json")
 
@@ -484,7 +484,8 @@ def test_calls_have_their_version_and_their_errors(lone):
         elif status >= 400:
             error = json.loads(answer)["error"]
             assert error["code"] and error["message"] and error["exit"] > 0
-    assert json.loads(call(lone, "GET", "/v1/limits")[2]) == {"schema": 1, "rate": 2_000_000, "uploads": 3, "parts": 8}
+    limits = json.loads(call(lone, "GET", "/v1/limits")[2])
+    assert {"schema": 1, "rate": 2_000_000, "uploads": 3, "parts": 8}.items() <= limits.items()
 
 
 def test_the_examples_with_curl_work(lone):

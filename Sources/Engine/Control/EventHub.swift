@@ -27,6 +27,8 @@ actor EventHub {
     /// Beats a reader may leave its frames untouched before it is closed: 2 of 15 s.
     private static let patience = 2
     static let heartbeat: Duration = .seconds(15)
+    /// Changes of uploads are gathered for so long before all readers hear of them.
+    private static let gathering: Duration = .milliseconds(200)
     /// Between two writes to a reader: what changes meanwhile is merged.
     static let pause: Duration = .milliseconds(100)
     /// After the last reader has gone the hub listens on for so long: one that comes back has missed nothing.
@@ -75,7 +77,6 @@ actor EventHub {
             }
             uploads[change.view.id] = change
             if uploads.count > EventHub.mostPending { miss() }
-            wake.yield()
         }
 
         mutating func miss() {
@@ -97,6 +98,7 @@ actor EventHub {
     private var pump: Task<Void, Never>?
     private var beats: Task<Void, Never>?
     private var isPumping = false
+    private var isRinging = false
     /// Grows with each reader that comes: the end of a grace that was interrupted is none.
     private var arrivals = 0
     private var isClosed = false
@@ -256,11 +258,28 @@ actor EventHub {
             recent[view.id] = change
             if recent.count > EventHub.mostRecent { forgetOldest() }
             for id in readers.keys { readers[id]?.add(change) }
+            ringSoon()
         case .missed:
             lastID += 1
             (forgotten, recent) = (lastID, [:])
             for id in readers.keys { readers[id]?.miss() }
         }
+    }
+
+    /// All readers take at the same time: what an upload went through in between is turned into text for none of them, and the rest once.
+    private func ringSoon() {
+        guard !isRinging, !readers.isEmpty else { return }
+        isRinging = true
+        // Unstructured on purpose: nobody waits for it.
+        Task {
+            try? await Task.sleep(for: EventHub.gathering)
+            self.ring()
+        }
+    }
+
+    private func ring() {
+        isRinging = false
+        for reader in readers.values where reader.hasFrames { reader.wake.yield() }
     }
 
     /// Every 15 s: something is written to readers that have had nothing, and readers that take nothing are closed.

@@ -10,7 +10,7 @@ public struct AnswerTimes: Sendable, Equatable {
     public static let enough = 20
     private static let kept = 128
     /// Silence is unusual from that many times what only one answer in ten takes.
-    private static let factor = 8.0
+    private static let factor = 4.0
     /// Answers of others that show that the line and the server are there.
     public static let others = 3
     /// A stalled body shows less than a missing answer: a lost packet is sent again after up to some seconds.
@@ -63,6 +63,6 @@ public struct AnswerTimes: Sendable, Equatable {
         let limit = max(usual, isWhole ? least : max(AnswerTimes.leastForBody, least)) * (1 << min(max(attempt - 1, 0), 5))
         if others >= AnswerTimes.others { return silence >= min(limit, AnswerTimes.longest) }
         // The last one of many has nobody to be compared with.
-        return isWhole && silence >= min(limit * 4, AnswerTimes.longest)
+        return isWhole && silence >= min(limit * 2, AnswerTimes.longest)
     }
 }

@@ -56,7 +56,7 @@ extension EngineLoop {
     /// Performs what was asked for, in order; stops at what must be on the disk first.
     func advance(_ run: UploadRun) {
         while !run.isSaving, !run.isLanding, !run.awaitsSlot, !run.actions.isEmpty {
-            if run.actions[0] == .put, partSlotsUsed >= partsAllowed {
+            if run.actions[0] == .put, partSlotsUsed >= slotsAllowed(run.row.priority) {
                 run.awaitsSlot = true
                 return waitingPuts.append(run.id)
             }

@@ -9,6 +9,8 @@ extension EngineLoop {
     /// How far behind a large file, which has to wait, small ones of its job may overtake it.
     private static let overtaking = 64
     static let secondsInFlight: Int64 = 4
+    /// Slots beyond those allowed, for what is more urgent than a large file in flight: its parts may take minutes, and are not taken back.
+    private static let express = 4
 
     /// Fills the free slots. Called whenever one may be free or something may want one.
     func schedule() {
@@ -23,8 +25,9 @@ extension EngineLoop {
                 advance(run)
                 continue
             }
-            let wanting = isSlotFree ? nextForPart(now) : nil
-            if let place = nextToStart(isSlotFree: isSlotFree, wanting: wanting, now) {
+            let isExpress = !isSlotFree && partSlotsUsed < partsAllowed + Self.express
+            let wanting = isSlotFree || isExpress ? nextForPart(now, onlyUrgent: isExpress) : nil
+            if let place = nextToStart(isSlotFree: isSlotFree, isExpress: isExpress, wanting: wanting, now) {
                 begin(ready.take(lane: place.lane, row: place.row))
             } else if let wanting {
                 guard sendPart(of: wanting, now) else { break }
@@ -41,13 +44,14 @@ extension EngineLoop {
 
     /// Large files have upload slots; small ones, a request each, may use every part slot, but leave half of them to large ones of their
     /// job that want some. The first row that may go of each lane stands for it.
-    private func nextToStart(isSlotFree: Bool, wanting: UploadRun?, _ now: Timestamp) -> (lane: Int, row: Int)? {
+    private func nextToStart(isSlotFree: Bool, isExpress: Bool, wanting: UploadRun?, _ now: Timestamp) -> (lane: Int, row: Int)? {
         guard mayStart else { return nil }
         var best: (lane: Int, row: Int)?
         for (index, lane) in ready.lanes.enumerated() {
             if let best, !isBefore(lane, ready.lanes[best.lane]) { continue }
             guard gate(lane.job) == nil, !hasEnoughInFlight(lane.job) else { continue }
-            let smallMayGo = isSlotFree && (wanting.map { smallGoesFirst(lane, $0) } ?? true)
+            let mayTakeSlot = isSlotFree || isExpress && isUrgent(lane.priority)
+            let smallMayGo = mayTakeSlot && (wanting.map { smallGoesFirst(lane, $0) } ?? true)
             // A look takes no slot, but as many at once as there are small files would be more than any server likes.
             let mayLook = jobs[lane.job]?.looksFirst != true || looking < limitsNow.parts
             let (smallFits, largeFits) = (smallMayGo && mayLook, mayBeginAnother || displaces(lane))
@@ -58,6 +62,18 @@ extension EngineLoop {
             if let row { best = (index, row) }
         }
         return best
+    }
+
+    /// The slots that an upload of that priority may use.
+    func slotsAllowed(_ priority: Priority) -> Int { partsAllowed + (isUrgent(priority) ? Self.express : 0) }
+
+    /// A large file of lower priority is in flight.
+    private func isUrgent(_ priority: Priority) -> Bool {
+        guard priority != .low else { return false }
+        return multipart.contains { id in
+            guard let run = runs[id], run.row.priority.code > priority.code else { return false }
+            return run.slotsInUse > 0
+        }
     }
 
     private var looking: Int { runs.values.count { !$0.isStarted && !$0.isLanding && $0.lookAgain == nil } }
@@ -110,11 +126,11 @@ extension EngineLoop {
     }
 
     /// Higher priority first, then the job and then the upload with the fewest slots, so that all that run move.
-    private func nextForPart(_ now: Timestamp) -> UploadRun? {
+    private func nextForPart(_ now: Timestamp, onlyUrgent: Bool) -> UploadRun? {
         var best: (run: UploadRun, rank: (Int, Int, Int))?
         for id in entitled {
             guard let run = runs[id], run.isStarted, !run.isSaving, !run.isLanding, run.actions.isEmpty, run.machine.wantsParts(at: now),
-                run.isProbe || gate(run) == nil, mayAddToFlight(run), !hasEnoughInFlight(run.row.job)
+                run.isProbe || gate(run) == nil, mayAddToFlight(run), !hasEnoughInFlight(run.row.job), !onlyUrgent || isUrgent(run.row.priority)
             else { continue }
             let rank = (run.row.priority.code, slotUse.slots(of: run.row.job), run.slotsInUse)
             if let best, best.rank <= rank { continue }

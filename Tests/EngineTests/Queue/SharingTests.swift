@@ -66,6 +66,25 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func anUrgentFileNeedNotWaitForTheEndOfLongParts() async throws {
+        let loop = try await bench.loop(settings: QueueSettings(uploads: 1, parts: 2, partSize: 1 << 20))
+        let gate = OpenGate()
+        bench.oss.setFaults { $0.kind == "part" && $0.key == "large" ? .waits(gate) : nil }
+        _ = try await loop.add(bench.order([bench.file("large", 8 << 20)], id: "s1") { $0.priority = .low })
+        try await bench.until(loop, "both slots are taken") { await loop.partSlotsUsed == 2 }
+        _ = try await loop.add(bench.order([bench.file("usual", 100), bench.file("larger", 3 << 20)], id: "s2"))
+        try await bench.until(loop, "they are done") { bench.oss.objects["usual"] != nil && bench.oss.objects["larger"] != nil }
+        // Of the same priority nothing passes it.
+        _ = try await loop.add(bench.order([bench.file("same", 100)], id: "s3") { $0.priority = .low })
+        for _ in 0..<20 { await loop.tick() }
+
+        #expect(await loop.partSlotsUsed == 2)
+        #expect(bench.oss.objects["same"] == nil)
+        gate.open()
+        try await bench.untilAllEnded(loop)
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func anUrgentLargeFileTakesThePlaceOfAnotherUntilItIsDone() async throws {
         let loop = try await bench.loop(settings: QueueSettings(uploads: 1, parts: 2, partSize: 1 << 20))
         let gate = OpenGate()

@@ -60,3 +60,27 @@ public struct ErrorBody: Codable, Sendable, Equatable {
     public var error: Detail
     public init(code: String, message: String, exit: Int = 1) { error = Detail(code: code, message: message, exit: exit) }
 }
+
+/// Counts by name that are left out when there are none, and read as none when absent: for fields that messages of before did not have.
+@propertyWrapper
+public struct Sparse: Codable, Sendable, Equatable {
+    public var wrappedValue: [String: Int]
+    public init(wrappedValue: [String: Int]) { self.wrappedValue = wrappedValue }
+    public init(from decoder: any Decoder) throws { wrappedValue = try decoder.singleValueContainer().decode([String: Int].self) }
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(wrappedValue)
+    }
+}
+
+extension KeyedDecodingContainer {
+    public func decode(_ type: Sparse.Type, forKey key: Key) throws -> Sparse {
+        try decodeIfPresent(type, forKey: key) ?? Sparse(wrappedValue: [:])
+    }
+}
+
+extension KeyedEncodingContainer {
+    public mutating func encode(_ value: Sparse, forKey key: Key) throws {
+        if !value.wrappedValue.isEmpty { try encode(value.wrappedValue, forKey: key) }
+    }
+}

@@ -99,12 +99,12 @@ public struct JobView: Codable, Sendable, Equatable {
     public var counts: [String: Int]
     public var stored: Int64
     /// What the scan came upon and did not queue, by kind: `links filtered pipes sockets devices unreadable names`.
-    public var skipped: [String: Int]
+    @Sparse public var skipped: [String: Int]
     public init(
         job: String, state: String, uploads: [String], total: Int, bytes: Int64, refused: [Refused], counts: [String: Int] = [:],
         stored: Int64 = 0, skipped: [String: Int] = [:]
     ) {
-        self.skipped = skipped
+        _skipped = Sparse(wrappedValue: skipped)
         self.counts = counts
         self.stored = stored
         self.job = job

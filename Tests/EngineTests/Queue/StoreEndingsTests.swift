@@ -114,7 +114,7 @@ import Testing
         let bench = QueueBench()
         let store = try bench.store()
 
-        let read = try await store.pool.write { db in
+        let read = try store.pool.write { db in
             try db.execute(sql: "CREATE TABLE things (i INTEGER, t TEXT, r REAL, b BLOB)")
             let statement = try db.makeStatement(sql: "INSERT INTO things VALUES (?, ?, ?, ?)")
             // Twice: what was bound before must not stay.

@@ -55,7 +55,7 @@ struct QueueSalvage {
 
     init(path: String) { self.path = path }
 
-    /// Undo of what people did before is not worth the risk; counts are kept by triggers.
+    /// Undo of what people did before is not worth the risk; rows are counted anew.
     private static let passedOver: Set<String> = ["counts", "countedTogether", "edits", "editRows", "grdb_migrations"]
     private static let batch = 5_000
 
@@ -244,6 +244,19 @@ struct QueueSalvage {
         return cuts
     }
 
+    /// Of every job, and of the whole visible queue, which is job 0.
+    private static func count(_ db: Database) throws {
+        try db.execute(sql: "DELETE FROM counts")
+        for (job, condition) in [("job", "1"), ("0", "hidden = 0")] {
+            try db.execute(
+                sql: """
+                    INSERT INTO counts (job, state, n, bytes, stored, resent)
+                    SELECT \(job), state, COUNT(*), CAST(TOTAL(size) AS INTEGER), CAST(TOTAL(stored) AS INTEGER), CAST(TOTAL(resent) AS INTEGER)
+                    FROM uploads WHERE \(condition) GROUP BY 1, 2
+                    """)
+        }
+    }
+
     /// What follows from the rows: uploads without an order go, ids of uploads are owed, orders that lost rows are read again.
     private func complete(_ store: QueueStore, from source: DamagedQueue, _ damage: inout QueueDamage) throws {
         let expected = source.numbers("SELECT job, SUM(n) FROM counts WHERE job > 0 GROUP BY job")
@@ -265,6 +278,7 @@ struct QueueSalvage {
                 guard let uploadID = row.uploadID, let job = try QueueStore.job(db, id: row.job) else { continue }
                 try QueueStore.owe(db, row: row, uploadID: uploadID, target: job.target, at: at)
             }
+            try QueueSalvage.count(db)
             var rescanned = 0
             for job in try Int64.fetchAll(db, sql: "SELECT id FROM jobs WHERE isScanning = 0") {
                 let kept = try Int64.fetchOne(db, sql: "SELECT COUNT(*) FROM uploads WHERE job = ?", arguments: [job]) ?? 0
@@ -273,7 +287,7 @@ struct QueueSalvage {
                 try db.execute(sql: "UPDATE jobs SET isScanning = 1 WHERE id = ?", arguments: [job])
                 rescanned += 1
             }
-            // From the beginning: what lies before the place they were at may be lost.
+            // How far a scan had come says nothing about rows that are lost; what is queued already is not queued again.
             try db.execute(sql: "UPDATE jobs SET scanSource = 0, scanPlace = NULL WHERE isScanning = 1")
             // Ids that were given are not given again.
             for sequence in sequences {
@@ -300,7 +314,7 @@ private struct RowTaker {
         for (value, column) in zip(values, columns) {
             switch (value.storage, column.type) {
             case (.null, _): if column.isNotNull { return false }
-            case (.int64, "INTEGER"), (.string, "TEXT"): break
+            case (.int64, "INTEGER"), (.string, "TEXT"), (.blob, "BLOB"): break
             default: return false
             }
         }

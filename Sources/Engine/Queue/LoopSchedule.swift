@@ -10,7 +10,7 @@ extension EngineLoop {
     private static let overtaking = 64
     static let secondsInFlight: Int64 = 4
     /// Slots beyond those allowed, for what is more urgent than a large file in flight: its parts may take minutes, and are not taken back.
-    private static let express = 4
+    static let express = 4
 
     /// Fills the free slots. Called whenever one may be free or something may want one.
     func schedule() {

@@ -56,7 +56,7 @@ import Testing
         ("POST", "/v1/jobs", #"{"submission_id":"s","sources":["/a"],"dest":"oss://m/a"}"#, "options"),
         ("POST", "/v1/actions", #"{"action":5}"#, "wrong type"), ("POST", "/v1/actions", #"{}"#, "action"),
         ("POST", "/v1/actions", #"{"action":"pause","ids":"u-1"}"#, "wrong type"),
-        ("PUT", "/v1/limits", #"{"uploads":"many"}"#, "wrong type"), ("PUT", "/v1/limits", #"{"uploads":1.5}"#, "number"),
+        ("PUT", "/v1/limits", #"{"uploads":"many"}"#, "uploads"), ("PUT", "/v1/limits", #"{"uploads":1.5}"#, "number"),
         ("PUT", "/v1/limits", #"{"rate":5}"#, "rate"), ("PUT", "/v1/limits", #"{"parts":99999999999999999999}"#, "number"),
         ("POST", "/v1/engine/stop", #"{"finish":"yes"}"#, "finish"), ("POST", "/v1/list", #"{"dest":5}"#, "dest"),
     ]

@@ -188,9 +188,9 @@ final class EngineHistory: Sendable {
     /// What must hold at any time.
     private func broken(_ loop: EngineLoop) async -> String? {
         let (slots, large, gates) = await (loop.partSlotsUsed, loop.multipart.count, loop.gates.count)
-        if slots > Self.mostParts { return "\(slots) bodies at once, of \(Self.mostParts)" }
-        // A probe of a gate is let through whatever runs.
-        if large > Self.mostUploads + gates + 1 { return "\(large) large uploads at once, of \(Self.mostUploads)" }
+        if slots > Self.mostParts + EngineLoop.express { return "\(slots) bodies at once, of \(Self.mostParts)" }
+        // More urgent ones begin in the place of others, which end what they have in flight; a probe of a gate is let through whatever runs.
+        if large > Self.mostUploads * 2 + gates + 1 { return "\(large) large uploads at once, of \(Self.mostUploads)" }
         return nil
     }
 

@@ -123,7 +123,8 @@ def test_an_unreadable_file_is_reported(tmp_path, sandbox):
 
 def test_a_source_that_changes_is_a_failure_and_stores_nothing_torn(davit, sandbox, tmp_path):
     file = make_file(tmp_path / "data.bin", 64 << 20)
-    davit.run("limit", "16MiB", check=0)
+    # Four seconds of it are in flight: half of the file waits when the first part is stored.
+    davit.run("limit", "8MiB", check=0)
     davit.run("add", file, f"oss://{sandbox.bucket}/k", check=0)
     upload = until(lambda: next((u for u in davit.uploads() if u["stored"] > 0), None), what="a stored part")["id"]
     with open(file, "r+b") as changed:
@@ -140,7 +141,8 @@ def test_a_source_that_changes_is_a_failure_and_stores_nothing_torn(davit, sandb
 
 def test_a_file_that_shrinks_is_a_failure(davit, sandbox, tmp_path):
     file = make_file(tmp_path / "data.bin", 64 << 20)
-    davit.run("limit", "16MiB", check=0)
+    # Four seconds of it are in flight: half of the file waits when the first part is stored.
+    davit.run("limit", "8MiB", check=0)
     davit.run("add", file, f"oss://{sandbox.bucket}/k", check=0)
     upload = until(lambda: next((u for u in davit.uploads() if u["stored"] > 0), None), what="a stored part")["id"]
     os.truncate(file, 1 << 20)

@@ -93,7 +93,7 @@ struct EngineCommand: AsyncParsableCommand {
 }
 
 struct EngineRun: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "run", abstract: "Run the engine in the foreground (for systemd).")
+    static let configuration = CommandConfiguration(commandName: "run", abstract: "Run the engine in the foreground (for systemd).", discussion: "Example: davit engine run --config /etc/davit/config.toml")
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {

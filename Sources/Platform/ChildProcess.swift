@@ -4,7 +4,8 @@ import OSSProtocol
 
 /// A program run to its end and listened to: no shell, nothing of ours open in it, bounded in time and bytes.
 ///
-/// It leads a process group of its own. Whatever makes us give up on it ends the whole group: SIGTERM, a little later SIGKILL.
+/// It leads a process group of its own. Whatever makes us give up on it ends the whole group: SIGTERM, a little later SIGKILL. So
+/// does our own end by `exit`.
 public enum ChildProcess {
     public struct Limits: Sendable {
         /// From its start to its end.
@@ -124,6 +125,42 @@ private final class Bell: Sendable {
     }
 }
 
+/// The children that run now. None outlives a program that ends by `exit`: whoever waited for its answer is gone.
+private enum Children {
+    /// Leaders of their groups, in the process table until they are taken out here: no number can have become another's.
+    private static let running = Lock<Set<pid_t>>([])
+    private static let grace = Duration.milliseconds(500)
+
+    private static let watchesTheExit: Bool = atexit { Children.endAll() } == 0
+
+    static func add(_ process: pid_t) {
+        _ = watchesTheExit
+        running.withLock { _ = $0.insert(process) }
+    }
+
+    /// - Parameter reap: takes it out of the process table.
+    static func remove<Value>(_ process: pid_t, reap: () -> Value) -> Value {
+        running.withLock { running in
+            running.remove(process)
+            return reap()
+        }
+    }
+
+    /// The threads that listen to them go on meanwhile and reap those that have ended.
+    private static func endAll() {
+        let end = SystemClock.steady() + grace
+        signalAll(SIGTERM)
+        while !running.withLock({ $0.isEmpty }), SystemClock.steady() < end { usleep(5000) }
+        signalAll(SIGKILL)
+    }
+
+    private static func signalAll(_ number: Int32) {
+        running.withLock { running in
+            for process in running { kill(-process, number) }
+        }
+    }
+}
+
 /// A running child and what it has said so far. Belongs to the thread that listens.
 private struct Child {
     private let process: pid_t
@@ -164,6 +201,7 @@ private struct Child {
         }
         (self.process, self.limits, self.bell, output, errors) = (process, limits, bell, out.read, err.read)
         deadline = SystemClock.steady() + limits.time
+        Children.add(process)
         startThread(name: "davit-wait") {
             dposix_wait_ended(process)
             bell.ring(Bell.ended)
@@ -319,10 +357,13 @@ private struct Child {
     private func reap() -> ChildProcess.End {
         guard hasEnded else {
             // Whenever it does end, it must not stay in the process table.
-            startThread(name: "davit-wait") { [process] in _ = Child.status(of: process) }
+            startThread(name: "davit-wait") { [process] in
+                dposix_wait_ended(process)
+                _ = Children.remove(process) { Child.status(of: process) }
+            }
             return .signal(SIGKILL)
         }
-        return Child.status(of: process)
+        return Children.remove(process) { Child.status(of: process) }
     }
 
     private static func status(of process: pid_t) -> ChildProcess.End {

@@ -442,9 +442,20 @@ def test_a_program_that_fails_is_one_line(world, program, says):
     assert says in world.refused(put="log in" in says)
 
 
+def hanging_program(world):
+    """The configuration of a program that never answers, and where it and what it starts write their pids."""
+    pids = world.davit.home / "pids"
+    return world.process(f"#!/bin/sh\necho $$ >> {pids}\nsleep 77 &\necho $! >> {pids}\necho 'insert the card' >&2\nwait\n"), pids
+
+
+def expect_the_end_of(pids):
+    for pid in pids.read_text().split():
+        stat = f"/proc/{pid}/stat"
+        until(lambda: not os.path.exists(stat) or open(stat).read().rsplit(")", 1)[1].split()[0] == "Z", 10, f"the end of {pid}")
+
+
 def test_a_program_that_hangs_is_ended_with_all_it_started(world):
-    text = world.process("#!/bin/sh\necho $$ > pids\nsleep 77 &\necho $! >> pids\necho 'insert the card' >&2\nwait\n".replace(
-        "pids", str(world.davit.home / "pids")))
+    text, pids = hanging_program(world)
     world.configure(text + '\ntimeout = "1s"')
     file = make_file(world.folder / "x.bin", 1000)
 
@@ -452,10 +463,21 @@ def test_a_program_that_hangs_is_ended_with_all_it_started(world):
 
     assert done.returncode == 8, done.stderr
     assert "insert the card" in world.davit.run("auth", "status").stdout
-    world.davit.stop()
-    for pid in (world.davit.home / "pids").read_text().split():
-        stat = f"/proc/{pid}/stat"
-        until(lambda: not os.path.exists(stat) or open(stat).read().rsplit(")", 1)[1].split()[0] == "Z", 10, f"the end of {pid}")
+    expect_the_end_of(pids)
+
+
+def test_a_program_that_hangs_does_not_outlive_the_engine(world):
+    text, pids = hanging_program(world)
+    world.configure(text + '\ntimeout = "70s"')
+    asking = subprocess.Popen(
+        world.davit.command("auth", "test", "it"), env=world.davit.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: pids.exists() and len(pids.read_text().split()) == 2, 20, "the program")
+        world.davit.run("engine", "stop", check=0)
+
+        expect_the_end_of(pids)
+    finally:
+        stop(asking)
 
 
 def test_a_role_that_the_instance_has_not_is_one_line(world):

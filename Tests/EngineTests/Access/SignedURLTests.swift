@@ -192,11 +192,13 @@ private final class SigningServer: Sendable {
             let keeper = try #require(try await access.signedURLs(scope: "ingest"))
             let ask = SignedURLKeeper.Ask(operation: "part", key: ObjectKey("uploads/a"), uploadID: "U1", part: 1 + tick / 2, headers: [])
             let signed = try await keeper.signed(ask, minimumLife: .seconds(30))
-            #expect(signed.expires - clock.now >= .seconds(5))
+            // Lives are counted from the question, to whole seconds of the server's: ten are asked for, a little less may come.
+            #expect((.seconds(8)...(.seconds(10))).contains(signed.life), "\(signed.life)")
+            #expect(signed.expires - clock.now >= signed.life / 2)
             clock.advance(.milliseconds(700))
         }
 
-        // 42 s of URLs that are good for five of ten seconds.
+        // 42 s of URLs that are good for four or five of ten seconds.
         #expect((8...16).contains(server.asked.count), "\(server.asked.count)")
     }
 

@@ -159,10 +159,13 @@ public struct UploadDetail: Codable, Sendable, Equatable {
     public var versionId: String?
     /// Of the request that stored the object; left out before.
     public var requestId: String?
+    /// Bytes a second that a person gave this upload alone; left out when there is none.
+    public var limit: Int64?
     public init(
-        upload: UploadView, map: String, active: [PartView], events: [UploadEventView], versionId: String? = nil, requestId: String? = nil
+        upload: UploadView, map: String, active: [PartView], events: [UploadEventView], versionId: String? = nil, requestId: String? = nil,
+        limit: Int64? = nil
     ) {
         (self.upload, self.map, self.active, self.events) = (upload, map, active, events)
-        (self.versionId, self.requestId) = (versionId, requestId)
+        (self.versionId, self.requestId, self.limit) = (versionId, requestId, limit)
     }
 }

@@ -75,6 +75,8 @@ public actor EngineLoop: QueueService {
     var silences: [String: (since: Timestamp, nextTry: Timestamp?)] = [:]
     /// Orders with a limit of their own.
     var ownLimits: [Int64: RateLimit] = [:]
+    /// Bytes a second of uploads with a limit of their own; at most `mostLimited`.
+    var uploadLimits: [Int64: Int64] = [:]
     let remoteLimits: [String: RateLimit]
     var rateNow: StandingRate
     var tuning: Tuning

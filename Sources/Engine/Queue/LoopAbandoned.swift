@@ -220,7 +220,7 @@ extension EngineLoop {
             (
                 limits: try QueueStore.slots(db, else: given, settings), rate: try QueueStore.personsRate(db),
                 isPaused: try QueueStore.setting(db, "queuePaused") != nil, scanning: try QueueStore.scanning(db),
-                adoptions: try QueueStore.adoptions(db), damage: try QueueStore.damage(db)
+                adoptions: try QueueStore.adoptions(db), damage: try QueueStore.damage(db), limited: try QueueStore.uploadLimits(db)
             )
         }
         damage = found.damage
@@ -228,6 +228,8 @@ extension EngineLoop {
         rateNow.person = found.rate
         if limitsNow.partsAuto { limitsNow.parts = tuning.controller.parts }
         adoptions = found.adoptions
+        uploadLimits = found.limited
+        if !uploadLimits.isEmpty { write(urgent: false) { db in try QueueStore.forgetLimits(db) } }
         queueMachine.slots = limitsNow.uploads
         queueMachine.isPaused = found.isPaused
         for id in found.scanning {

@@ -137,7 +137,10 @@ extension EngineLoop {
         if isRefilling { endedSinceRefill.insert(run.id) }
         if run.row.state == .queued { forgetReady() }
         if run.isAborting { abandoned.isStale = true }
-        if run.row.state == .done { dropSpooled(run.row) }
+        if run.row.state == .done {
+            uploadLimits[run.id] = nil
+            dropSpooled(run.row)
+        }
         changed(run.id, row: run.row)
     }
 

@@ -74,6 +74,7 @@ extension EngineLoop {
     func pace(of run: UploadRun) -> BodyPace {
         var pace = BodyPace(priority: run.row.priority.code, limits: [ownLimit(of: run.job)])
         if let remote = run.job.target.remote, let limit = remoteLimits[remote] { pace.limits.append(limit) }
+        if let limit = limit(of: run) { pace.limits.append(limit) }
         return pace
     }
 
@@ -83,60 +84,12 @@ extension EngineLoop {
     }
 
     /// Of every order, also of one without: it may get one while its bodies are under way.
-    private func ownLimit(of job: JobFacts) -> RateLimit {
+    func ownLimit(of job: JobFacts) -> RateLimit {
         if let known = ownLimits[job.id] { return known }
         let limit = RateLimit(job.options.limit, now: SystemClock.monotonicNanoseconds())
         ownLimits[job.id] = limit
         return limit
     }
-
-    /// `limit` of `POST /v1/actions`: the rate of the orders whose uploads are named, at once also for what is in flight.
-    func limit(_ request: ActionRequest) async throws(OrderError) -> ActionResult {
-        guard let value = request.value else { throw .option("limit takes a rate such as 5MiB, none, or 0, which holds the order back") }
-        let rate: Int64?
-        do throws(ByteTextError) { rate = try ByteRate(parsing: value).bytesPerSecond } catch {
-            throw .option("\(error.description). For the limit also: none; 0 holds the order back")
-        }
-        let (wanted, matched) = try await orders(of: request)
-        var result = ActionResult(action: request.action, matched: matched, changed: 0, items: [])
-        guard request.dryRun != true else { return result }
-        for id in wanted {
-            var known = jobs[id]
-            if known == nil { known = (try? await store.read { db in try QueueStore.job(db, id: id) }) ?? nil }
-            guard let job = known else { continue }
-            var options = job.options
-            options.limit = rate
-            let written = options
-            do { try await writeNow { db in try QueueStore.setOptions(db, job: id, written) } } catch { throw storeFailure(error) }
-            jobs[id] = JobFacts(id: id, dest: job.dest, target: job.target, options: options, headers: job.headers)
-            ownLimit(of: job).set(rate, now: SystemClock.monotonicNanoseconds())
-            result.changed += 1
-        }
-        changed()
-        schedule()
-        return result
-    }
-
-    /// - Returns: the orders, and how many uploads or orders were named.
-    private func orders(of request: ActionRequest) async throws(OrderError) -> (orders: Set<Int64>, matched: Int) {
-        if let ids = request.ids, !ids.isEmpty {
-            let uploads = ids.compactMap(UploadID.row)
-            let named = ids.compactMap(JobID.row)
-            let found = (try? await store.read { db in try QueueStore.jobs(db, ofUploads: uploads) }) ?? []
-            return (Set(found).union(named), uploads.count + named.count)
-        }
-        guard request.all == true || request.query?.isEmpty == false else { throw .option("limit needs ids, a query, or all") }
-        var (orders, matched, offset) = (Set<Int64>(), 0, 0)
-        while offset < Self.mostMatched {
-            let page = try await uploads(UploadsRequest(query: request.query, offset: offset, limit: 1_000))
-            orders.formUnion(page.items.compactMap { JobID.row($0.job) })
-            matched += page.items.count
-            offset += 1_000
-            if page.items.count < 1_000 { break }
-        }
-        return (orders, matched)
-    }
-    private static let mostMatched = 100_000
 
     /// What its order or its remote may use is in use: more of it would only take slots from others.
     func hasEnoughInFlight(_ job: Int64) -> Bool {
@@ -154,14 +107,6 @@ extension EngineLoop {
 }
 
 extension QueueStore {
-    static func setOptions(_ db: Database, job: Int64, _ options: OrderOptions) throws {
-        try db.execute(sql: "UPDATE jobs SET options = ? WHERE id = ?", arguments: [try json(options), job])
-    }
-
-    static func jobs(_ db: Database, ofUploads ids: [Int64]) throws -> [Int64] {
-        try Int64.fetchAll(db, sql: "SELECT DISTINCT job FROM uploads WHERE id IN (\(list(ids)))")
-    }
-
     static func setPersonsRate(_ db: Database, _ rate: PersonsRate?) throws {
         try set(db, "limit.rate", rate.map { $0.rate.map(String.init) ?? "none" })
         try set(db, "limit.rateSince", rate.map { String($0.since.milliseconds) })

@@ -130,7 +130,7 @@ extension EngineLoop {
         var best: (run: UploadRun, rank: (Int, Int, Int))?
         for id in entitled {
             guard let run = runs[id], run.isStarted, !run.isSaving, !run.isLanding, run.actions.isEmpty, run.machine.wantsParts(at: now),
-                run.isProbe || gate(run) == nil, mayAddToFlight(run), !hasEnoughInFlight(run.row.job), !onlyUrgent || isUrgent(run.row.priority)
+                run.isProbe || gate(run) == nil, mayAddToFlight(run), !hasEnoughInFlight(run.row.job), !hasEnoughInFlight(run), !onlyUrgent || isUrgent(run.row.priority)
             else { continue }
             let rank = (run.row.priority.code, slotUse.slots(of: run.row.job), run.slotsInUse)
             if let best, best.rank <= rank { continue }

@@ -24,12 +24,12 @@ extension EngineLoop {
         guard let (row, job, parts, events) = read ?? nil, let job else { return nil }
         if let run = runs[number], !run.isLanding {
             return UploadDetail(
-                upload: view(run.row, job, run), map: map(run), active: active(run), events: withMilestones(events, run.row))
+                upload: view(run.row, job, run), map: map(run), active: active(run), events: withMilestones(events, run.row), limit: uploadLimits[number])
         }
         let isDone = row.state == .done
         return UploadDetail(
             upload: view(row, job), map: map(row, parts), active: [], events: withMilestones(events, row),
-            versionId: isDone ? row.versionID : nil, requestId: isDone ? row.requestID : nil)
+            versionId: isDone ? row.versionID : nil, requestId: isDone ? row.requestID : nil, limit: uploadLimits[number])
     }
 
     /// What every upload goes through is not written as events: the row's times say it.

@@ -75,6 +75,10 @@ enum QueueSchema {
                     END
                     """)
         }
+        migrator.registerMigration("9 limits of uploads") { db in
+            // Few uploads have one: no column of every row.
+            try db.execute(sql: "CREATE TABLE uploadLimits (upload INTEGER PRIMARY KEY, rate INTEGER NOT NULL)")
+        }
         return migrator
     }
 

@@ -75,6 +75,8 @@ final class UploadRun {
     /// How often the file was found to be another one in this run.
     var adoptions = 0
     static let mostAdoptions = 5
+    /// Its own, where it has one or may get one while it runs.
+    var limit: RateLimit?
     /// Answers of parts, for the detail screen; at most one a part that failed.
     var lastAnswers: [Int: String] = [:]
     /// How often a request was not answered, by part, 0 for a whole file, `noBody` for all others together; one entry a part that failed.

@@ -104,16 +104,19 @@ struct Remove: AsyncParsableCommand {
 
 struct Limit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show or set the rate of all uploads together.",
+        abstract: "Show or set the rate of all uploads together, of orders, or of single uploads.",
         discussion: """
             Examples: davit limit 50MiB, davit limit 400Mbit, davit limit none. 0 stops all traffic; it never means unlimited. \
             It counts until the next window of rate-schedule begins; davit limit schedule gives it back to the configuration at once.
+            davit limit 5MiB j-31 is for all uploads of that order together, davit limit 5MiB u-7Q4K2 and davit limit 5MiB size>1G for each upload.
             """)
     @OptionGroup var global: GlobalOptions
     @Argument(help: "Bytes a second, such as 50MiB; or none, or schedule.") var rate: String?
+    @Argument(help: "Ids of orders or uploads, or a QUERY of uploads.") var words: [String] = []
 
     func run() async throws {
         let client = try await ControlClient.connect(global)
+        if let rate, !words.isEmpty { return try await limit(words, rate, client) }
         let limits: LimitsView
         if let rate {
             limits = try await client.put("/v1/limits", LimitsChange(rate: rate), as: LimitsView.self)
@@ -124,6 +127,20 @@ struct Limit: AsyncParsableCommand {
         let by = limits.rateBy == "schedule" ? ", by the schedule" : ""
         let until = limits.rateUntil.map { "\(by) until \($0)" } ?? by
         Output.result((limits.rate.map { "\(Formats.size($0))/s (\($0) bytes a second)" } ?? "none") + until)
+    }
+
+    private func limit(_ words: [String], _ rate: String, _ client: ControlClient) async throws {
+        let areIDs = words.allSatisfy { Selection.isUpload($0) || Selection.isJob($0) }
+        let request = ActionRequest(
+            action: "limit", query: areIDs ? nil : Selection(words).query, ids: areIDs ? words.map { Selection.isJob($0) ? $0.lowercased() : $0 } : nil,
+            value: rate)
+        let result = try await client.post("/v1/actions", request, as: ActionResult.self)
+        if global.json {
+            try Output.json(result)
+        } else if !global.quiet {
+            Output.note("limit: \(result.changed) of \(result.matched) changed" + (result.changed < result.matched ? "; the others are over or unknown" : ""))
+        }
+        if result.changed == 0 { throw Finished(exit: Exit.nothingMatched) }
     }
 }
 

@@ -74,13 +74,14 @@ struct Show: AsyncParsableCommand {
         var detail: UploadDetail
         var parts: Bool
         var events: Bool
-        enum Extra: String, CodingKey { case schema, versionId, requestId, map, active, events }
+        enum Extra: String, CodingKey { case schema, versionId, requestId, limit, map, active, events }
         func encode(to encoder: any Encoder) throws {
             try upload.encode(to: encoder)
             var container = encoder.container(keyedBy: Extra.self)
             try container.encode(1, forKey: .schema)
             try container.encode(detail.versionId, forKey: .versionId)
             try container.encode(detail.requestId, forKey: .requestId)
+            try container.encodeIfPresent(detail.limit, forKey: .limit)
             if parts {
                 try container.encode(detail.map, forKey: .map)
                 try container.encode(detail.active, forKey: .active)
@@ -109,6 +110,7 @@ struct Show: AsyncParsableCommand {
         if let crc64 = upload.crc64 { rows.append(["crc64", "\(crc64) (\(upload.verify.state))"]) }
         if let version = detail.versionId { rows.append(["version id", Output.clean(version)]) }
         if let request = detail.requestId { rows.append(["request id", Output.clean(request)]) }
+        if let limit = detail.limit { rows.append(["limit", "\(Formats.size(limit))/s"]) }
         if let error = upload.lastError { rows.append(["last error", "\(error.at)  \(Output.clean(error.message))"]) }
         if let next = upload.nextTry { rows.append(["next try", next]) }
         Output.table(rows)

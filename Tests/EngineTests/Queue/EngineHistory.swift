@@ -132,6 +132,8 @@ final class EngineHistory: Sendable {
     func run() async throws -> String? {
         var random = SeededRandom(seed)
         bench.oss.setFaults { [self] call in fault(call) }
+        // Else each history would hold itself, its files in memory and all, to the end of the run.
+        defer { bench.oss.setFaults { _ in nil } }
         var loop = try await start()
         var (sizes, uploads): ([String: Int], [String]) = ([:], [])
         for (index, dest) in ["oss://b/", "oss://second/", "oss://b/more/"].enumerated() {

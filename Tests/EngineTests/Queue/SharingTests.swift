@@ -149,11 +149,11 @@ import TransferCore
         bench.oss.setFaults { $0.kind == "put" ? .blackHole : nil }
         let job = try await first.add(bench.order([bench.file("a", 100)], id: "s1"))
         try await bench.until(first, "it is under way") { await first.partSlotsUsed == 1 }
-        let result = try await first.act(ActionRequest(action: "limit", ids: job.uploads, value: "2MiB"))
+        let result = try await first.act(ActionRequest(action: "limit", ids: [job.job], value: "2MiB"))
         #expect(result.changed == 1)
         #expect(bench.oss.paces.first?.pace.limits.map(\.rate) == [2 << 20])
         await #expect(throws: OrderError.self) { try await first.act(ActionRequest(action: "limit", ids: job.uploads, value: "fast")) }
-        _ = try await first.act(ActionRequest(action: "limit", query: "a", value: "0"))
+        _ = try await first.act(ActionRequest(action: "limit", ids: [job.job], value: "0"))
         await first.stop(finishRunning: false)
 
         let second = try await bench.loop()
@@ -168,6 +168,36 @@ import TransferCore
         _ = try await second.act(ActionRequest(action: "limit", ids: [job.job], value: "none"))
         try await bench.untilAllEnded(second)
         #expect(bench.oss.objects["a"] != nil)
+        await second.stop(finishRunning: false)
+    }
+
+    @Test func anUploadsOwnLimitHoldsItAloneAndIsKept() async throws {
+        let settings = QueueSettings(uploads: 2, parts: 8, partSize: 1 << 20)
+        let first = try await bench.loop(settings: settings)
+        let gate = OpenGate()
+        bench.oss.setFaults { $0.kind == "part" ? .waits(gate) : nil }
+        let job = try await first.add(bench.order([bench.file("a", 8 << 20), bench.file("b", 8 << 20)], id: "s1") { $0.paused = true })
+        let (a, b) = (job.uploads[0], job.uploads[1])
+        // Four seconds of it are one part.
+        let result = try await first.act(ActionRequest(action: "limit", ids: [a], value: "256KiB"))
+        #expect((result.matched, result.changed) == (1, 1))
+        _ = try await first.act(ActionRequest(action: "resume", all: true))
+        try await bench.until(first, "the other takes the slots") { await first.upload(b)?.upload.parts.sending == 7 }
+
+        #expect(await first.upload(a)?.upload.parts.sending == 1)
+        #expect(await first.upload(a)?.limit == 262_144)
+        #expect(await first.upload(b)?.limit == nil)
+        #expect(bench.oss.paces.contains { $0.pace.limits.contains { $0.rate == 262_144 } })
+        await #expect(throws: OrderError.self) { try await first.act(ActionRequest(action: "limit", ids: [a], value: "0")) }
+        await first.stop(finishRunning: false)
+
+        let second = try await bench.loop(settings: settings)
+        #expect(await second.upload(a)?.limit == 262_144)
+        _ = try await second.act(ActionRequest(action: "limit", query: "a", value: "none"))
+        #expect(await second.upload(a)?.limit == nil)
+        gate.open()
+        try await bench.untilAllEnded(second)
+        #expect(bench.oss.objects["a"] != nil && bench.oss.objects["b"] != nil)
         await second.stop(finishRunning: false)
     }
 

@@ -161,6 +161,8 @@ extension UploadMachine {
     mutating func fellBack(_ reason: String) {
         restarts.append(reason)
         if restarts.count > 20 { restarts.removeFirst() }
+        untoldRestarts.append(reason)
+        if untoldRestarts.count > 20 { untoldRestarts.removeFirst() }
     }
 
     // MARK: - Complete

@@ -124,6 +124,15 @@ public struct UploadMachine: Sendable {
     public internal(set) var lastFailure: (failure: RequestFailure, part: Int?, at: Timestamp)?
     /// Why stored bytes were lost, newest last: "restarted from 0: …". At most the last 20.
     public internal(set) var restarts: [String] = []
+    /// Those that were not handed out yet.
+    var untoldRestarts: [String] = []
+
+    /// Why stored bytes fell since the last call, for the upload's events.
+    public mutating func takeRestarts() -> [String] {
+        defer { untoldRestarts = [] }
+        return untoldRestarts
+    }
+
     public internal(set) var storedBytes: Int64 = 0
     /// News that came late, twice or out of place.
     public internal(set) var ignoredEvents = 0

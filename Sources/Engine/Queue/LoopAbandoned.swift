@@ -249,7 +249,7 @@ extension EngineLoop {
     /// Once a second: rows whose time has come; now and then: what is too old.
     func tidy(_ isThorough: Bool) async {
         // A slow disk must not make them pile up.
-        guard !isTidying else { return }
+        guard !isTidying, diskTrouble == nil else { return }
         isTidying = true
         defer { isTidying = false }
         let wall = clocks.wall()
@@ -336,7 +336,11 @@ extension EngineLoop {
             }
             if needs[3] { try db.execute(sql: "DELETE FROM events WHERE id <= (SELECT MAX(id) FROM events) - \(Self.mostEvents)") }
             if needs[4] {
-                let kept = "SELECT id FROM edits ORDER BY id DESC LIMIT \(QueueStore.mostEdits)"
+                // Also the one that resuming the whole queue takes back.
+                let kept = """
+                    SELECT id FROM (SELECT id FROM edits ORDER BY id DESC LIMIT \(QueueStore.mostEdits))
+                    UNION SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'queuePaused'
+                    """
                 try db.execute(sql: "DELETE FROM editRows WHERE edit NOT IN (\(kept))")
                 try db.execute(sql: "DELETE FROM edits WHERE id NOT IN (\(kept))")
             }

@@ -89,6 +89,7 @@ extension EngineLoop {
         run.actions = []
         run.row.tries = run.tries
         multipart.removeAll { $0 == run.id }
+        let restarts = run.machine.takeRestarts()
         let changes = run.isStarted ? run.machine.takeChanges() : CheckpointChanges(header: false, replacesParts: false, parts: [])
         let isOver = run.row.state == .done || (run.isAborting && run.machine.outcome == .aborted)
         let isAborted = run.isAborting && !isOver
@@ -98,13 +99,14 @@ extension EngineLoop {
             (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0)
         }
         let (row, target, before, at) = (run.row, run.job.target, run.uploadIDOnDisk, clocks.wall())
-        if row.state == .done, run.isSmall, before == nil, event == nil {
+        if row.state == .done, run.isSmall, before == nil, event == nil, restarts.isEmpty {
             writeDone(run)
             return changed(run.id)
         }
         write(urgent: isUrgent) { db in
             try row.update(db)
             try QueueStore.write(changes, upload: row.id, db)
+            for reason in restarts { try QueueStore.addEvent(db, upload: row.id, at: at, kind: "retry", text: reason) }
             if let event { try QueueStore.addEvent(db, upload: row.id, at: at, kind: event.kind, text: event.text) }
             if isOver {
                 if let before { try QueueStore.settle(db, bucket: target.bucket, key: row.key, uploadID: before) }
@@ -187,11 +189,11 @@ extension EngineLoop {
         run.adoptions += 1
         guard run.adoptions <= UploadRun.mostAdoptions else {
             return fail(
-                run, code: "SourceChanged", message: "\(run.row.path) is being written to all the time. Retry when it is complete")
+                run, code: "SourceChanged", message: "\(PathText.shown(run.row.path)) is being written to all the time. Retry when it is complete")
         }
-        let preferred = run.job.options.partSize ?? settings.partSize
+        let preferred = run.job.options.partSize ?? settings.partSize * PartPlan.factor(forFileOf: identity.size)
         guard let plan = try? PartPlan(fileSize: identity.size, preferred: preferred) else {
-            return fail(run, code: "LocalError", message: "\(run.row.path) is larger than an object can be (48.8 TiB). Split it")
+            return fail(run, code: "LocalError", message: "\(PathText.shown(run.row.path)) is larger than an object can be (48.8 TiB). Split it")
         }
         let begunBefore = run.row.uploadID != nil || run.row.partsStored > 0
         run.row.identity = identity

@@ -225,6 +225,12 @@ extension EngineLoop {
             changed()
             if count.withLock({ $0 }) == Self.rowBatch, gates[gate.name] == nil { releaseRows(gate) }
             schedule()
+        } failed: { [self] error in
+            log.error("held uploads cannot be written as queued", metadata: ["gate": "\(gate.name)", "error": "\(error)"])
+            // The rows stay held and nothing else looks for them: the gate's next opening does.
+            guard gates[gate.name] == nil else { return }
+            gates[gate.name] = gate
+            gates[gate.name]?.nextTry = clocks.steady() + Self.longestRetry
         }
     }
 

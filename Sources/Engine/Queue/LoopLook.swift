@@ -1,4 +1,5 @@
 import Contracts
+import GRDB
 import OSSProtocol
 import Platform
 import TransferCore
@@ -47,7 +48,7 @@ extension EngineLoop {
         nextFlight += 1
         let (number, row, job, requests, store, id) = (nextFlight, run.row, run.job, requests, store, run.id)
         let list = job.looksFirst ? destination(job) : nil
-        let (adoption, preferred) = (adoption(row, job), job.options.partSize ?? settings.partSize)
+        let (adoption, preferred) = (adoption(row, job), job.options.partSize ?? settings.partSize * PartPlan.factor(forFileOf: row.size))
         let task = Task {
             var looking = Looking(
                 row: row, job: job, requests: requests, store: store, list: list, adoption: adoption, preferred: preferred)
@@ -254,6 +255,8 @@ private struct Looking {
     private mutating func freeName(_ source: SourceFile) async -> LookResult {
         for number in 0..<Looking.mostNames {
             let key = number == 0 ? row.key : KeyRules.numbered(row.key, number)
+            // A neighbour of the same order may bear the numbered name.
+            if number > 0, await isNeighbours(key) { continue }
             switch await list?.find(ObjectKey(key)) ?? .askHead {
             case .absent: return number == 0 ? .go(source, parts: []) : .rename(key, source)
             case .present: continue
@@ -273,6 +276,14 @@ private struct Looking {
         return .failed(
             RequestFailure(.answer(status: 409, code: "FileAlreadyExists", ec: nil), message: "a hundred names like it are taken"),
             generation: nil)
+    }
+
+    private func isNeighbours(_ key: String) async -> Bool {
+        let (job, id) = (row.job, row.id)
+        return (try? await store.read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM uploads WHERE job = ? AND key = ? AND id <> ?)", arguments: [job, key, id]) ?? false
+        }) ?? false
     }
 }
 

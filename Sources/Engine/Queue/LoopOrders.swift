@@ -114,7 +114,10 @@ extension EngineLoop {
             // The next batch is read while this one is written.
             let current = batch
             async let following = current.isEnd ? nil : scan.next()
-            guard await write(current, job: id, plan) else { return }
+            guard await write(current, job: id, plan) else {
+                if !isDead, !Task.isCancelled { giveUpScan(id, jobs[id], "a part of it cannot be written. Give it again") }
+                return
+            }
             // Within a job new rows come last; a job that was not there has its turn among the others at once.
             let priority = plan.options.priority ?? .normal
             if ready.holds(job: id, priority: priority) { moreMayBeReady() } else { forgetReady() }

@@ -20,7 +20,7 @@ extension EngineLoop {
     func hasEnoughInFlight(_ run: UploadRun) -> Bool {
         guard let rate = uploadLimits[run.id] else { return false }
         let bytes = run.flights.values.reduce(Int64(0)) { $0 + ($1.holdsSlot ? $1.length : 0) }
-        return bytes > 0 && bytes >= rate * Self.secondsInFlight
+        return bytes > 0 && bytes >= Self.inFlight(at: rate)
     }
 
     /// `limit` of `POST /v1/actions`: uploads that are named get a rate each, orders one for all of theirs; at once also for what is in
@@ -62,7 +62,8 @@ extension EngineLoop {
     private func setLimit(ofOrder id: Int64, _ rate: Int64?) async throws(OrderError) -> Bool {
         var known = jobs[id]
         if known == nil { known = (try? await store.read { db in try QueueStore.job(db, id: id) }) ?? nil }
-        guard let job = known else { return false }
+        // One that cannot be read must not become readable with other options than it was given.
+        guard let job = known, job.problem == nil else { return false }
         var options = job.options
         options.limit = rate
         let written = options

@@ -62,7 +62,7 @@ extension EngineLoop {
         let known: [(Int64?, String)] = [(limit, "order limit"), (reached, "last minute"), (limitsNow.rate, "engine limit")]
         let candidates = known.compactMap { rate, basis in rate.flatMap { $0 > 0 ? ($0, basis) : nil } }
         guard let slowest = candidates.min(by: { $0.0 < $1.0 }) else { return nil }
-        return PlanView.Time(seconds: Int((bytes + slowest.0 - 1) / slowest.0), rate: slowest.0, basis: slowest.1)
+        return PlanView.Time(seconds: Int(bytes / slowest.0 + (bytes % slowest.0 > 0 ? 1 : 0)), rate: slowest.0, basis: slowest.1)
     }
 
     /// The sums of a plan while files are found.

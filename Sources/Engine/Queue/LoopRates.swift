@@ -102,7 +102,7 @@ extension EngineLoop {
         guard let rate = ownLimits[job]?.rate ?? jobs[job]?.options.limit else { return false }
         guard rate > 0 else { return true }
         let slots = slotUse.slots(of: job)
-        return slots > 0 && (slotUse.bytes(of: job) >= rate * Self.secondsInFlight || slots * 2 >= limitsNow.parts)
+        return slots > 0 && (slotUse.bytes(of: job) >= Self.inFlight(at: rate) || slots * 2 >= limitsNow.parts)
     }
 }
 

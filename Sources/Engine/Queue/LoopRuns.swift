@@ -276,12 +276,13 @@ extension EngineLoop {
         run.refreshRow()
         if run.machine.checkpoint.initiateSent { run.row.initiateSent = run.row.initiateSent ?? clocks.wall() }
         let changes = run.machine.takeChanges()
-        let (row, target, before) = (run.row, run.job.target, run.uploadIDOnDisk)
+        let (row, target, before, restarts) = (run.row, run.job.target, run.uploadIDOnDisk, run.machine.takeRestarts())
         run.uploadIDOnDisk = row.uploadID
         let at = clocks.wall()
         write(urgent: true) { db in
             try row.update(db)
             try QueueStore.write(changes, upload: row.id, db)
+            for reason in restarts { try QueueStore.addEvent(db, upload: row.id, at: at, kind: "retry", text: reason) }
             guard row.uploadID != before else { return }
             // In the same transaction: an upload id is never known to the row and not to the ledger.
             try QueueStore.giveUp(db, upload: row.id, keeping: row.uploadID)

@@ -8,7 +8,12 @@ extension EngineLoop {
     private static let readAhead = 256
     /// How far behind a large file, which has to wait, small ones of its job may overtake it.
     private static let overtaking = 64
-    static let secondsInFlight: Int64 = 4
+    private static let secondsInFlight: Int64 = 4
+    /// Bytes that may be in flight under a rate: more would only wait.
+    static func inFlight(at rate: Int64) -> Int64 {
+        let (bytes, isTooMuch) = rate.multipliedReportingOverflow(by: secondsInFlight)
+        return isTooMuch ? .max : bytes
+    }
     /// Slots beyond those allowed, for what is more urgent than a large file in flight: its parts may take minutes, and are not taken back.
     static let express = 4
 
@@ -147,7 +152,7 @@ extension EngineLoop {
             guard let other = runs[id], other.row.priority.code <= run.row.priority.code else { return sum }
             return sum + other.flights.values.reduce(0) { $0 + $1.length }
         }
-        return inFlight < max(rate, 1) * Self.secondsInFlight
+        return inFlight < Self.inFlight(at: max(rate, 1))
     }
 
     private func sendPart(of run: UploadRun, _ now: Timestamp) -> Bool {
@@ -207,7 +212,8 @@ extension EngineLoop {
         isRefilling = false
         guard !isDead, let found else { return }
         for job in found.jobs { jobs[job.id] = job }
-        guard epoch == readyEpoch else { return schedule() }
+        // Facts of jobs may have been thrown away while the store read: then it is read once more.
+        guard epoch == readyEpoch, found.lanes.allSatisfy({ jobs[$0.job] != nil }) else { return schedule() }
         isDry = !found.lanes.contains(where: \.hasMore)
         let ended = endedSinceRefill
         for job in Set(found.lanes.map(\.job)) { if let facts = jobs[job], facts.problem != nil { failUploads(of: facts) } }

@@ -16,9 +16,12 @@ extension EngineLoop {
             var place: QueueStore.HeldPlace?
             while !isDead, !isStopping {
                 let (from, running) = (place, Array(runs.keys))
-                guard let found = try? await store.read({ db in try QueueStore.held(db, behind: from, limit: Self.rowBatch) }),
-                    let last = found.last
-                else { return }
+                guard let found = try? await store.read({ db in try QueueStore.held(db, behind: from, limit: Self.rowBatch) }) else {
+                    // Nothing else would ever bring these rows back.
+                    try? await Task.sleep(for: .seconds(1))
+                    continue
+                }
+                guard let last = found.last else { return }
                 place = last
                 let ids = found.map(\.id)
                 // Patient: with a full disk the engine comes up all the same, says so and waits.
@@ -51,9 +54,9 @@ extension EngineLoop {
     }
 
     /// It was cut off, and its order cannot be read any more: what was queued stays, and the job says why there is no more.
-    func giveUpScan(_ id: Int64, _ job: JobFacts?) {
-        let reason = job?.problem ?? "its order is no longer accepted. Give it again"
-        log.error("an order that was cut off cannot be read", metadata: ["job": "\(JobID.text(id))", "reason": "\(reason)"])
+    func giveUpScan(_ id: Int64, _ job: JobFacts?, _ why: String = "its order is no longer accepted. Give it again") {
+        let reason = job?.problem ?? why
+        log.error("an order cannot be read to its end", metadata: ["job": "\(JobID.text(id))", "reason": "\(reason)"])
         write(urgent: false) { db in
             let refused = JobView.Refused(path: job?.dest ?? "", reason: "the rest of it was not queued: \(reason)")
             try QueueStore.addRows(db, job: id, [], refused: [refused])

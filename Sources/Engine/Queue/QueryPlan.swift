@@ -106,10 +106,11 @@ struct QueryPlan: Sendable {
             }
             return ("state IN (\(codes.joined(separator: ",")))", true)
         case "job":
-            let jobs = values.compactMap(JobID.row)
+            // What runs is compared by its text: only what is written as it is shown may be looked up by number.
+            let jobs = values.filter { JobID.row($0).map(JobID.text) == $0 }.compactMap(JobID.row)
             return jobs.count == values.count ? ("job IN (\(QueueStore.list(jobs)))", true) : nil
         case "id":
-            let ids = values.compactMap(UploadID.row)
+            let ids = values.filter { UploadID.row($0).map(UploadID.text) == $0 }.compactMap(UploadID.row)
             return ids.count == values.count ? ("id IN (\(QueueStore.list(ids)))", true) : nil
         case "prio", "priority":
             let priorities = values.compactMap { Priority(rawValue: $0.lowercased()) }

@@ -6,7 +6,8 @@ import TransferCore
 
 /// What running uploads write and read.
 extension QueueStore {
-    /// The rows that may start next: by priority, and within one the first of each job, so that no job hides behind another.
+    /// The rows that may start next: by priority, and within one the first of each job, so that no job hides behind another, nor all of
+    /// them behind the many jobs of a place that takes no more just now.
     ///
     /// - Parameters:
     ///   - running: by job: they stay `queued` on the disk.
@@ -14,6 +15,9 @@ extension QueueStore {
     static func nextLanes(
         _ db: Database, excluding running: [Int64: [Int64]], closedScopes: [String], closedEndpoints: [String], limit: Int
     ) throws -> [ReadyRows.Lane] {
+        let most = limit * 3 / 4
+        var lanes: [String: Int] = [:]
+        var looks = 0
         var found: [ReadyRows.Lane] = []
         var left = limit
         var level: [Int64] = []
@@ -37,13 +41,16 @@ extension QueueStore {
                 WHERE hidden = 0 AND state = 0 AND (priority, job) > (?, ?) ORDER BY priority, job LIMIT 1
                 """)
         var place: (priority: Int, job: Int64) = (-1, .min)
-        while left > 0, found.count + level.count < limit, let row = try Row.fetchOne(next, arguments: [place.priority, place.job]) {
+        while left > 0, found.count + level.count < limit, looks < mostLooks, let row = try Row.fetchOne(next, arguments: [place.priority, place.job]) {
             place = (row[0], row[1])
             if place.priority != priority {
                 try fill()
                 priority = place.priority
             }
-            if try !isClosed(db, job: place.job, closedScopes, closedEndpoints) { level.append(place.job) }
+            looks += 1
+            guard let scope = try openScope(db, job: place.job, closedScopes, closedEndpoints), lanes[scope, default: 0] < most else { continue }
+            lanes[scope, default: 0] += 1
+            level.append(place.job)
         }
         try fill()
         return found
@@ -59,10 +66,15 @@ extension QueueStore {
         return try UploadRow.all(running.isEmpty ? db.cachedStatement(sql: sql) : db.makeStatement(sql: sql), arguments)
     }
 
-    private static func isClosed(_ db: Database, job: Int64, _ scopes: [String], _ endpoints: [String]) throws -> Bool {
-        guard !scopes.isEmpty || !endpoints.isEmpty else { return false }
-        let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT scope, endpoint FROM jobs WHERE id = ?"), arguments: [job])
-        return row.map { scopes.contains($0[0]) || endpoints.contains($0[1]) } ?? true
+    /// Jobs that are looked at for one read ahead: a look is some microseconds.
+    private static let mostLooks = 4_096
+
+    /// - Returns: the job's scope, `nil` where it or its endpoint is closed.
+    private static func openScope(_ db: Database, job: Int64, _ scopes: [String], _ endpoints: [String]) throws -> String? {
+        guard let row = try Row.fetchOne(db.cachedStatement(sql: "SELECT scope, endpoint FROM jobs WHERE id = ?"), arguments: [job])
+        else { return nil }
+        let (scope, endpoint): (String, String) = (row[0], row[1])
+        return scopes.contains(scope) || endpoints.contains(endpoint) ? nil : scope
     }
 
     static func row(_ db: Database, id: Int64) throws -> UploadRow? {

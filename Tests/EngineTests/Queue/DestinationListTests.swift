@@ -81,6 +81,20 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func aNumberedNameThatANeighbourBearsIsPassedOver() async throws {
+        let bench = QueueBench()
+        Files.folder(bench.folder + "/d")
+        bench.file("d/a.txt", 10, seed: 3)
+        bench.file("d/a (1).txt", 10, seed: 4)
+        bench.oss.put("a.txt", [1])
+
+        let loop = try await run(bench, [bench.folder + "/d/"], existing: "rename")
+
+        #expect(bench.oss.objects["a (1).txt"]?.bytes == Files.bytes(10, seed: 4))
+        #expect(bench.oss.objects["a (2).txt"]?.bytes == Files.bytes(10, seed: 3))
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func whoMayNotListAsksByHead() async throws {
         let bench = QueueBench()
         bench.oss.setFaults { $0.kind == "keys" ? .answer(status: 403, code: "AccessDenied") : nil }

@@ -25,6 +25,26 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func aPausedQueueGoesOnHoweverManyEditsCameAfterIt() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let single = try await loop.add(bench.order([bench.file("f", 10)]) { $0.paused = true })
+        let other = try await loop.add(bench.order([bench.file("g", 10)], id: "s2") { $0.at = "2099-01-01T00:00:00Z" })
+        _ = try await loop.act(ActionRequest(action: "pause", all: true))
+        for _ in 0..<QueueStore.mostEdits + 5 {
+            _ = try await loop.act(ActionRequest(action: "priority", ids: single.uploads, value: "low"))
+        }
+        bench.clock.advance(.seconds(31))
+        await loop.tidy(true)
+
+        let resumed = try await loop.act(ActionRequest(action: "resume", all: true))
+
+        #expect(resumed.changed == 1)
+        #expect(await loop.upload(single.uploads[0])?.upload.state == .paused, "it was paused alone before")
+        #expect(await loop.upload(other.uploads[0])?.upload.state != .paused)
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func anActionThatIsRefusedLeavesAPausedQueuePaused() async throws {
         let bench = QueueBench()
         let loop = try await bench.loop()

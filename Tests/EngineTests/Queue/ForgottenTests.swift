@@ -18,10 +18,13 @@ import TransferCore
         }
         let loop = try await bench.loop()
 
-        _ = try await loop.add(bench.order([bench.file("f", 3 << 20)]))
+        let job = try await loop.add(bench.order([bench.file("f", 3 << 20)]))
         try await bench.untilAllEnded(loop)
 
         #expect(try await bench.states(loop) == ["f": .done])
+        // Stored bytes never fall without a word.
+        let events = await loop.upload(job.uploads[0])?.events.map(\.text) ?? []
+        #expect(events.contains { $0.hasPrefix("restarted from 0") }, "\(events)")
         try await bench.until(loop, "the old upload id is aborted", step: .seconds(1)) { await loop.ledger().isEmpty }
         #expect(bench.oss.uploadIDs.isEmpty)
         await loop.stop(finishRunning: false)

@@ -15,7 +15,8 @@ import TransferCore
     /// Puts of an endpoint that does not answer until it is known to be away.
     private func away(_ bench: QueueBench, _ loop: EngineLoop) async throws {
         try await bench.until(loop, "the outage is known") { await !loop.closedEndpoints.isEmpty }
-        try await bench.until(loop, "quiet", step: .milliseconds(10)) { bench.oss.inFlight == 0 }
+        // Also nothing that has yet to be signed.
+        try await bench.until(loop, "quiet", step: .milliseconds(10)) { await loop.asksNothing && bench.oss.inFlight == 0 }
     }
 
     @Test func aProbeThatIsPausedLeavesItsTurnToTheNext() async throws {
@@ -220,6 +221,7 @@ import TransferCore
         try await bench.until(loop, "the other endpoint's is stored") { bench.oss.objects.count == 1 }
 
         #expect(bench.clock.value - start < .seconds(30))
+        try await bench.until(loop, "its own wait", step: .milliseconds(10)) { await loop.upload(job.uploads[0])?.upload.state == .held }
         let view = try #require(await loop.upload(job.uploads[0])?.upload)
         #expect(view.state == .held && view.heldReason == "network" && view.nextTry != nil && view.lastError?.http == 503)
         isBusy.withLock { $0 = false }

@@ -119,6 +119,9 @@ final class QueueBench: Sendable {
 }
 
 extension EngineLoop {
+    /// No request is under way or being made ready.
+    var asksNothing: Bool { runs.values.allSatisfy { $0.flights.isEmpty } }
+
     /// For the message of a test that waited in vain.
     var diagnosis: String {
         let some = runs.values.prefix(3).map { run in

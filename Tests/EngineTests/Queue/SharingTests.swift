@@ -171,6 +171,49 @@ import TransferCore
         await second.stop(finishRunning: false)
     }
 
+    @Test func theLargestRateIsNoneThatStopsTheEngine() async throws {
+        let loop = try await bench.loop(settings: QueueSettings(uploads: 2, parts: 8, partSize: 1 << 20))
+        let order = bench.order([bench.file("a", 3 << 20), bench.file("b", 10)], id: "s1") { $0.limit = .max }
+        #expect(try await loop.plan(order).view.time?.seconds == 1)
+        _ = try await loop.setLimits(LimitsChange(rate: "9000000000000000000"))
+        let job = try await loop.add(order)
+        _ = try await loop.act(ActionRequest(action: "limit", ids: job.uploads, value: "9000000000000000000"))
+
+        try await bench.untilAllEnded(loop)
+
+        #expect(bench.oss.objects.count == 2)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func aThousandOrdersOfAPlaceThatIsFullHideNoOther() async throws {
+        let bench = QueueBench()
+        let store = try bench.store()
+        let target = try await FakeResolver().resolve(dest: "oss://b/", credentials: nil)
+        try await store.commit([{ db in
+            for number in 1...1_001 {
+                var target = target
+                if number == 1_001 { target.scope = "another" }
+                try db.execute(
+                    sql: """
+                        INSERT INTO jobs (id, submission, isScanning, dest, scope, endpoint, target, options, sources, added)
+                        VALUES (?, ?, 0, 'oss://b/', ?, ?, ?, '{}', '[]', 0)
+                        """, arguments: [number, "s\(number)", target.scope, target.endpoint, try QueueStore.json(target)])
+                try db.execute(
+                    sql: """
+                        INSERT INTO uploads (job, path, key, size, device, inode, modified, state, priority, position, added, partSize)
+                        VALUES (?, '/x', 'x', 1, 1, 1, 1, 0, 1, ?, 0, 1048576)
+                        """, arguments: [number, number])
+            }
+        }])
+
+        let lanes = try await store.read { db in
+            try QueueStore.nextLanes(db, excluding: [:], closedScopes: [], closedEndpoints: [], limit: 256)
+        }
+
+        #expect(lanes.contains { $0.job == 1_001 })
+        #expect(lanes.count == 193)
+    }
+
     @Test func anUploadsOwnLimitHoldsItAloneAndIsKept() async throws {
         let settings = QueueSettings(uploads: 2, parts: 8, partSize: 1 << 20)
         let first = try await bench.loop(settings: settings)

@@ -168,6 +168,9 @@ final class UILoop {
         for effect in reduce(&state, .painted(at: lastDraw)) { perform(effect) }
     }
 
+    /// What the next front end of this name begins with.
+    var savedView: SavedView { state.savedView }
+
     static func now() -> Int64 { SystemClock.steady().milliseconds }
 
     /// A lone ESC is decided after this; over ssh its followers may come late.

@@ -106,7 +106,7 @@ def masked(line):
     """Without what a second changes on a queue that stands still."""
     line = re.sub(r"\d\d:\d\d(:\d\d)?", "hh:mm", line)
     line = re.sub(r"\d+ front ends?", "N front ends", line)
-    line = re.sub(r"(token|renews in|engine ok|retry|TOKEN ENDS) [0-9dhms]+", r"\1 T", line)
+    line = re.sub(r"(token|renews in|engine ok|retry|TOKEN ENDS) <?[0-9dhms]+", r"\1 T", line)
     return re.sub(r"\d+s ago", "Ns ago", line)
 
 

@@ -181,7 +181,7 @@ struct ScriptedState: Sendable {
         if isWhole, request.action == "pause" { isPaused = true }
         if request.action == "resume" || request.action == "retry" { isPaused = false }
         if request.action == "retry" { renew() }
-        if request.action != "abort", request.action != "retry" { undos.append(before) }
+        if request.action != "abort", request.action != "retry", !before.isEmpty { undos.append(before) }
         revision += 1
         return (result, before.keys.sorted())
     }

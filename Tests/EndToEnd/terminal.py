@@ -135,8 +135,9 @@ class Played(Davit):
 class Driver:
     """davit on a pty of that size: every byte it sends, with its time."""
 
-    def __init__(self, davit, columns=80, rows=24, term="tmux-256color", arguments=(), drain=None, **environment):
+    def __init__(self, davit, columns=80, rows=24, term="tmux-256color", arguments=(), drain=None, answers=True, **environment):
         self.chunks = []
+        self.answers = answers
         self.drain = drain
         master, slave = pty.openpty()
         self.master = master
@@ -152,6 +153,7 @@ class Driver:
 
     def _read(self):
         """At most `drain` bytes a second, as a slow line would."""
+        tail = b""
         while self.isOpen:
             try:
                 ready, _, _ = select.select([self.master], [], [], 0.2)
@@ -162,9 +164,14 @@ class Driver:
                 return
             if not data:
                 return
-            self.chunks.append((time.monotonic(), data))
             if self.drain is not None:
                 time.sleep(len(data) / self.drain)
+            self.chunks.append((time.monotonic(), data))
+            # A terminal says that it is there, when it comes to the question.
+            asked = (tail + data).count(b"\x1b[5n")
+            tail = (tail + data)[-3:]
+            if asked and self.answers:
+                os.write(self.master, b"\x1b[0n" * asked)
 
     def resize(self, columns, rows):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

@@ -70,6 +70,7 @@ public struct AppState: Sendable, Equatable {
     var pastedPaths: [String] = []
     var promptHistory: [PromptKind: [String]] = [:]
     var nextVersion = 1
+    var isLinkSlow = false
 
     public init(options: ViewOptions = ViewOptions(), size: Size = Size(columns: 80, rows: 24), now: Int64 = 0) {
         self.options = options

@@ -56,6 +56,8 @@ final class UILoop {
         handle(.zone(seconds: Self.zone()))
         if let size = Display.windowSize() { handle(.resize(size)) }
         if !Display.isUTF8 { handle(.notice("the character set here is not UTF-8: letters of other scripts are shown as ?")) }
+        // Before the first frame, which may be long: so the quickest answer is known, and whether there is any.
+        ask()
         var nextTick = Self.now() + pace.tick
         var endedBySignal = false
         while !isLeaving {
@@ -107,6 +109,12 @@ final class UILoop {
             case .focus, .report: break
             }
         }
+    }
+
+    private func ask() {
+        guard !pace.isSilent else { return }
+        Output.terminal(OutputPace.question)
+        pace.hasAsked(at: Self.now())
     }
 
     private func answered() {
@@ -193,10 +201,7 @@ final class UILoop {
         if frame != lastFrame {
             display.draw(frame)
             lastFrame = frame
-            if !pace.isSilent {
-                Output.terminal(OutputPace.question)
-                pace.hasAsked(at: Self.now())
-            }
+            ask()
         }
         lastDraw = Self.now()
         (isDirty, isAnswering) = (false, false)

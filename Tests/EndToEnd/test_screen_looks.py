@@ -66,7 +66,7 @@ def test_01_the_first_screen_is_there_in_time(play, davit, drive, isRunning):
         if not isRunning:
             davit.run("engine", "stop", "-q")
         driver = drive(played)
-        until(lambda: b"? help" in driver.output or b"q\x1b" in driver.output, 10)
+        driver.shows(b" help" if isRunning else b" leave", 10)
         driver.quiet(0.15)
         # The last byte before the first pause: the whole first screen.
         first = [at for at, _ in driver.chunks if at - driver.began < 5]

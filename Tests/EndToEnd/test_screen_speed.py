@@ -56,7 +56,7 @@ def test_05_a_key_is_answered_at_once(play, drive, size):
 @pytest.mark.parametrize("size", [(80, 24, 1024), (200, 60, 2048)])
 def test_06_a_key_is_answered_at_once_among_a_million_uploads(play, drive, size):
     columns, rows, limit = size
-    driver = drive(play("million"), columns, rows)
+    driver = drive(play("million"), columns, rows, arguments=("--color", "never"))
     begin(driver)
     judge(*type_steadily(driver, [b"j"] * 200), limit)
     times, _ = type_steadily(driver, [b"\x1b[6~"] * 50, 0.08)
@@ -64,9 +64,12 @@ def test_06_a_key_is_answered_at_once_among_a_million_uploads(play, drive, size)
     number = len(driver.chunks)
     asked = time.monotonic()
     driver.write(b"G")
-    until(lambda: b"1000005" in b"".join(data for _, data in driver.chunks[number:]), 5)
-    took = next(at for at, _ in driver.chunks[number:] if True) - asked
-    print(f"G: first byte {took * 1000:.0f} ms, {driver.resident():.0f} MiB")
+    # Cells that stay as they are are not sent again: of the number the end is enough.
+    until(lambda: b"05.dpx" in b"".join(data for _, data in driver.chunks[number:]), 5)
+    took = next(
+        at for place, (at, _) in enumerate(driver.chunks[number:])
+        if b"05.dpx" in b"".join(data for _, data in driver.chunks[number:number + place + 1])) - asked
+    print(f"G: its row after {took * 1000:.0f} ms, {driver.resident():.0f} MiB")
     assert took <= 0.050
     driver.write(b"g")
     time.sleep(0.3)
@@ -144,7 +147,7 @@ def test_29_a_directory_of_ten_thousand_files_is_browsed_to_its_end(ten_thousand
 def test_29_a_directory_of_ten_thousand_files_is_browsed_at_once(ten_thousand, drive):
     davit, folder = ten_thousand
     driver = drive(davit)
-    driver.shows(b"? help")
+    driver.shows(b" help")
     driver.write(b"2")
     driver.quiet()
     driver.write(b"o\x15" + str(folder).encode())

@@ -6,19 +6,23 @@ import Testing
     @Test func theAnswerToTheQuestionIsReadAsOne() {
         var decoder = KeyDecoder()
 
-        #expect(decoder.feed(Array("\u{1B}[0nj".utf8)) == [.report(OutputPace.answer), .key(.character("j"))])
+        let read = decoder.feed(Array("\u{1B}[0nj".utf8))
+
+        #expect(read == [.report(OutputPace.answer), .key(.character("j"))])
     }
 
     @Test func twoFramesAreUnderWayAndNoMore() {
         var pace = OutputPace(asks: true)
 
         pace.hasAsked(at: 0)
-        #expect(pace.mayDraw(at: 1))
+        let second = pace.mayDraw(at: 1)
         pace.hasAsked(at: 1)
-        #expect(!pace.mayDraw(at: 2))
+        let third = pace.mayDraw(at: 2)
         pace.hasAnswered(at: 3)
+        let again = pace.mayDraw(at: 3)
 
-        #expect(pace.mayDraw(at: 3) && !pace.isSlow && pace.isWaiting)
+        #expect(second && !third && again)
+        #expect(!pace.isSlow && pace.isWaiting)
     }
 
     @Test func aLineIsSlowWhenItTakesLongerThanItCould() {
@@ -48,8 +52,11 @@ import Testing
         pace.hasAsked(at: 0)
         pace.hasAsked(at: 1)
 
-        #expect(!pace.mayDraw(at: 900) && pace.next == 1000)
-        #expect(pace.mayDraw(at: 1000) && pace.isSilent && !pace.isWaiting)
+        let early = pace.mayDraw(at: 900)
+        #expect(!early && pace.next == 1000)
+        let late = pace.mayDraw(at: 1000)
+
+        #expect(late && pace.isSilent && !pace.isWaiting)
         #expect(OutputPace(asks: false).isSilent)
     }
 
@@ -60,7 +67,9 @@ import Testing
         pace.hasAsked(at: 10)
         pace.hasAsked(at: 20)
 
-        #expect(!pace.mayDraw(at: 1500))
-        #expect(pace.mayDraw(at: 15_010) && !pace.isSilent)
+        let early = pace.mayDraw(at: 1500)
+        let late = pace.mayDraw(at: 15_010)
+
+        #expect(!early && late && !pace.isSilent)
     }
 }

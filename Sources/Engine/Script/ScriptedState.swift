@@ -14,6 +14,7 @@ struct ScriptedState: Sendable {
     private(set) var limits: LimitsView
     private(set) var rateHistory: [Int64]
     private(set) var frontEnds = 0
+    private var doneAction: StatusView.DoneAction?
     /// What an undo puts back, the newest last.
     private var undos: [[Int: UploadView]] = []
     private var told: [Int: [UploadEventView]] = [:]
@@ -183,6 +184,10 @@ struct ScriptedState: Sendable {
         if request.action == "retry" { renew() }
         if request.action != "abort", request.action != "retry", !before.isEmpty { undos.append(before) }
         revision += 1
+        if result.changed > 0 {
+            doneAction = StatusView.DoneAction(
+                number: (doneAction?.number ?? 0) + 1, action: request.action, by: request.by, uploads: result.changed)
+        }
         return (result, before.keys.sorted())
     }
 
@@ -345,7 +350,7 @@ struct ScriptedState: Sendable {
                 lastError: left > 0 ? nil : "the token has ended", fetches: 1, uploads: running.count)
         }
         let eta = script.eta.map { $0.map { max(60, $0 - elapsed) } }
-        return StatusView(
+        var view = StatusView(
             revision: revision, now: now.iso8601,
             engine: StatusView.Engine(version: EngineProgram.version, pid: pid, uptime: (script.uptime ?? 0) + Double(elapsed), frontEnds: frontEnds),
             counts: counts,
@@ -354,5 +359,7 @@ struct ScriptedState: Sendable {
             rate: rate, rateHistory: rateHistory, limits: limits, slotsUsed: (counts["uploading"] ?? 0) + (counts["verifying"] ?? 0),
             partsSending: running.reduce(0) { $0 + rows[$1].parts.sending }, etaLow: eta?.first, etaHigh: eta?.last,
             leases: lease.map { [$0] } ?? [], clockOffset: script.clockOffset, outage: nil, queuePaused: isPaused, defaultRemote: "prod")
+        view.lastAction = doneAction
+        return view
     }
 }

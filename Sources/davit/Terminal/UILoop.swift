@@ -75,7 +75,7 @@ final class UILoop {
             if descriptors[0].revents & Int16(POLLIN) != 0 { readKeys() }
             // The terminal is gone (ssh closed): leave, the engine does not notice.
             if descriptors[0].revents & Int16(POLLHUP | POLLERR) != 0 && descriptors[0].revents & Int16(POLLIN) == 0 { endedBySignal = true; break }
-            if descriptors[1].revents != 0 { for event in inbox.take() { handle(event) } }
+            if descriptors[1].revents != 0 { for event in inbox.take() { heard(event) } }
             if descriptors[2].revents != 0 && handleSignals() {
                 endedBySignal = true
                 break
@@ -88,6 +88,15 @@ final class UILoop {
         if !endedBySignal { awaitAnswers() }
         link.stop()
         return (stopsEngine, state.mirror.status, endedBySignal)
+    }
+
+    private func heard(_ event: AppEvent) {
+        // What a key has asked for is its effect.
+        switch event {
+        case .window, .detail, .localListing: isAnswering = true
+        default: break
+        }
+        handle(event)
     }
 
     private func readKeys() {

@@ -58,7 +58,6 @@ def test_20_coming_back_finds_cursor_filter_and_marks(play, window):
 def test_21_whatever_ends_the_front_end_the_uploads_go_on(five, drive, how):
     driver = drive(five)
     driver.shows(b"take-0")
-    driver.quiet(0.1, 3) if how == "hangup" else None
     if how == "hangup":
         driver.isOpen = False
         time.sleep(0.3)
@@ -228,7 +227,7 @@ def test_35_progress_is_what_is_stored_and_may_go_back(play, window):
 
 @pytest.mark.timing
 def test_36_the_end_is_foreseen_after_the_limit_was_cut(davit, sandbox, tmp_path):
-    """20 files of a size and one sixty times as... scaled to minutes: limit cut to a fifth, the estimate within 15% 5 s later."""
+    """20 files of a size and one eight times as large, in minutes instead of hours: 5 s after the cut the estimate is within 15%."""
     for number in range(20):
         make_file(tmp_path / f"many/{number}.bin", 8 << 20, seed=number)
     make_file(tmp_path / "many/large.bin", 64 << 20, seed=99)

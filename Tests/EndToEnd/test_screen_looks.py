@@ -1,11 +1,10 @@
 """What stands on the screen, in every size, colour depth and character set: the acceptance checks 1 to 4, 22 to 28."""
-import json
 import os
 import re
 
 import pytest
 
-from conftest import Davit, until
+from conftest import until
 from terminal import width
 
 SYMBOLS = "~·↑≡↻◇‖✗✓⊘»"
@@ -209,7 +208,7 @@ def test_23_colour_alone_says_nothing(play, window):
     for theme, term in looks:
         assert marked_screen(window(played, term=term, arguments=f"--theme {theme}")) == plain, f"{theme} on {term}"
     text = "\n".join(plain)
-    assert "[1 Queue]" in text and re.search(r"^[ >]\*", text, re.M) and "[ n" in text or "[ " in text
+    assert "[1 Queue]" in text and re.search(r"^[ >]\*", text, re.M) and "[ n" in text
 
 
 @pytest.mark.timing
@@ -315,11 +314,8 @@ def size_ends(lines, heading):
 
 
 def no_name_acts(driver):
-    for bad in (b"]0;EVIL", b"\x07", b"\x1b[31mred", b"\xc2\x9b", b"\xe2\x80\xae", b"\xe2\x80\x8b"):
-        assert bad != b"]0;EVIL" and bad not in driver.output or b"\x1b]0;EVIL" not in driver.output, bad
-        if bad in (b"\x07", b"\xc2\x9b", b"\xe2\x80\xae", b"\xe2\x80\x8b"):
-            assert bad not in driver.output, bad
-    assert b"\x1b[31mred" not in driver.output
+    for bad in (b"\x1b]0;EVIL", b"\x1b[31mred", b"\x07", b"\xc2\x9b", b"\xe2\x80\xae", b"\xe2\x80\x8b"):
+        assert bad not in driver.output, bad
 
 
 def test_26_no_name_reaches_the_terminal_as_anything_but_text(named, drive, tmp_path):
@@ -385,11 +381,9 @@ def test_27_nothing_is_left_behind_by_wide_or_joined_characters(named, window, t
     for screen in ("queue", "browse"):
         if screen == "browse":
             browse_names(tmux, tmp_path)
-        for key in ["j"] * 26 + ["k"] * 26:
+        for number, key in enumerate(["j"] * 26 + ["k"] * 26, 1):
             tmux.keys(key)
-            step_number = getattr(tmux, "step", 0) + 1
-            tmux.step = step_number
-            if step_number % step:
+            if number % step:
                 continue
             before = tmux.settled()
             tmux.keys("C-l")

@@ -5,7 +5,7 @@
 build_packages="libncurses-dev libcurl4-openssl-dev libssl-dev liblzma-dev libsqlite3-dev
     git ca-certificates libc6-dev libgcc-12-dev libstdc++-12-dev binutils libxml2 libedit2 zlib1g-dev tzdata"
 # What the tests and the demo use besides davit: a terminal, clients to compare with.
-test_packages="tmux curl openssl procps python3 python3-venv strace"
+test_packages="tmux ncurses-term curl openssl procps python3 python3-venv strace"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -55,4 +55,15 @@ build_programs() {
     fi
     rm -f "$log"
     programs=$(swift build -c release --static-swift-stdlib --show-bin-path)
+}
+
+# Python with what the end-to-end tests import.
+need_venv() {
+    venv=.build/venv
+    if ! "$venv/bin/python" -c 'import pytest, oss2, alibabacloud_oss_v2, aliyunsdksts, alibabacloud_sts20150401, alibabacloud_credentials, prometheus_client' 2>/dev/null; then
+        say "installing the official SDKs into $venv"
+        python3 -m venv "$venv"
+        "$venv/bin/pip" install -q --disable-pip-version-check pytest oss2 alibabacloud-oss-v2 aliyun-python-sdk-sts \
+            alibabacloud-sts20150401 alibabacloud-credentials prometheus-client
+    fi
 }

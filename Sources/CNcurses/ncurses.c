@@ -24,7 +24,7 @@ static int signal_descriptor = -1;
 static const char reset_text[] = "\033[?1006l\033[?1000l\033[?2004l\033[0m\033[?25h\033[?1049l\r\n";
 // Terminals without these modes (vt100, linux) would print nothing for them, but dumb ones get nothing at all.
 
-int dnc_start(void) {
+int dnc_start(int with_colors) {
     setlocale(LC_ALL, "");
     if (!have_before && tcgetattr(STDIN_FILENO, &before) == 0) have_before = 1;
     set_escdelay(25);
@@ -42,7 +42,8 @@ int dnc_start(void) {
     keypad(stdscr, FALSE);
     leaveok(stdscr, FALSE);
     idlok(stdscr, TRUE);
-    if (has_colors()) {
+    // Even setting the terminal's own colours is a colour sequence.
+    if (with_colors && has_colors()) {
         start_color();
         use_default_colors();
     }
@@ -50,7 +51,7 @@ int dnc_start(void) {
     return 0;
 }
 
-int dnc_colors(void) { return has_colors() ? COLORS : 0; }
+int dnc_colors(void) { return has_colors() && COLORS > 0 ? COLORS : 0; }
 
 int dnc_is_utf8(void) { return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; }
 

@@ -33,6 +33,20 @@ public struct StatusView: Codable, Sendable, Equatable {
             _nextTry = Nullable(wrappedValue: nextTry)
         }
     }
+    /// What somebody did to uploads.
+    public struct DoneAction: Codable, Sendable, Equatable {
+        /// Grows by one with each, from 1 when the engine starts.
+        public var number: Int
+        /// As in `POST /v1/actions`.
+        public var action: String
+        @Nullable public var by: String?
+        /// That it changed.
+        public var uploads: Int
+        public init(number: Int, action: String, by: String?, uploads: Int) {
+            (self.number, self.action, self.uploads) = (number, action, uploads)
+            _by = Nullable(wrappedValue: by)
+        }
+    }
     public var schema = 1
     /// Grows with every change of the queue.
     public var revision: Int64
@@ -61,6 +75,8 @@ public struct StatusView: Codable, Sendable, Equatable {
     @Nullable public var defaultRemote: String?
     /// What people should know though nothing waits for it, such as a queue that was rebuilt; left out when there is nothing.
     public var notice: String?
+    /// The newest of all front ends, so that the others can say who did it; left out before there was any.
+    public var lastAction: DoneAction?
     public init(
         revision: Int64, now: String, engine: Engine, counts: [String: Int], totals: Totals, rate: Int64, rateHistory: [Int64],
         limits: LimitsView, slotsUsed: Int, partsSending: Int, etaLow: Int?, etaHigh: Int?, leases: [LeaseView], clockOffset: Double?,

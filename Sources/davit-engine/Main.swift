@@ -67,9 +67,16 @@ struct Run: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Everything of davit in this folder, as DAVIT_HOME.", valueName: "folder")) var home: String?
     @Option(help: ArgumentHelp("The configuration file.", valueName: "file")) var config: String?
     @Option(help: ArgumentHelp("The socket to serve on.", valueName: "path")) var socket: String?
+    @Option(help: ArgumentHelp("Play a script to front ends under test: no queue, no network.", valueName: "file", visibility: .hidden))
+    var script: String?
 
     func run() async throws {
         do throws(EngineFailure) {
+            if let script {
+                return try await ScriptProgram(
+                    environment: environment(home: home), file: absolute(script), socket: socket.map(absolute), isDaemon: daemon
+                ).run()
+            }
             try await EngineProgram(
                 environment: environment(home: home), configFile: config.map(absolute), socket: socket.map(absolute), isDaemon: daemon
             ).run()

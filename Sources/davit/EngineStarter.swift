@@ -4,13 +4,15 @@ import Platform
 
 /// Starts `davit-engine` from beside this program, detached, and waits until it says that it answers.
 enum EngineStarter {
-    static func start(_ options: GlobalOptions, places: Places) throws {
+    /// - Parameter script: what is played in place of the queue, for tests of front ends.
+    static func start(_ options: GlobalOptions, places: Places, script: String? = nil) throws {
         let program = try engineProgram()
         var environment = ProcessInfo.processInfo.environment
         if options.verbose { environment["DAVIT_LOG"] = "debug" }
         var arguments = ["run", "--daemon"]
         if let config = options.config { arguments += ["--config", absolute(config)] }
         if let socket = options.socket { arguments += ["--socket", absolute(socket)] }
+        if let script { arguments += ["--script", absolute(script)] }
         let readiness: Daemon.Readiness
         do {
             readiness = try Daemon.spawn(executable: program, arguments: arguments, environment: environment, logPath: places.logFile)

@@ -17,6 +17,18 @@ PROGRAMS = pathlib.Path(os.environ.get("DAVIT_PROGRAMS", pathlib.Path(__file__).
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "timing: takes long or needs a machine of its own; run by scripts/test-terminal alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    if os.environ.get("DAVIT_TIMINGS"):
+        return
+    timings = [item for item in items if item.get_closest_marker("timing")]
+    items[:] = [item for item in items if item not in timings]
+    config.hook.pytest_deselected(items=timings)
+
+
 def until(condition, seconds=20.0, what="the condition"):
     """The value of `condition()` once it is true; fails when it never is."""
     end = time.monotonic() + seconds
@@ -291,3 +303,52 @@ def big_file(tmp_path_factory):
     path = make_file(tmp_path_factory.mktemp("big") / "camera-03_interview.mov", 300 << 20, seed=300)
     yield path
     shutil.rmtree(path.parent)
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Starts an engine that plays a script of Tests/Terminal/Scripts."""
+    from terminal import Played
+    started = []
+
+    def start(name, **changes):
+        started.append(Played(tmp_path / f"played-{len(started)}", name, **changes))
+        return started[-1]
+
+    yield start
+    for played in started:
+        played.stop()
+
+
+@pytest.fixture
+def window(tmp_path):
+    """Opens a front end of that davit in a tmux of that size."""
+    from terminal import Tmux
+    opened = []
+
+    def open_window(davit, columns=80, rows=24, term="tmux-256color", arguments="", folder=None, shows="1 Queue", **environment):
+        tmux = Tmux(columns, rows, {**davit.environment, **environment}, term)
+        opened.append(tmux)
+        tmux.type(f"cd '{folder or tmp_path}' && clear && '{davit.command()[0]}' {arguments}; echo \"exit $?\"")
+        tmux.keys("Enter")
+        tmux.shows(shows)
+        return tmux
+
+    yield open_window
+    for tmux in opened:
+        tmux.end()
+
+
+@pytest.fixture
+def drive():
+    """Runs a front end of that davit on a pty."""
+    from terminal import Driver
+    opened = []
+
+    def start(davit, *arguments, **keywords):
+        opened.append(Driver(davit, *arguments, **keywords))
+        return opened[-1]
+
+    yield start
+    for driver in opened:
+        driver.end()

@@ -3,58 +3,11 @@ import os
 import signal
 import subprocess
 import time
-import uuid
 
 import pytest
 
 from conftest import make_file, until
-
-
-class Tmux:
-    """A private tmux server with one window that runs a shell."""
-
-    def __init__(self, columns, rows, environment, term="tmux-256color"):
-        self.socket = f"davit-{uuid.uuid4().hex[:8]}"
-        self.environment = {**environment, "TERM": "xterm-256color"}
-        self.call("new-session", "-d", "-x", str(columns), "-y", str(rows), "-s", "t", "env", f"TERM={term}", "PS1=shell$ ", "sh")
-        until(lambda: "shell$" in self.text(), what="a shell")
-
-    def call(self, *arguments):
-        return subprocess.run(
-            ["tmux", "-L", self.socket, "-f", "/dev/null", *arguments], env=self.environment, capture_output=True, text=True, check=True).stdout
-
-    def keys(self, *keys):
-        self.call("send-keys", "-t", "t", *keys)
-
-    def type(self, text):
-        self.call("send-keys", "-t", "t", "-l", text)
-
-    def text(self):
-        return self.call("capture-pane", "-p", "-t", "t")
-
-    def styled(self):
-        return self.call("capture-pane", "-p", "-e", "-t", "t")
-
-    def lines(self):
-        return self.text().split("\n")
-
-    def shows(self, *texts, seconds=20):
-        def there():
-            screen = self.text()
-            return all(text in screen for text in texts)
-        try:
-            until(there, seconds)
-        except AssertionError:
-            raise AssertionError(f"the screen never showed {texts}:\n{self.text()}") from None
-        return self.text()
-
-    def pid(self):
-        """Of the davit that runs in the window."""
-        shell = self.call("display-message", "-p", "-t", "t", "#{pane_pid}").strip()
-        return int(subprocess.check_output(["pgrep", "-P", shell, "-x", "davit"], text=True))
-
-    def end(self):
-        subprocess.run(["tmux", "-L", self.socket, "kill-server"], capture_output=True)
+from terminal import Tmux
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ enum {
 };
 
 // 0 on success. -1: TERM is unknown. -2: the terminal cannot move its cursor.
-int dnc_start(void);
+int dnc_start(int with_colors);
 // Colours the terminal has (0: none).
 int dnc_colors(void);
 int dnc_is_utf8(void);

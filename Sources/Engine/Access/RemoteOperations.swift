@@ -23,7 +23,7 @@ struct RemoteOperations: Sendable {
             continuation: request.continuation.flatMap { $0.isEmpty ? nil : $0 }, limit: limit)
         let response = try await requests.send(.listObjects(options), key: nil, target: target)
         let page: ObjectPage
-        do throws(OSSError) { page = try OSSReply.listObjects(response) } catch { throw RemoteRequests.failure(error, target) }
+        do throws(OSSError) { page = try OSSReply.listObjects(response) } catch { throw RemoteRequests.failure(error, target, .listObjects(options)) }
         let folders = page.prefixes.map {
             ListResult.Entry(key: $0.description, isPrefix: true, size: nil, modified: nil, etag: nil, storageClass: nil)
         }
@@ -43,7 +43,7 @@ struct RemoteOperations: Sendable {
         let options = BucketListOptions(marker: request.continuation.flatMap { $0.isEmpty ? nil : $0 }, limit: request.limit ?? 1000)
         let response = try await requests.send(.listBuckets(options), key: nil, target: target)
         let page: BucketPage
-        do throws(OSSError) { page = try OSSReply.listBuckets(response) } catch { throw RemoteRequests.failure(error, target) }
+        do throws(OSSError) { page = try OSSReply.listBuckets(response) } catch { throw RemoteRequests.failure(error, target, .listBuckets(options)) }
         let items = page.buckets.map {
             ListResult.Entry(
                 key: "\($0.name)/", isPrefix: true, size: nil, modified: $0.created?.iso8601, etag: nil, storageClass: $0.storageClass)

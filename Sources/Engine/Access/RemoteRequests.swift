@@ -69,14 +69,18 @@ struct RemoteRequests: Sendable {
             exit: 6)
     }
 
-    /// What OSS said and what to do about it.
-    static func failure(_ error: OSSError, _ target: Target) -> OrderError {
+    /// What OSS said and what to do about it. The cause comes first: a narrow window shows the beginning alone.
+    ///
+    /// - Parameter operation: what was asked for; who may not do it is told the permission that is missing.
+    static func failure(_ error: OSSError, _ target: Target, _ operation: OSSOperation? = nil) -> OrderError {
         let place = target.bucket.isEmpty ? target.endpoint : "oss://\(target.bucket)"
         let advice = FailureAdvice.text(for: error, at: try? target.address())
+        let isDenied = error.status == 403 && error.code == "AccessDenied"
+        let missing = isDenied ? operation.map { "\($0.permission) on " } ?? "" : ""
         return OrderError(
             code: error.code,
             message:
-                "\(place): \(PlainText.clause(error.message)) (\(PlainText.line(error.code, limit: 60)), HTTP \(error.status), request \(PlainText.line(error.requestID ?? "unknown", limit: 60))). \(advice)",
+                "\(error.status) \(PlainText.line(error.code, limit: 60)) (\(missing)\(place)): \(PlainText.clause(error.message)), request \(PlainText.line(error.requestID ?? "unknown", limit: 60)). \(advice)",
             exit: 1)
     }
 }

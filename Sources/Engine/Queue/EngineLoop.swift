@@ -116,6 +116,7 @@ public actor EngineLoop: QueueService {
     // What people see.
     var revision: Int64 = 0
     var frontEndCount = 0
+    var doneAction: StatusView.DoneAction?
     var readers: [Int: EventReader] = [:]
     var nextReader = 0
     let wire = WireMeter()

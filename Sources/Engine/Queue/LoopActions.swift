@@ -11,7 +11,7 @@ extension EngineLoop {
     private static let stopPatience = Duration.seconds(2)
     private static let abortPatience = Duration.seconds(10)
 
-    public func act(_ request: ActionRequest) async throws(OrderError) -> ActionResult {
+    func perform(_ request: ActionRequest) async throws(OrderError) -> ActionResult {
         if request.action == "undo" { return try await undo(request) }
         if request.action == "limit" { return try await limit(request) }
         let kind = try Self.kind(request)

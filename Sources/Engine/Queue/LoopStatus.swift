@@ -61,6 +61,7 @@ extension EngineLoop {
         let access = await leases(scopes)
         var view = status(found?.0 ?? [:], access.leases, access.clockOffset)
         view.notice = damageNotice
+        view.lastAction = doneAction
         return view
     }
 

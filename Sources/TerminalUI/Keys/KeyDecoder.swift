@@ -161,7 +161,8 @@ public struct KeyDecoder: Sendable {
         if body.first == UInt8(ascii: "<") { return (length, KeySequences.mouse(body.dropFirst(), final: final)) }
         if body.isEmpty, final == UInt8(ascii: "I") || final == UInt8(ascii: "O") { return (length, .focus(final == UInt8(ascii: "I"))) }
         if let key = KeySequences.key(body, final: final) { return (length, .key(key)) }
-        if final == UInt8(ascii: "R") || final == UInt8(ascii: "y") || final == UInt8(ascii: "c") {
+        // Positions, modes, attributes, being there.
+        if [UInt8(ascii: "R"), UInt8(ascii: "y"), UInt8(ascii: "c"), UInt8(ascii: "n")].contains(final) {
             return (length, .report(Array(pending[index + 1...end])))
         }
         return (length, nil)

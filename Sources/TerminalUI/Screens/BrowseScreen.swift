@@ -128,7 +128,7 @@ extension Canvas {
             text = own("Listing…")
         }
         if let problem = pane.problem {
-            let words = wrap("Could not list: \(problem) R tries again.", width: width - 3)
+            let words = wrap(own("Could not list: \(problem) R tries again."), width: width - 3)
             for (index, line) in words.enumerated() where row + index < layout.listTop + layout.listHeight {
                 frame.put(displayText(line, rules: rules), row: row + index, column: column + 2, limit: width - 2, role: .error)
             }
@@ -179,8 +179,8 @@ extension Canvas {
         let pane = state.browse.bucket
         let items = pane.all.filter { $0.kind != .up }
         if let problem = pane.problem {
-            guard let at = pane.listedAt, !pane.place.isEmpty else { return "Could not list: \(problem)" }
-            return "as of \(clock(at).clock): \(problem)"
+            guard let at = pane.listedAt, !pane.place.isEmpty else { return own("Could not list: \(problem)") }
+            return own("as of \(clock(at).clock): \(problem)")
         }
         if pane.loading != nil {
             let soFar = pane.continuation != nil || !pane.isComplete ? items.count : 0

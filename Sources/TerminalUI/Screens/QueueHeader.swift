@@ -170,6 +170,7 @@ extension Canvas {
             ("engine ok " + Formats.duration(status.engine.uptime + age), .ok),
             ("\(fronts) front end\(fronts == 1 ? "" : "s")", .text), ("slots \(status.slotsUsed)/\(status.limits.uploads)", .text),
         ]
+        if state.isLinkSlow { words.insert(("slow link", .warn), at: 1) }
         if let lease = mainLease, let left = lease.left {
             var text = "token " + Formats.duration(max(0, left - age))
             if let renews = lease.renewsIn { text += ", renews in " + Formats.coarseDuration(max(0, renews - age)) }

@@ -70,6 +70,9 @@ public struct AppState: Sendable, Equatable {
     var pastedPaths: [String] = []
     var promptHistory: [PromptKind: [String]] = [:]
     var nextVersion = 1
+    var isLinkSlow = false
+    /// When an action of this front end was sent or answered.
+    var actedAt: Int64?
 
     public init(options: ViewOptions = ViewOptions(), size: Size = Size(columns: 80, rows: 24), now: Int64 = 0) {
         self.options = options

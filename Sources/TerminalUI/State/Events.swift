@@ -44,6 +44,8 @@ public enum AppEvent: Sendable, Equatable {
     case tick(now: Int64)
     /// The last frame has left for the terminal: from here the type-ahead guard of a question counts.
     case painted(at: Int64)
+    /// The terminal takes long to draw what it is sent.
+    case linkIsSlow(Bool)
     /// Seconds local time is ahead of UTC.
     case zone(seconds: Int)
 

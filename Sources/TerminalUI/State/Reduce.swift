@@ -16,6 +16,9 @@ public func reduce(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
     case .painted(let at):
         state.onPainted(at)
         return []
+    case .linkIsSlow(let isSlow):
+        state.isLinkSlow = isSlow
+        return []
     case .zone(let seconds):
         state.options.zone = seconds
         return []

@@ -6,6 +6,7 @@ extension AppState {
         switch event {
         case .actionDone(let result):
             actionsUnderWay = max(0, actionsUnderWay - 1)
+            actedAt = now
             if let pending = dryRun, pending.request.action == result.action {
                 dryRun = nil
                 return ask(pending.request, matched: result.matched)
@@ -91,6 +92,7 @@ extension AppState {
             return [.beep]
         }
         actionsUnderWay += 1
+        actedAt = now
         var request = request
         request.by = options.userName
         return [.act(request)]

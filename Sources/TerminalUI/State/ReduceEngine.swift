@@ -33,6 +33,7 @@ extension AppState {
 
     private mutating func onStatus(_ status: StatusView) -> [Effect] {
         let isNews = mirror.status?.revision != status.revision
+        if let done = status.lastAction, let before = mirror.status, before.lastAction?.number != done.number { tell(done) }
         mirror.status = status
         mirror.statusAt = now
         let wasUp = mirror.link == .up
@@ -42,6 +43,16 @@ extension AppState {
         if screen == .history { effects += refresh(\.history) }
         if screen == .detail || layout.inspectorTop != nil { effects += askDetail(again: true) }
         return effects
+    }
+
+    /// What another front end did; what was done here has been said.
+    private mutating func tell(_ done: StatusView.DoneAction) {
+        if let actedAt, now - actedAt < 2000 { return }
+        let verbs = [
+            "pause": "paused", "resume": "resumed", "retry": "tried again", "cancel": "cancelled", "abort": "aborted", "remove": "removed",
+            "priority": "changed the priority of", "move": "moved", "limit": "limited", "undo": "took back what was done to",
+        ]
+        say("\(done.by ?? "another front end") \(verbs[done.action] ?? "changed") \(Formats.counted(done.uploads, "upload"))")
     }
 
     // MARK: windows

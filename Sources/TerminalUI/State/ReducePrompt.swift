@@ -261,6 +261,8 @@ extension String {
             switch scalar {
             case "…": result += "..."
             case "·", "–": result += "-"
+            case "“", "”": result += "\""
+            case "‘", "’": result += "'"
             default: result.unicodeScalars.append(scalar)
             }
         }

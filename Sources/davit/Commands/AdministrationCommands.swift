@@ -95,6 +95,7 @@ struct EngineCommand: AsyncParsableCommand {
 struct EngineRun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "run", abstract: "Run the engine in the foreground (for systemd).", discussion: "Example: davit engine run --config /etc/davit/config.toml")
     @OptionGroup var global: GlobalOptions
+    @Option(name: .long, help: ArgumentHelp(visibility: .hidden)) var script: String?
 
     func run() async throws {
         let program = try EngineStarter.engineProgram()
@@ -102,6 +103,7 @@ struct EngineRun: AsyncParsableCommand {
         var arguments = ["davit-engine", "run"]
         if let config = global.config { arguments += ["--config", config] }
         if let socket = global.socket { arguments += ["--socket", socket] }
+        if let script { arguments += ["--script", script] }
         try become(program, arguments)
     }
 }
@@ -117,8 +119,11 @@ struct EngineStart: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "start", abstract: "Start the engine in the background.", discussion: "Example: davit engine start -v")
     @OptionGroup var global: GlobalOptions
+    /// Plays it to front ends under test.
+    @Option(name: .long, help: ArgumentHelp(visibility: .hidden)) var script: String?
 
     func run() async throws {
+        if let script { try EngineStarter.start(global, places: try global.places(), script: script) }
         _ = try await ControlClient.connect(global)
         if !global.quiet { Output.note("the engine runs") }
     }

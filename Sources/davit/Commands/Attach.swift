@@ -14,6 +14,7 @@ struct Attach: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("A theme's name or file, or auto.", valueName: "name")) var theme: String?
     @Option(name: .long, help: ArgumentHelp("auto, unicode or ascii.", valueName: "set")) var symbols = "auto"
     @Flag(name: .long, help: "No mouse.") var noMouse = false
+    @Option(name: .long, help: ArgumentHelp("Screen, cursor, filter and marks are kept under this name.", valueName: "name")) var view = "usual"
 
     func run() async throws {
         guard isatty(0) == 1 && isatty(1) == 1 else { return try await Status(global: _global).run() }
@@ -33,19 +34,20 @@ struct Attach: AsyncParsableCommand {
         let name = themeName(settings)
         _ = try files.load(name, depth: .rgb)
         let keys = try KeysFile(places: try global.places()).load()
+        let viewFile = try ViewFile(places: try global.places(), name: view)
         let inbox = try Inbox()
-        let outcome = try terminal(client: client, inbox: inbox, files: files, theme: name, keys: keys)
+        let outcome = try terminal(client: client, inbox: inbox, files: files, theme: name, keys: keys, viewFile: viewFile)
         if let finish = outcome.finish { return try await stopEngine(global, finish: finish) }
         if let status = outcome.status, !outcome.endedBySignal { Output.result(Self.farewell(status)) }
         if outcome.endedBySignal { throw Finished(exit: 143) }
     }
 
     /// The loop blocks its thread; nothing else of this program needs it.
-    private func terminal(client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String, keys: KeyMap) throws
+    private func terminal(client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String, keys: KeyMap, viewFile: ViewFile) throws
         -> (finish: Bool?, status: StatusView?, endedBySignal: Bool)
     {
         let link = EngineLink(options: global, inbox: inbox, client: client)
-        let display = try Display(mouse: !noMouse)
+        let display = try Display(mouse: !noMouse, usesColors: usesColors)
         defer { display.stop() }
         let size = Display.windowSize() ?? Size(columns: 80, rows: 24)
         let isPlain = symbols == "ascii" || (symbols == "auto" && (!Display.isUTF8 || Display.terminalType == "linux"))
@@ -55,15 +57,23 @@ struct Attach: AsyncParsableCommand {
             homeFolder: environment["HOME"] ?? "/", startFolder: FileManager.default.currentDirectoryPath, userName: environment["USER"],
             zone: UILoop.zone(), keys: keys)
         let loaded = try files.load(theme, depth: depth(display.colors))
+        var state = AppState(options: options, size: size, now: UILoop.now())
+        if let saved = viewFile.load() { state.restore(saved) }
         let loop = try UILoop(
-            state: AppState(options: options, size: size, now: UILoop.now()), display: display, theme: loaded, link: link, inbox: inbox,
+            state: state, display: display, theme: loaded, link: link, inbox: inbox,
             options: global, client: client)
-        return loop.run()
+        let outcome = loop.run()
+        viewFile.save(loop.savedView)
+        return outcome
+    }
+
+    private var usesColors: Bool {
+        let noColor = getenv("NO_COLOR").map { $0[0] != 0 } ?? false
+        return global.color != "never" && (!noColor || global.color == "always")
     }
 
     private func depth(_ colors: Int) -> ColorDepth {
-        let noColor = getenv("NO_COLOR").map { $0[0] != 0 } ?? false
-        if global.color == "never" || (noColor && global.color != "always") || colors < 8 { return .none }
+        if !usesColors || colors < 8 { return .none }
         if colors > 256 { return .rgb }
         return colors >= 256 ? .indexed : .ansi
     }

@@ -6,12 +6,14 @@ import TerminalUI
 struct Display {
     private(set) var colors: Int
     private let mouse: Bool
+    private let usesColors: Bool
 
     /// Takes the terminal over. `stop()` gives it back; a crash gives it back by itself.
-    init(mouse: Bool) throws {
-        self.mouse = mouse
+    /// - Parameter usesColors: false sends no colour sequence at all.
+    init(mouse: Bool, usesColors: Bool) throws {
+        (self.mouse, self.usesColors) = (mouse, usesColors)
         dnc_guard_crashes()
-        guard dnc_start() == 0 else {
+        guard dnc_start(usesColors ? 1 : 0) == 0 else {
             throw Failure("the terminal type \(Output.clean(Display.terminalType)) is not known here. Set TERM, or use davit status", exit: Exit.usage)
         }
         colors = Int(dnc_colors())
@@ -32,7 +34,7 @@ struct Display {
     }
 
     mutating func restart() {
-        _ = dnc_start()
+        _ = dnc_start(usesColors ? 1 : 0)
         colors = Int(dnc_colors())
         if Display.understandsModes { dnc_modes(1, mouse ? 1 : 0) }
         dnc_redraw()

@@ -13,7 +13,12 @@ final class EngineLink: Sendable {
     private let windowTask = Lock<Task<Void, Never>?>(nil)
     private let detailTask = Lock<Task<Void, Never>?>(nil)
 
-    private static let longestWait = 8
+    /// Trying costs next to nothing on this machine, and an engine that is back is wanted at once.
+    private static let longestWait = 2
+    /// Without any event for so long the engine is asked whether it is there, and gets as long again to answer.
+    private static let silence: Int64 = 2000
+    /// Milliseconds.
+    private let heardAt = Lock(UILoop.now())
 
     init(options: GlobalOptions, inbox: Inbox, client: ControlClient) {
         self.options = options
@@ -105,17 +110,20 @@ final class EngineLink: Sendable {
         if !Task.isCancelled { inbox.post(.detail(id: id, detail)) }
     }
 
-    /// Follows the engine's events; when they end, says so and tries again after 1, 2, 4, 8 … s.
+    /// Follows the engine's events; when they end, says so and tries again after 1 s, then every 2 s.
     private func redial(attempt: Int) {
         followTask.withLock { task in
             task?.cancel()
             task = Task { [weak self] in
-                var attempt = attempt
+                let attempts = Lock(attempt)
                 while !Task.isCancelled {
                     guard let self else { return }
-                    let reason = await self.follow(isRedial: attempt > 0) { attempt = 0 }
+                    let reason = await self.watched(isRedial: attempts.withLock { $0 } > 0) { attempts.withLock { $0 = 0 } }
                     if Task.isCancelled { return }
-                    attempt += 1
+                    let attempt = attempts.withLock { count in
+                        count += 1
+                        return count
+                    }
                     let wait = min(Self.longestWait, 1 << min(attempt - 1, 6))
                     self.inbox.post(.engineLost(reason: reason, attempt: attempt, nextIn: wait))
                     try? await Task.sleep(for: .seconds(wait))
@@ -124,12 +132,40 @@ final class EngineLink: Sendable {
         }
     }
 
+    /// Follows until the events end, or until an engine that says nothing does not answer either: a stopped process keeps its connections.
+    private func watched(isRedial: Bool, connected: @escaping @Sendable () -> Void) async -> String {
+        heardAt.withLock { $0 = UILoop.now() }
+        return await withTaskGroup(of: String.self) { group in
+            group.addTask { await self.follow(isRedial: isRedial, connected: connected) }
+            group.addTask { await self.silenceOfEngine() }
+            let reason = await group.next() ?? ""
+            group.cancelAll()
+            return reason
+        }
+    }
+
+    private func silenceOfEngine() async -> String {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(Self.silence))
+            let heard = heardAt.withLock { $0 }
+            guard UILoop.now() - heard >= Self.silence, let client = client.withLock({ $0 }) else { continue }
+            do {
+                _ = try await client.http.request("GET", "/v1/limits", timeout: .milliseconds(Self.silence))
+            } catch {
+                if Task.isCancelled { break }
+                return "the engine does not answer"
+            }
+        }
+        return ""
+    }
+
     /// Until the events end. `connected` is called with the first one.
-    private func follow(isRedial: Bool, connected: () -> Void) async -> String {
+    private func follow(isRedial: Bool, connected: @escaping @Sendable () -> Void) async -> String {
         guard let client = client.withLock({ $0 }) else { return "there is no engine" }
         var isFirst = true
         do {
             for try await event in client.http.events("/v1/events") {
+                heardAt.withLock { $0 = UILoop.now() }
                 if isFirst {
                     isFirst = false
                     if isRedial { inbox.post(.engineBack) }

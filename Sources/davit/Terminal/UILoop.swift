@@ -4,7 +4,7 @@ import Platform
 import TerminalUI
 
 /// The terminal's one thread: waits for keys, signals and results, lets `reduce` decide, performs the effects, draws at most 20
-/// frames a second. Only this thread touches the screen.
+/// frames a second of what comes from the engine; a key is drawn at once. Only this thread touches the screen.
 final class UILoop {
     private var state: AppState
     private var display: Display
@@ -16,13 +16,19 @@ final class UILoop {
     private var decoder: KeyDecoder
     private var lastFrame: Frame?
     private var lastDraw: Int64 = 0
+    private var pace = OutputPace(asks: Display.understandsModes)
     private var isDirty = true
+    /// Somebody pressed a key and looks for its effect.
+    private var isAnswering = false
     private var isLeaving = false
     private var stopsEngine: Bool?
     private var signals: (read: Int32, write: Int32)
 
     private static let frameInterval: Int64 = 50
-    private static let tickInterval: Int64 = 1000
+    /// After a key: soon enough to seem at once, and a flood of keys is still drawn together.
+    private static let answerInterval: Int64 = 10
+    /// The last answers of the terminal are waited for so long: behind us they would be typed into the shell.
+    private static let farewell: Int64 = 300
 
     init(state: AppState, display: Display, theme: Theme, link: EngineLink, inbox: Inbox, options: GlobalOptions, client: ControlClient) throws {
         self.state = state
@@ -49,13 +55,16 @@ final class UILoop {
         link.start()
         handle(.zone(seconds: Self.zone()))
         if let size = Display.windowSize() { handle(.resize(size)) }
-        var nextTick = Self.now() + Self.tickInterval
+        if !Display.isUTF8 { handle(.notice("the character set here is not UTF-8: letters of other scripts are shown as ?")) }
+        // Before the first frame, which may be long: so the quickest answer is known, and whether there is any.
+        ask()
+        var nextTick = Self.now() + pace.tick
         var endedBySignal = false
         while !isLeaving {
             draw()
             let now = Self.now()
             var wait = max(0, nextTick - now)
-            if isDirty { wait = min(wait, max(0, lastDraw + Self.frameInterval - now)) }
+            if isDirty { wait = min(wait, pace.mayDraw(at: now) ? max(0, lastDraw + pause - now) : max(0, (pace.next ?? now) - now)) }
             if decoder.isWaiting { wait = min(wait, Self.escapeDelay) }
             var descriptors = [
                 pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0), pollfd(fd: inbox.wakeDescriptor, events: Int16(POLLIN), revents: 0),
@@ -66,18 +75,28 @@ final class UILoop {
             if descriptors[0].revents & Int16(POLLIN) != 0 { readKeys() }
             // The terminal is gone (ssh closed): leave, the engine does not notice.
             if descriptors[0].revents & Int16(POLLHUP | POLLERR) != 0 && descriptors[0].revents & Int16(POLLIN) == 0 { endedBySignal = true; break }
-            if descriptors[1].revents != 0 { for event in inbox.take() { handle(event) } }
+            if descriptors[1].revents != 0 { for event in inbox.take() { heard(event) } }
             if descriptors[2].revents != 0 && handleSignals() {
                 endedBySignal = true
                 break
             }
             if Self.now() >= nextTick {
                 handle(.tick(now: Self.now()))
-                nextTick = Self.now() + Self.tickInterval
+                nextTick = Self.now() + pace.tick
             }
         }
+        if !endedBySignal { awaitAnswers() }
         link.stop()
         return (stopsEngine, state.mirror.status, endedBySignal)
+    }
+
+    private func heard(_ event: AppEvent) {
+        // What a key has asked for is its effect.
+        switch event {
+        case .window, .detail, .localListing: isAnswering = true
+        default: break
+        }
+        handle(event)
     }
 
     private func readKeys() {
@@ -89,13 +108,40 @@ final class UILoop {
 
     private func take(_ inputs: [InputEvent]) {
         for input in inputs {
+            if case .report = input {} else { isAnswering = true }
             switch input {
             case .key(let key): handle(.key(key, at: Self.now()))
             case .paste(let text): handle(.paste(text))
             case .burst(let text): handle(.burst(text))
             case .mouse(let event): handle(.mouse(event, at: Self.now()))
+            case .report(OutputPace.answer): answered()
             case .focus, .report: break
             }
+        }
+    }
+
+    private func ask() {
+        guard !pace.isSilent else { return }
+        Output.terminal(OutputPace.question)
+        pace.hasAsked(at: Self.now())
+    }
+
+    private func answered() {
+        let wasSlow = pace.isSlow
+        pace.hasAnswered(at: Self.now())
+        if pace.isSlow != wasSlow { handle(.linkIsSlow(pace.isSlow)) }
+    }
+
+    private func awaitAnswers() {
+        let end = Self.now() + Self.farewell
+        while pace.isWaiting, !pace.isSilent, Self.now() < end {
+            var descriptor = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+            guard poll(&descriptor, 1, Int32(clamping: end - Self.now())) > 0, descriptor.revents & Int16(POLLIN) != 0 else { return }
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = read(STDIN_FILENO, &bytes, bytes.count)
+            guard count > 0 else { return }
+            // Keys pressed behind the one that leaves are nobody's.
+            for case .report(OutputPace.answer) in decoder.feed(Array(bytes[0..<count])) { pace.hasAnswered(at: Self.now()) }
         }
     }
 
@@ -155,18 +201,24 @@ final class UILoop {
         }
     }
 
+    private var pause: Int64 { isAnswering ? Self.answerInterval : Self.frameInterval }
+
     private func draw() {
         let now = Self.now()
-        guard isDirty, now - lastDraw >= Self.frameInterval || lastDraw == 0 else { return }
+        guard isDirty, now - lastDraw >= pause || lastDraw == 0, pace.mayDraw(at: now) else { return }
         let frame = render(state, size: state.size, theme: theme)
         if frame != lastFrame {
             display.draw(frame)
             lastFrame = frame
+            ask()
         }
         lastDraw = Self.now()
-        isDirty = false
+        (isDirty, isAnswering) = (false, false)
         for effect in reduce(&state, .painted(at: lastDraw)) { perform(effect) }
     }
+
+    /// What the next front end of this name begins with.
+    var savedView: SavedView { state.savedView }
 
     static func now() -> Int64 { SystemClock.steady().milliseconds }
 

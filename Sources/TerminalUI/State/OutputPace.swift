@@ -1,0 +1,56 @@
+/// Whether the terminal keeps up with the frames: behind each it is asked a question, which it answers when it has come to it. A pipe
+/// over a slow line takes frames for a long while before it says that it is full, so nothing else tells.
+///
+/// Times are milliseconds of one clock.
+public struct OutputPace: Sendable, Equatable {
+    /// ESC of it included: "are you there", which every terminal since the VT100 answers with `ESC [ 0 n`.
+    public static let question = "\u{1B}[5n"
+    /// The answer as the decoder reports it.
+    public static let answer = Array("[0n".utf8)
+
+    /// Frames under way; the next one waits, and what changes meanwhile is drawn together.
+    static let mostUnderWay = 2
+    /// Longer than the quickest answer so far by this much: the line is slow.
+    static let slow: Int64 = 200
+    /// A terminal that has never answered for so long is not asked again.
+    static let patience: Int64 = 1000
+    /// An answer that was lost: frames go on.
+    static let lost: Int64 = 15_000
+    static let tick: Int64 = 1000
+    static let longestTick: Int64 = 5000
+
+    private var asked: [Int64] = []
+    private var quickest: Int64?
+    /// It does not answer, or is not to be asked.
+    public private(set) var isSilent: Bool
+    public private(set) var isSlow = false
+    /// Between two looks at the queue.
+    public private(set) var tick = OutputPace.tick
+
+    public init(asks: Bool) { isSilent = !asks }
+
+    /// - Returns: whether a frame may leave now. When it may not, an answer or `next` is waited for.
+    public mutating func mayDraw(at now: Int64) -> Bool {
+        if let first = asked.first, now - first >= (quickest == nil ? Self.patience : Self.lost) {
+            if quickest == nil { isSilent = true }
+            asked = []
+        }
+        return asked.count < Self.mostUnderWay
+    }
+
+    /// When it is to be looked at again, though no answer came.
+    public var next: Int64? { asked.first.map { $0 + (quickest == nil ? Self.patience : Self.lost) } }
+
+    public var isWaiting: Bool { !asked.isEmpty }
+
+    public mutating func hasAsked(at now: Int64) { asked.append(now) }
+
+    public mutating func hasAnswered(at now: Int64) {
+        guard !asked.isEmpty else { return }
+        let took = max(0, now - asked.removeFirst())
+        let usual = min(quickest ?? took, took)
+        quickest = usual
+        isSlow = took - usual > Self.slow
+        tick = isSlow ? min(Self.longestTick, tick * 2) : Self.tick
+    }
+}

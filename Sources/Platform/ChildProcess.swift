@@ -58,7 +58,7 @@ public enum ChildProcess {
         let result: Result<Answer, Failure> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 // It blocks, which a thread of Swift's pool must not.
-                startThread(name: "davit-child") {
+                let isStarted = startThread(name: "davit-child") {
                     do throws(Failure) {
                         var child = try Child(command, environment: environment, limits: limits, bell: bell)
                         continuation.resume(returning: child.listen())
@@ -67,12 +67,20 @@ public enum ChildProcess {
                         continuation.resume(returning: .failure(error))
                     }
                 }
+                if !isStarted {
+                    bell.close()
+                    let error = FileError(path: command.first ?? "", errno: EAGAIN, what: "cannot be started")
+                    continuation.resume(returning: .failure(.notStarted(error)))
+                }
             }
         } onCancel: {
             bell.ring(Bell.cancelled)
         }
         return try result.get()
     }
+
+    /// Ends every program that runs now and what it has started, at once: for whoever ends without `exit`.
+    static func endAllNow() { Children.signalAll(SIGKILL) }
 
     /// `SIGKILL`, `signal 40`.
     public static func name(ofSignal number: Int32) -> String {
@@ -154,7 +162,7 @@ private enum Children {
         signalAll(SIGKILL)
     }
 
-    private static func signalAll(_ number: Int32) {
+    static func signalAll(_ number: Int32) {
         running.withLock { running in
             for process in running { kill(-process, number) }
         }
@@ -202,9 +210,16 @@ private struct Child {
         (self.process, self.limits, self.bell, output, errors) = (process, limits, bell, out.read, err.read)
         deadline = SystemClock.steady() + limits.time
         Children.add(process)
-        startThread(name: "davit-wait") {
+        let isWatched = startThread(name: "davit-wait") {
             dposix_wait_ended(process)
             bell.ring(Bell.ended)
+        }
+        guard isWatched else {
+            // Nobody would hear of its end.
+            kill(-process, SIGKILL)
+            _ = Children.remove(process) { Child.status(of: process) }
+            for end in [out.read, err.read] { close(end) }
+            throw fail(EAGAIN)
         }
     }
 

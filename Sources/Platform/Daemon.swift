@@ -77,8 +77,6 @@ public enum Daemon {
         close(readyDescriptor)
     }
 
-    public static func notifyReady() { notify(.ready) }
-
     /// The child's descriptors 0 to 3 are set from these, so none of them may be one of those.
     private static func aboveStandard(_ descriptor: Int32, _ path: String, _ what: String) throws(FileError) -> Int32 {
         guard descriptor >= 0 else { throw FileError(path: path, errno: errno, what: what) }

@@ -12,6 +12,8 @@ public enum LastResort {
             var rest = timespec()
             while nanosleep(&left, &rest) != 0 && errno == EINTR { left = rest }
             last()
+            // `_exit` asks nobody: programs that were asked for credentials would live on.
+            ChildProcess.endAllNow()
             _exit(status)
         }
     }

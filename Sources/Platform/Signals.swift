@@ -27,7 +27,14 @@ public enum Signals {
             state.pipe = (ends[0], ends[1])
             return (listener, ends[0])
         }
-        if mustStart >= 0 { startThread(name: "davit-signals") { deliver(from: mustStart) } }
+        if mustStart >= 0, !startThread(name: "davit-signals", { deliver(from: mustStart) }) {
+            // Signals that nobody reads would be lost: they do what they do by themselves.
+            let pipe = state.withLock { state in
+                defer { state.pipe = nil }
+                return state.pipe
+            }
+            if let pipe { for end in [pipe.read, pipe.write] { close(end) } }
+        }
         if let pipe = state.withLock({ $0.pipe }) {
             for number in numbers { _ = dposix_forward_signal(number, pipe.write) }
         }
@@ -57,7 +64,11 @@ public enum Signals {
 }
 
 /// A plain detached thread, for what may block.
-package func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
+///
+/// - Parameter stack: bytes; `nil` for the usual size.
+/// - Returns: false when the system has none to give: then `body` is never called.
+@discardableResult
+package func startThread(name: String, stack: Int? = nil, _ body: @escaping @Sendable () -> Void) -> Bool {
     final class Start: Sendable {
         let name: String
         let body: @Sendable () -> Void
@@ -67,8 +78,9 @@ package func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    if let stack { pthread_attr_setstacksize(&attributes, stack) }
     let context = Unmanaged.passRetained(Start(name, body)).toOpaque()
-    pthread_create(
+    let code = pthread_create(
         &thread, &attributes,
         { context in
             guard let context else { return nil }
@@ -78,4 +90,6 @@ package func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
             return nil
         }, context)
     pthread_attr_destroy(&attributes)
+    if code != 0 { Unmanaged<Start>.fromOpaque(context).release() }
+    return code == 0
 }

@@ -106,16 +106,32 @@ final class CurlLoop: @unchecked Sendable {
             state.commands.append(command)
             return (true, mustStart, state.commands.count == 1 && !mustStart)
         }
-        if mustStart { startThread(name: "davit-curl-\(number)") { [self] in run() } }
+        if mustStart, !startThread(name: "davit-curl-\(number)", { [self] in run() }) { failToStart() }
         // Once is enough: the wake-up stays until the loop polls, and it takes the whole list.
         if mustWake { curl_multi_wakeup(multi) }
         return isAccepted
     }
 
+    /// The next exchange tries again.
+    private func failToStart() {
+        let commands = shared.withLock { state in
+            defer { state.commands = [] }
+            state.isStarted = false
+            return state.commands
+        }
+        for case .add(let exchange) in commands { exchange.fail(.closed, "no thread can be started") }
+    }
+
     // MARK: - The thread
 
     private func run() {
-        sockets.onClose = { [unowned self] socket in active.values.first { $0.socket == socket }?.takeLateAnswer(from: socket) }
+        sockets.onClose = { [unowned self] socket in
+            for exchange in active.values where exchange.socket == socket {
+                exchange.takeLateAnswer(from: socket)
+                // The number is soon another's.
+                exchange.socket = -1
+            }
+        }
         while obey() {
             letGoOn(SystemClock.monotonicNanoseconds())
             var running: Int32 = 0

@@ -61,9 +61,11 @@ public final class CurlTransport: Transport {
 
     deinit { close() }
 
-    /// The curl program's variables, which the library does not read.
+    /// The curl program's variables for the file of authorities, which the library does not read; the first one that is set counts.
+    public static let bundleVariables = ["CURL_CA_BUNDLE", "SSL_CERT_FILE"]
+
     private static func environmentBundle() -> String? {
-        for name in ["CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
+        for name in bundleVariables {
             if let value = getenv(name), value.pointee != 0 { return String(cString: value) }
         }
         return nil

@@ -63,6 +63,8 @@ final class EasyHandle {
     private func setConnection(_ settings: CurlTransport.Configuration, _ options: SendOptions) {
         _ = dcurl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         _ = dcurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        // Without it whoever ends a request waits for the thread that resolves its name, and with it the whole loop.
+        _ = dcurl_set_long(easy, CURLOPT_QUICK_EXIT, 1)
         _ = dcurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
         _ = dcurl_set_long(easy, CURLOPT_FRESH_CONNECT, options.mayRepeat ? 0 : 1)
         _ = dcurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)

@@ -149,7 +149,7 @@ final class Exchange: @unchecked Sendable {
     }
 
     var hasNoAnswerYet: Bool { headerBytes == 0 }
-    var lateContentLength: Int? { headers["Content-Length"].flatMap { Int($0) } }
+    var lateContentLength: Int? { headers["Content-Length"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil } }
 
     // MARK: - Time
 

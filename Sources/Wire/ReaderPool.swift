@@ -39,7 +39,7 @@ final class ReaderPool: @unchecked Sendable {
             state.threads += 1
             return true
         }
-        if mustStart { startThread(name: "davit-read") { [self] in work() } }
+        if mustStart, !startThread(name: "davit-read", { [self] in work() }) { workWithoutThread() }
         sem_post(waiting)
     }
 
@@ -50,6 +50,15 @@ final class ReaderPool: @unchecked Sendable {
             return state.threads
         }
         for _ in 0..<threads { sem_post(waiting) }
+    }
+
+    /// Others may take the job; where there are none, it is done here: slow, but not never.
+    private func workWithoutThread() {
+        let job = state.withLock { state in
+            state.threads -= 1
+            return state.threads == 0 && !state.jobs.isEmpty ? state.jobs.removeLast() : nil
+        }
+        job?()
     }
 
     private func work() {

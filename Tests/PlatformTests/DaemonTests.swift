@@ -59,7 +59,7 @@ import Testing
         var information = stat()
         guard fstat(3, &information) != 0 || information.st_mode & S_IFMT != S_IFIFO else { return }
 
-        Daemon.notifyReady()
+        Daemon.notify(.ready)
 
         #expect(fcntl(3, F_GETFD) == before)
     }

@@ -34,6 +34,30 @@ import Testing
         #expect(server.seen.map(\.connection) == [0, 0, 0, 1, 1])
     }
 
+    @Test func whatMayHaveBeenDoneIsNotAskedForAgain() async throws {
+        let server = ScriptedServer(path: socket) { request in
+            request.path == "/gone" && request.connection == 0 ? .pieces([]) : .answer(answer("200 OK"))
+        }
+        let local = try LocalHTTP(socketPath: socket)
+        #expect(try await local.request("GET", "/a").status == 200)
+
+        let error = await failure { try await local.request("POST", "/gone", body: Array("{}".utf8)) }
+
+        #expect(error?.kind == .curl(52))
+        #expect(server.seen.map(\.path) == ["/a", "/gone"])
+    }
+
+    @Test func whatChangesNothingIsAskedForAgain() async throws {
+        let server = ScriptedServer(path: socket) { request in
+            request.path == "/gone" && request.connection == 0 ? .pieces([]) : .answer(answer("200 OK"))
+        }
+        let local = try LocalHTTP(socketPath: socket)
+
+        for path in ["/a", "/gone"] { #expect(try await local.request("GET", path).status == 200) }
+
+        #expect(server.seen.map(\.connection) == [0, 0, 1])
+    }
+
     @Test func silenceEndsAtTheTimeOut() async throws {
         let server = ScriptedServer(path: socket) { _ in .silence }
         let local = try LocalHTTP(socketPath: socket)

@@ -86,7 +86,10 @@ final class LocalCall: Sendable {
         return descriptor
     }
 
-    /// - Returns: `nil` when the connection was dead before a byte of the answer came.
+    /// What may be done twice; the others change something.
+    private var isRepeatable: Bool { message.starts(with: "GET ".utf8) || message.starts(with: "HEAD ".utf8) }
+
+    /// - Returns: `nil` when the connection was dead before a byte of the answer came, and nothing can have come of the request.
     private func exchange(on descriptor: Int32, _ deadline: Timestamp?, mayBeDead: Bool) throws(TransportError) -> HTTPResponse? {
         let isCancelled = state.withLock { state in
             state.descriptor = descriptor
@@ -109,7 +112,11 @@ final class LocalCall: Sendable {
             try wait(for: descriptor, deadline)
             let count = recv(descriptor, &buffer, buffer.count, 0)
             if count < 0 && errno == EINTR { continue }
-            if count <= 0 && !parser.hasBegun { return nil }
+            if count <= 0 && !parser.hasBegun {
+                // A Unix socket is reset only when its server left something unread: then it has done nothing. An end says nothing about that.
+                if isRepeatable || (count < 0 && errno == ECONNRESET) { return nil }
+                throw TransportError(kind: .curl(Code.empty), message: "the connection was closed without an answer")
+            }
             if count < 0 { throw TransportError(kind: .curl(Code.receive), message: "the answer broke off (\(FileError.text(of: errno)))") }
             do throws(AnswerParser.Failure) {
                 if count == 0 {

@@ -80,7 +80,10 @@ public final class LocalHTTP: Sendable {
     private func run(_ call: LocalCall) async throws(TransportError) -> HTTPResponse {
         let result: Result<HTTPResponse, TransportError> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                startThread(name: "davit-local") { continuation.resume(returning: call.run()) }
+                if !startThread(name: "davit-local", { continuation.resume(returning: call.run()) }) {
+                    continuation.resume(
+                        returning: .failure(TransportError(kind: .closed, message: "no thread can be started (\(FileError.text(of: EAGAIN)))")))
+                }
             }
         } onCancel: {
             call.cancel()

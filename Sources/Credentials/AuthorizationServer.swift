@@ -18,7 +18,7 @@ public struct AuthorizationServer: Sendable {
         guard let parts = WebAddress(url), parts.query == nil else { return nil }
         (self.url, self.tokenFile, self.transport) = (url, tokenFile, transport)
         (scheme, host) = (parts.scheme, parts.host)
-        base = String(decoding: parts.path.utf8.reversed().drop { $0 == UInt8(ascii: "/") }.reversed(), as: UTF8.self)
+        base = parts.base
     }
 
     /// What went wrong, and the status of the answer when there was one: 403 is about what was asked, 401 about who asked.
@@ -46,19 +46,20 @@ public struct AuthorizationServer: Sendable {
         do throws(TransportError) {
             reply = try await transport.send(request, body: nil, options: options, progress: nil)
         } catch {
-            let text = "the authorization server \(url) does not answer (\(error.message))"
+            let text = "the authorization server \(url) does not answer (\(Redaction.line(error.message, without: [token.reveal()])))"
             throw Failure(status: nil, reason: .unavailable(retryAfter: nil, text))
         }
         let response = reply.response
         guard response.status == 200 else {
-            throw Failure(status: response.status, reason: AuthorizationServer.reason(response, url: url))
+            throw Failure(status: response.status, reason: AuthorizationServer.reason(response, url: url, hiding: token))
         }
         return (response.body, response.headers["Date"].flatMap { Timestamp(httpDate: $0) })
     }
 
-    private static func reason(_ response: HTTPResponse, url: String) -> ProviderFailure {
+    /// - Parameter token: what whoever answers may repeat.
+    private static func reason(_ response: HTTPResponse, url: String, hiding token: Secret) -> ProviderFailure {
         let detail = (try? ContractJSON.decode(PartialError.self, from: response.body))?.error
-        let said = detail.map { ": \(PlainText.line($0.message ?? $0.code ?? ""))" } ?? ""
+        let said = detail.map { ": \(Redaction.line($0.message ?? $0.code ?? "", without: [token.reveal()]))" } ?? ""
         switch response.status {
         case 401: return .refused("the authorization server \(url) does not accept the token of token-file (401\(said))")
         case 403: return .refused("the authorization server \(url) does not grant this (403\(said))")

@@ -102,7 +102,7 @@ struct ECSRoleProvider: CredentialProvider {
     }
 
     private func request(_ method: String, _ path: String, _ address: WebAddress) -> HTTPRequest {
-        let base = String(decoding: address.path.utf8.reversed().drop { $0 == UInt8(ascii: "/") }.reversed(), as: UTF8.self)
+        let base = address.base
         return HTTPRequest(method: method, scheme: address.scheme, host: address.host, path: base + path)
     }
 

@@ -47,12 +47,8 @@ struct URIProvider: CredentialProvider {
     /// Servers without headers take their token in the path or the query, and like to repeat both in their errors.
     private static func secrets(of address: WebAddress) -> [String] {
         let text = address.path + "?" + (address.query ?? "")
-        let words = text.utf8.split { !($0 > 0x7F || "-_.~%+".utf8.contains($0) || isAlphanumeric($0)) }
+        let words = text.utf8.split { !($0 > 0x7F || "-_.~%+".utf8.contains($0) || ResourceName.isAlphanumeric($0)) }
         return [address.path, address.query ?? ""].filter { $0.utf8.count >= shortestToken }
             + words.filter { $0.count >= shortestToken }.map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
-        (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
     }
 }

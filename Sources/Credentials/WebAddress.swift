@@ -25,6 +25,9 @@ public struct WebAddress: Sendable, Equatable {
         query = path.count < target.count ? String(decoding: target.dropFirst(path.count + 1), as: UTF8.self) : nil
     }
 
+    /// The path without slashes at its end: what the calls of a server stand behind.
+    var base: String { String(decoding: path.utf8.reversed().drop { $0 == UInt8(ascii: "/") }.reversed(), as: UTF8.self) }
+
     /// `scheme://host`.
     public var origin: String { "\(scheme)://\(host)" }
 

@@ -98,11 +98,23 @@ public struct OrderError: Error, Sendable, Equatable {
 public protocol TargetResolver: Sendable {
     /// `dest` as the user wrote it. Caller's credentials, if any, are kept (memory and 0600 cache) under the target's scope.
     func resolve(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target
+    /// The same for a question that is no order: caller's credentials serve it under a scope of their own and are never kept.
+    func look(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target
     /// A signed URL in place of a destination; kept under the target's scope.
     func resolve(signedURL: String) async throws(OrderError) -> Target
+    /// The scopes of signed URLs that are kept, but for those that have just come.
+    func keptSignedURLs() async -> [String]
+    /// Nothing in the queue can need them any more.
+    func forgetSignedURLs(_ scopes: [String]) async
 }
 
 extension TargetResolver {
+    public func look(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target {
+        try await resolve(dest: dest, credentials: credentials)
+    }
+
+    public func keptSignedURLs() async -> [String] { [] }
+    public func forgetSignedURLs(_ scopes: [String]) async {}
     public func resolve(signedURL: String) async throws(OrderError) -> Target { throw .option("signed URLs are not taken here") }
 }
 
@@ -143,7 +155,13 @@ public protocol QueueService: HistoryService {
     /// Merged states, never a backlog: a slow reader misses intermediate ones.
     func events() async -> AsyncStream<EngineEvent>
     /// Upload ids the ledger still owes a completion or an abort: (bucket, key, upload id, our upload or nil).
-    func ledger() async -> [LedgerEntry]
+    /// - Throws: when it cannot be read whole: what is missing would pass for somebody else's.
+    func ledger() async throws(OrderError) -> [LedgerEntry]
+    /// Whose that unfinished upload is at this moment, for those who are about to end it or to give it away. Also those count as an
+    /// upload's whose Initiate is under way: nobody knows their ids yet.
+    func owner(uploadID: String, bucket: String, key: ObjectKey) async throws(OrderError) -> LedgerOwner
+    /// An upload id that somebody must abort: it is done in the background.
+    func owe(_ entry: LedgerEntry) async
     /// The upload id no longer exists on the server.
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async
     /// A person gives us that unfinished upload: the next upload to that key goes on with it.
@@ -161,8 +179,18 @@ public struct LedgerEntry: Sendable, Equatable {
     public var uploadID: String
     /// Our upload that will finish or abort it; `nil` when nothing in the queue needs it.
     public var upload: String?
-    public var target: Target
-    public init(bucket: String, key: ObjectKey, uploadID: String, upload: String?, target: Target) {
+    /// `nil` where what is stored of it cannot be read: nobody can reach it there, but it is ours.
+    public var target: Target?
+    public init(bucket: String, key: ObjectKey, uploadID: String, upload: String?, target: Target?) {
         (self.bucket, self.key, self.uploadID, self.upload, self.target) = (bucket, key, uploadID, upload, target)
     }
+}
+
+/// Whose an unfinished upload on the server is.
+public enum LedgerOwner: Sendable, Equatable {
+    /// An upload of the queue will complete or abort it.
+    case upload(String)
+    /// Ours, and nothing in the queue needs it.
+    case ledger
+    case other
 }

@@ -21,7 +21,8 @@ struct Failure: Error {
 
     init(_ message: String, exit: Int32 = Exit.failed) { (self.message, self.exit) = (message, exit) }
 
-    init(_ body: ErrorBody) { self.init(body.error.message, exit: Int32(clamping: body.error.exit)) }
+    /// Of the engine, which repeats what it was given: a name with control characters must not get at the terminal.
+    init(_ body: ErrorBody) { self.init(Output.clean(body.error.message), exit: Int32(clamping: body.error.exit)) }
 }
 
 /// Ends the command with a status and nothing more to say (everything was said already).

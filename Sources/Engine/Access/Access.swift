@@ -21,6 +21,9 @@ public actor Access: RequestAuthorizer, TargetResolver {
     private var sources: [String: Source] = [:]
     private var orders: [String: OrderProvider] = [:]
     private var urls: [String: GivenURL] = [:]
+    /// Signed URLs in the cache and since when, `nil` since an earlier run; itself `nil` until the cache was looked through.
+    private var keptURLs: [String: Timestamp?]?
+    private var guests = Guests()
     private let signers = SignerCache()
 
     private enum Source {
@@ -87,6 +90,10 @@ public actor Access: RequestAuthorizer, TargetResolver {
     // MARK: - Sources
 
     private func source(_ scope: String) throws(AccessFailure) -> Source {
+        if Guests.isOne(scope) {
+            guard let guest = guests[scope] else { throw .refused("the credentials that came with this question are gone. Ask again") }
+            return .leases(guest.keeper, kind: "env")
+        }
         if let known = sources[scope] { return known }
         let made = try makeSource(scope)
         sources[scope] = made
@@ -153,7 +160,7 @@ public actor Access: RequestAuthorizer, TargetResolver {
     /// What listings, probes and authorization requests of that scope are sent with.
     func transport(scope: String) throws(AccessFailure) -> any Transport {
         do throws(ProviderFailure) {
-            return try transports.transport(caFile: configuration.remote(named: scope)?.caFile)
+            return try transports.transport(caFile: configuration.remote(named: orderScope(of: scope))?.caFile)
         } catch {
             throw AccessFailure(error)
         }
@@ -201,7 +208,32 @@ public actor Access: RequestAuthorizer, TargetResolver {
             throw OrderError(code: "LocalError", message: "the signed URL cannot be kept until it is used (\(error.message))", exit: 1)
         }
         remember(url, for: target.scope)
+        lookForKeptURLs()
+        keptURLs?[target.scope] = .some(clock.now())
         return target
+    }
+
+    /// An order becomes a row of the queue a moment after its URL was kept.
+    private static let youngURL = Duration.seconds(600)
+
+    public func keptSignedURLs() -> [String] {
+        lookForKeptURLs()
+        let old = clock.now() - Access.youngURL
+        return (keptURLs ?? [:]).filter { $0.value.map { $0 <= old } ?? true }.map(\.key)
+    }
+
+    public func forgetSignedURLs(_ scopes: [String]) {
+        for scope in scopes where GivenURL.isOne(scope) {
+            LeaseCache(folder: folder, scope: scope).remove()
+            urls[scope] = nil
+            keptURLs?[scope] = nil
+        }
+    }
+
+    private func lookForKeptURLs() {
+        guard keptURLs == nil else { return }
+        let scopes = LeaseCache.scopes(in: folder).filter(GivenURL.isOne)
+        keptURLs = Dictionary(scopes.map { ($0, .none) }, uniquingKeysWith: { first, _ in first })
     }
 
     private func givenURL(_ scope: String) throws(AccessFailure) -> GivenURLAuthorizer {
@@ -218,6 +250,17 @@ public actor Access: RequestAuthorizer, TargetResolver {
         if urls.count >= Access.mostOrders { urls = [:] }
         urls[scope] = url
     }
+
+    // MARK: - Credentials of questions
+
+    /// - Parameter scope: of an order with the same credentials and destination: what is kept under it stays as it is.
+    /// - Returns: the scope under which they serve.
+    func receive(_ order: OrderProvider, besides scope: String) -> String {
+        guests.add(keeper(scope, order, cache: nil), besides: scope)
+    }
+
+    /// The scope that an order with the same credentials and destination would have.
+    func orderScope(of scope: String) -> String { guests[scope]?.orderScope ?? scope }
 
     // MARK: - Orders' credentials
 
@@ -257,18 +300,15 @@ public actor Access: RequestAuthorizer, TargetResolver {
         return SettingsView(theme: configuration.theme, defaultRemote: configuration.defaultRemote, remotes: remotes)
     }
 
-    /// `GET /v1/auth`: every remote, and every order's credentials that are in use.
-    func status(uploads: [String: Int]) async -> AuthStatus {
-        for remote in configuration.remotes { _ = try? source(remote.name) }
-        return AuthStatus(leases: await leases(uploads: uploads), clockOffset: clock.offsetSeconds)
-    }
+    /// From now on every remote is among the leases, whether an upload has used it or not.
+    func openRemotes() { for remote in configuration.remotes { _ = try? source(remote.name) } }
 
     /// The leases in use, in the order of their scopes.
-    /// - Parameter uploads: how many use each, by scope.
+    /// - Parameter uploads: how many use each, by the whole scope: people see several as one.
     public func leases(uploads: [String: Int] = [:]) async -> [LeaseView] {
         var views: [LeaseView] = []
         for (scope, source) in sources.sorted(by: { $0.key < $1.key }) {
-            let count = uploads[scope] ?? uploads[OrderScope.shown(scope)] ?? 0
+            let count = uploads[scope] ?? 0
             switch source {
             case .leases(let keeper, _): views.append(await keeper.view(uploads: count))
             case .signedURLs(let keeper): views.append(await keeper.view(uploads: count))

@@ -29,7 +29,7 @@ extension RemoteOperations {
     private func test(dest: String, _ credentials: OrderCredentials?, isOnly: Bool) async throws(OrderError) -> [AuthCheck] {
         let target: Target
         do throws(OrderError) {
-            target = try await access.resolve(dest: dest, credentials: credentials)
+            target = try await access.look(dest: dest, credentials: credentials)
         } catch {
             if error.exit == 2, isOnly { throw error }
             let scope = String(decoding: dest.utf8.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self)
@@ -81,7 +81,7 @@ extension RemoteOperations {
             checks.append(AuthCheck(scope: shown, check: "clock", ok: true, text: text))
             return checks
         } catch let error as TransportError {
-            return [AuthCheck(scope: shown, check: "endpoint", ok: false, text: "\(target.endpoint) does not answer (\(error.message))")]
+            return [AuthCheck(scope: shown, check: "endpoint", ok: false, text: "\(target.endpoint) does not answer (\(PlainText.line(error.message)))")]
         } catch {
             return [AuthCheck(scope: shown, check: "endpoint", ok: false, text: (error as? AccessFailure)?.text ?? "\(error)")]
         }
@@ -92,11 +92,18 @@ extension RemoteOperations {
         let folder = target.isKey ? String(decoding: target.prefix.utf8.prefix(lastSlash(target.prefix)), as: UTF8.self) : target.prefix
         let key = ObjectKey(folder + ".davit-probe-" + Randomness.token())
         do throws(OrderError) {
-            let response = try await requests.send(.initiate(ObjectHeaders()), key: key, target: target)
+            let response = try await requests.send(.initiate(ObjectHeaders()), key: key, target: target, isOnce: true)
             let uploadID: String
             do throws(OSSError) { uploadID = try OSSReply.initiate(response) } catch { throw RemoteRequests.failure(error, target) }
-            let end = try await requests.send(.abort(uploadID: uploadID), key: key, target: target)
+            let end: HTTPResponse
+            do throws(OrderError) {
+                end = try await requests.send(.abort(uploadID: uploadID), key: key, target: target)
+            } catch {
+                await owe(uploadID, key, target)
+                throw error
+            }
             guard end.status < 300 else {
+                await owe(uploadID, key, target)
                 return AuthCheck(
                     scope: shown, check: "put", ok: false,
                     text: "an upload can be begun but not aborted; grant oss:AbortMultipartUpload (\(OSSError(response: end)))")
@@ -105,6 +112,13 @@ extension RemoteOperations {
         } catch {
             return AuthCheck(scope: shown, check: "put", ok: false, text: error.message)
         }
+    }
+
+    /// The queue goes on with an abort that did not come through, and shows it until then.
+    private func owe(_ uploadID: String, _ key: ObjectKey, _ target: Target) async {
+        var target = target
+        target.scope = await access.orderScope(of: target.scope)
+        await queue.owe(LedgerEntry(bucket: target.bucket, key: key, uploadID: uploadID, upload: nil, target: target))
     }
 
     private func testList(_ target: Target, _ shown: String) async -> AuthCheck {

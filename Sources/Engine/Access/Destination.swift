@@ -16,7 +16,7 @@ enum Destination: Equatable, Sendable {
             let name = rest.dropFirst(bucket.count).dropFirst()
             guard !bucket.isEmpty else {
                 throw Destination.wrong(
-                    "“\(text)” names no bucket. Write oss://BUCKET/KEY, or oss://BUCKET/PREFIX/ with a slash at the end")
+                    "“\(PlainText.line(text, limit: 100))” names no bucket. Write oss://BUCKET/KEY, or oss://BUCKET/PREFIX/ with a slash at the end")
             }
             let bucketName = String(decoding: bucket, as: UTF8.self)
             do throws(OSSLimitError) { try OSSLimits.check(bucket: bucketName) } catch { throw Destination.wrong("\(error)") }
@@ -25,11 +25,11 @@ enum Destination: Equatable, Sendable {
         }
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else {
             throw Destination.wrong(
-                "“\(text)” is no destination (it names neither a bucket nor a remote). \(Destination.accepted(remotes))")
+                "“\(PlainText.line(text, limit: 100))” is no destination (it names neither a bucket nor a remote). \(Destination.accepted(remotes))")
         }
         let remote = String(decoding: bytes[..<colon], as: UTF8.self)
         guard remotes.contains(where: { Array($0.utf8) == Array(remote.utf8) }) else {
-            throw Destination.wrong("there is no remote “\(remote)” in the configuration. \(Destination.accepted(remotes))")
+            throw Destination.wrong("there is no remote “\(PlainText.line(remote, limit: 100))” in the configuration. \(Destination.accepted(remotes))")
         }
         self = .remote(remote, name: try Destination.checked(bytes[(colon + 1)...]))
     }

@@ -69,6 +69,24 @@ struct LeaseCache: Sendable {
         try SecureFile.write(path, Array(bytes), mode: 0o600)
     }
 
+    func remove() { unlink(path) }
+
+    /// The scopes that are kept in the folder. What a write that was cut off has left is removed on the way.
+    static func scopes(in folder: String) -> [String] {
+        Spool.files(in: folder).compactMap { path in
+            if path.contains(".json.new-") {
+                var information = stat()
+                // A younger one may be being written.
+                if stat(path, &information) == 0, time(nil) - information.st_mtim.tv_sec > 60 { unlink(path) }
+                return nil
+            }
+            guard path.hasPrefix(folder + "/lease-"), let bytes = try? SecureFile.read(path, limit: limit, mustBePrivate: true) else { return nil }
+            return (try? JSONDecoder().decode(Named.self, from: Data(bytes)))?.scope
+        }
+    }
+
+    private struct Named: Decodable { var scope: String }
+
     /// The only place where a secret becomes part of a document: the file that is meant to hold it.
     private struct Stored: Codable {
         var scope: String

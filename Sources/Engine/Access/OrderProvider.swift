@@ -55,9 +55,16 @@ struct OrderProvider: CredentialProvider, Equatable {
     }
 
     /// The engine's own variables, when it has a key.
+    /// - Throws: when it has half of one: somebody meant it to be used.
     init?(environment: [String: String]) throws(OrderError) {
-        guard let id = environment["OSS_ACCESS_KEY_ID"], let secret = environment["OSS_ACCESS_KEY_SECRET"], !id.isEmpty, !secret.isEmpty
-        else { return nil }
+        let (id, secret) = (environment["OSS_ACCESS_KEY_ID"] ?? "", environment["OSS_ACCESS_KEY_SECRET"] ?? "")
+        if id.isEmpty && secret.isEmpty { return nil }
+        guard !id.isEmpty, !secret.isEmpty else {
+            let (there, missing) = id.isEmpty ? ("OSS_ACCESS_KEY_SECRET", "OSS_ACCESS_KEY_ID") : ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET")
+            throw OrderError(
+                code: "BadCredentials", message: "\(there) is set in the engine's environment, but \(missing) is not. Set both, or neither",
+                exit: 2)
+        }
         try self.init(
             OrderCredentials(
                 accessKeyId: id, accessKeySecret: secret, securityToken: environment["OSS_SESSION_TOKEN"],

@@ -16,15 +16,14 @@ extension RemoteOperations {
 
     /// Changes nothing unless `abort` or `adopt` is true; never aborts or gives away what an upload of the queue needs.
     func orphans(_ request: OrphansRequest) async throws(OrderError) -> OrphansFound {
-        let ledger = await queue.ledger()
         var found = OrphansFound(items: [], isCut: false)
         var measured = 0
         var firstFailure: OrderError?
         var answered = 0
-        let targets = try await orphanTargets(request, ledger)
+        let targets = try await orphanTargets(request)
         for target in targets {
             do throws(OrderError) {
-                let (entries, isCut) = try await unfinished(target, ledger)
+                let (entries, isCut) = try await unfinished(target)
                 found.isCut = found.isCut || isCut
                 for entry in entries {
                     guard let view = try await settle(entry, target, request, &measured) else { continue }
@@ -49,27 +48,25 @@ extension RemoteOperations {
         var upload: String?
     }
 
-    private func orphanTargets(_ request: OrphansRequest, _ ledger: [LedgerEntry]) async throws(OrderError) -> [Target] {
-        if let dest = request.dest { return [try await access.resolve(dest: dest, credentials: request.credentials)] }
+    private func orphanTargets(_ request: OrphansRequest) async throws(OrderError) -> [Target] {
+        if let dest = request.dest { return [try await access.look(dest: dest, credentials: request.credentials)] }
         var targets: [Target] = []
         for remote in await access.settings().remotes {
-            if let target = try? await access.resolve(dest: remote.name + ":", credentials: nil) { targets.append(target) }
+            if let target = try? await access.look(dest: remote.name + ":", credentials: nil) { targets.append(target) }
         }
         // Buckets that only the ledger knows: everything of ours in them.
-        for entry in ledger where !targets.contains(where: { $0.scope == entry.target.scope && $0.bucket == entry.bucket }) {
-            var target = entry.target
+        for entry in try await queue.ledger() {
+            guard var target = entry.target, !targets.contains(where: { $0.scope == target.scope && $0.bucket == entry.bucket }) else { continue }
             (target.prefix, target.isKey) = ("", false)
             targets.append(target)
         }
         return targets
     }
 
-    private func unfinished(_ target: Target, _ ledger: [LedgerEntry]) async throws(OrderError) -> ([Unfinished], isCut: Bool) {
-        let prefix = Array(target.prefix.utf8)
-        let owed = ledger.filter { $0.bucket == target.bucket && $0.key.utf8.starts(with: prefix) }
-        if await access.kind(scope: target.scope) == "signed-url" { return (owed.map(Unfinished.init(owed:)), false) }
+    private func unfinished(_ target: Target) async throws(OrderError) -> ([Unfinished], isCut: Bool) {
+        if await access.kind(scope: target.scope) == "signed-url" { return (try await owed(target).map(Unfinished.init(owed:)), false) }
 
-        var found: [Unfinished] = []
+        var found: [MultipartEntry] = []
         var marker: MultipartPage.Marker?
         repeat {
             let options = MultipartListOptions(prefix: ObjectKey(target.prefix), keyMarker: marker?.key, uploadIDMarker: marker?.uploadID)
@@ -79,18 +76,33 @@ extension RemoteOperations {
                 page = try OSSReply.listMultipartUploads(response)
             } catch {
                 // A token for uploads alone may not list: then only the ledger can tell, and an empty ledger tells nothing.
-                guard error.status == 403, !owed.isEmpty else { throw RemoteRequests.failure(error, target) }
+                let owed = error.status == 403 ? try await owed(target) : []
+                guard !owed.isEmpty else { throw RemoteRequests.failure(error, target) }
                 return (owed.map(Unfinished.init(owed:)), false)
             }
-            for entry in page.uploads {
-                let ours = owed.first { $0.key == entry.key && $0.uploadID == entry.uploadID }
-                let owner = ours.map { $0.upload == nil ? "ledger" : "ours" } ?? "other"
-                found.append(
-                    Unfinished(key: entry.key, uploadID: entry.uploadID, initiated: entry.initiated, owner: owner, upload: ours?.upload))
-            }
+            found += page.uploads
             marker = page.next
         } while marker != nil && found.count < RemoteOperations.most
-        return (Array(found.prefix(RemoteOperations.most)), marker != nil || found.count > RemoteOperations.most)
+        // Read after the listing: what is in that and not in this has not been ours.
+        let owners = Dictionary(
+            try await owed(target).map { (OwedID(key: $0.key, uploadID: $0.uploadID), $0.upload) }, uniquingKeysWith: { first, _ in first })
+        let shown = found.prefix(RemoteOperations.most).map { entry in
+            let ours = owners[OwedID(key: entry.key, uploadID: entry.uploadID)]
+            return Unfinished(
+                key: entry.key, uploadID: entry.uploadID, initiated: entry.initiated,
+                owner: ours.map { $0 == nil ? "ledger" : "ours" } ?? "other", upload: ours ?? nil)
+        }
+        return (shown, marker != nil || found.count > RemoteOperations.most)
+    }
+
+    private struct OwedID: Hashable {
+        var key: ObjectKey
+        var uploadID: String
+    }
+
+    private func owed(_ target: Target) async throws(OrderError) -> [LedgerEntry] {
+        let prefix = Array(target.prefix.utf8)
+        return try await queue.ledger().filter { $0.bucket == target.bucket && $0.key.utf8.starts(with: prefix) }
     }
 
     /// `nil` where it is too young, or gone already.
@@ -114,6 +126,8 @@ extension RemoteOperations {
         // Known from the ledger alone and without a part: nobody can say how old it is, so it counts as new.
         let age = initiated.map { now - $0 } ?? .zero
         if let least = request.olderThan, age < .seconds(least) { return nil }
+        var entry = entry
+        if request.abort == true || request.adopt == true, entry.owner != "ours" { try await askForOwner(&entry, target) }
         var isAborted = false
         if request.abort == true, entry.owner != "ours" { isAborted = try await abort(entry, target) }
         var (upload, isAdopted) = (entry.upload, false)
@@ -125,6 +139,16 @@ extension RemoteOperations {
         return OrphanView(
             bucket: target.bucket, key: entry.key.description, uploadId: entry.uploadID, initiated: (initiated ?? now).iso8601,
             age: Double(age.inMilliseconds) / 1000, bytes: bytes, owner: entry.owner, upload: upload, aborted: isAborted, adopted: isAdopted ? true : nil)
+    }
+
+    /// Once more, right before it is ended or given away: the queue works on meanwhile.
+    private func askForOwner(_ entry: inout Unfinished, _ target: Target) async throws(OrderError) {
+        switch try await queue.owner(uploadID: entry.uploadID, bucket: target.bucket, key: entry.key) {
+        case .upload(let upload): (entry.owner, entry.upload) = ("ours", upload)
+        case .ledger: (entry.owner, entry.upload) = ("ledger", nil)
+        // A debt that was paid in this moment: nothing needs it.
+        case .other: break
+        }
     }
 
     private enum Stored {

@@ -13,11 +13,11 @@ struct RemoteOperations: Sendable {
     // MARK: - List
 
     func list(_ request: ListRequest) async throws(OrderError) -> ListResult {
-        if request.dest.utf8.elementsEqual("oss://".utf8) { return try await buckets(request) }
-        let target = try await access.resolve(dest: request.dest, credentials: request.credentials)
-        try await refuseIfSigned(target, what: "list")
         let limit = request.limit ?? 1000
         guard (1...1000).contains(limit) else { throw OrderError(code: "BadRequest", message: "“limit” takes 1 to 1000", exit: 2) }
+        if request.dest.utf8.elementsEqual("oss://".utf8) { return try await buckets(request, limit: limit) }
+        let target = try await access.look(dest: request.dest, credentials: request.credentials)
+        try await refuseIfSigned(target, what: "list")
         let options = ListOptions(
             prefix: ObjectKey(target.prefix), delimiter: request.recursive == true ? "" : "/",
             continuation: request.continuation.flatMap { $0.isEmpty ? nil : $0 }, limit: limit)
@@ -38,9 +38,9 @@ struct RemoteOperations: Sendable {
     }
 
     /// The buckets that the caller's credentials may see, as prefixes.
-    private func buckets(_ request: ListRequest) async throws(OrderError) -> ListResult {
+    private func buckets(_ request: ListRequest, limit: Int) async throws(OrderError) -> ListResult {
         let target = try await access.serviceTarget(credentials: request.credentials)
-        let options = BucketListOptions(marker: request.continuation.flatMap { $0.isEmpty ? nil : $0 }, limit: request.limit ?? 1000)
+        let options = BucketListOptions(marker: request.continuation.flatMap { $0.isEmpty ? nil : $0 }, limit: limit)
         let response = try await requests.send(.listBuckets(options), key: nil, target: target)
         let page: BucketPage
         do throws(OSSError) { page = try OSSReply.listBuckets(response) } catch { throw RemoteRequests.failure(error, target, .listBuckets(options)) }
@@ -68,7 +68,7 @@ struct RemoteOperations: Sendable {
         let wrong: (String) -> OrderError = { OrderError(code: "BadRequest", message: $0, exit: 2) }
         guard (1...604_800).contains(request.expires) else { throw wrong("a signed URL lives 1 second to 7 days (604800)") }
         guard request.method == "put" || request.method == "get" else { throw wrong("“method” takes put or get") }
-        let target = try await access.resolve(dest: request.dest, credentials: request.credentials)
+        let target = try await access.look(dest: request.dest, credentials: request.credentials)
         guard target.isKey else { throw wrong("“\(PlainText.line(request.dest, limit: 100))” names no object. Give the whole key") }
         var headers = ObjectHeaders()
         headers.contentType = request.contentType

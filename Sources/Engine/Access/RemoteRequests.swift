@@ -8,9 +8,12 @@ import TransferCore
 struct RemoteRequests: Sendable {
     let access: Access
 
+    /// - Parameter isOnce: what it does must not be done twice: only a refusal is followed by another try.
     /// - Returns: the answer, whatever its status.
     /// - Throws: exit 6 without credentials, 1 without an answer.
-    func send(_ operation: OSSOperation, key: ObjectKey?, target: Target) async throws(OrderError) -> HTTPResponse {
+    func send(_ operation: OSSOperation, key: ObjectKey?, target: Target, isOnce: Bool = false) async throws(OrderError) -> HTTPResponse {
+        var options = RemoteRequests.options
+        options.mayRepeat = !isOnce
         var last: HTTPResponse?
         var lost: String?
         for _ in 0..<2 {
@@ -23,11 +26,12 @@ struct RemoteRequests: Sendable {
             let reply: TransportReply
             do {
                 reply = try await access.transport(scope: target.scope).send(
-                    authorized.request, body: nil, options: RemoteRequests.options, progress: nil)
+                    authorized.request, body: nil, options: options, progress: nil)
             } catch let error as AccessFailure {
                 throw RemoteRequests.noCredentials(error, target)
             } catch let error as TransportError {
-                lost = error.message
+                lost = PlainText.line(error.message)
+                if isOnce { break }
                 continue
             } catch {
                 throw OrderError(code: "Internal", message: "\(error)", exit: 1)
@@ -42,7 +46,7 @@ struct RemoteRequests: Sendable {
             case "RequestTimeTooSkewed":
                 if let time = error.serverTime { await access.learnClock(serverTime: time) }
             default:
-                guard response.status >= 500 else { return response }
+                guard response.status >= 500, !isOnce else { return response }
             }
         }
         if let last { return last }

@@ -27,7 +27,7 @@ extension RemoteOperations {
             }
         }
         let dest = request.remote.map { $0 + ":" } ?? "oss://\(request.bucket)/"
-        let target = try await access.resolve(dest: dest, credentials: request.credentials)
+        let target = try await access.look(dest: dest, credentials: request.credentials)
         guard target.bucket.utf8.elementsEqual(request.bucket.utf8) else {
             throw wrong(
                 "the remote “\(PlainText.line(request.remote ?? "", limit: 60))” is the bucket \(target.bucket) now, and the receipt is of \(PlainText.line(request.bucket, limit: 80)). Name that bucket in the configuration"
@@ -114,7 +114,7 @@ extension RemoteOperations {
         if let dest = order.dest {
             view.checks = try await test(AuthTestRequest(remote: nil, dest: dest, credentials: order.credentials))
         }
-        if let dest = order.dest, let found = await existing(planned, at: try access.resolve(dest: dest, credentials: order.credentials)) {
+        if let dest = order.dest, let found = await existing(planned, at: try access.look(dest: dest, credentials: order.credentials)) {
             view.existing = found
         }
         // A large order lists its destination instead, and asks only for what is there.

@@ -5,14 +5,22 @@ import OSSProtocol
 /// How destinations become targets. What an authorization server grants wins over what the remote says.
 extension Access {
     public func resolve(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target {
+        try await resolve(dest, credentials, isOrder: true)
+    }
+
+    public func look(dest: String, credentials: OrderCredentials?) async throws(OrderError) -> Target {
+        try await resolve(dest, credentials, isOrder: false)
+    }
+
+    private func resolve(_ dest: String, _ credentials: OrderCredentials?, isOrder: Bool) async throws(OrderError) -> Target {
         let destination = try Destination(dest, remotes: configuration.remotes.map(\.name))
         switch destination {
-        case .bucket(let bucket, let name): return try bucketTarget(bucket, name, credentials)
+        case .bucket(let bucket, let name): return try bucketTarget(bucket, name, credentials, isOrder: isOrder)
         case .remote(let remoteName, let name):
             guard let remote = configuration.remote(named: remoteName) else {
                 throw Destination.wrong("there is no remote “\(remoteName)”")
             }
-            let target = try await remoteTarget(remote, name, credentials)
+            let target = try await remoteTarget(remote, name, credentials, isOrder: isOrder)
             guard target.prefix.utf8.count <= OSSLimits.keyBytes else {
                 throw Destination.wrong(
                     "“\(PlainText.line(target.prefix, limit: 80))…” is \(target.prefix.utf8.count) bytes long (an object key has at most \(OSSLimits.keyBytes)). Use a shorter destination"
@@ -23,9 +31,11 @@ extension Access {
     }
 
     /// Where `oss://` itself is: for the list of buckets.
-    func serviceTarget(credentials: OrderCredentials?) throws(OrderError) -> Target { try bucketTarget("", "", credentials) }
+    func serviceTarget(credentials: OrderCredentials?) throws(OrderError) -> Target { try bucketTarget("", "", credentials, isOrder: false) }
 
-    private func bucketTarget(_ bucket: String, _ name: String, _ credentials: OrderCredentials?) throws(OrderError) -> Target {
+    private func bucketTarget(
+        _ bucket: String, _ name: String, _ credentials: OrderCredentials?, isOrder: Bool
+    ) throws(OrderError) -> Target {
         let order: OrderProvider
         if let credentials {
             order = try OrderProvider(credentials)
@@ -35,9 +45,9 @@ extension Access {
             return try profileTarget(bucket, name)
         }
         let scope = OrderScope.name(bucket: bucket, order: order)
-        keep(order, for: scope)
+        if isOrder { keep(order, for: scope) }
         return Target(
-            scope: scope, remote: nil, bucket: bucket, region: order.place.region, endpoint: order.place.endpoint,
+            scope: isOrder ? scope : receive(order, besides: scope), remote: nil, bucket: bucket, region: order.place.region, endpoint: order.place.endpoint,
             addressing: order.place.addressing, prefix: name, isKey: Access.isKey(name))
     }
 
@@ -81,15 +91,17 @@ extension Access {
     }
 
     private func remoteTarget(
-        _ remote: RemoteSettings, _ name: String, _ credentials: OrderCredentials?
+        _ remote: RemoteSettings, _ name: String, _ credentials: OrderCredentials?, isOrder: Bool
     ) async throws(OrderError) -> Target {
         var place = (bucket: remote.bucket, region: remote.region, endpoint: remote.endpoint, addressing: remote.addressing.rawValue)
         var signature = remote.signature
-        var (granted, mayRead) = ("", true)
+        var (scope, granted, mayRead) = (remote.name, "", true)
         switch remote.credentials {
         case .environment:
             let order = try credentials.map { given throws(OrderError) in try OrderProvider(given, in: remote) }
-            if let order { keep(order, for: remote.name) }
+            if let order {
+                if isOrder { keep(order, for: remote.name) } else { scope = receive(order, besides: remote.name) }
+            }
             place.region = place.region ?? order?.place.region ?? ownEnvironment()["OSS_REGION"]
             place.endpoint = place.endpoint ?? order?.place.endpoint ?? ownEnvironment()["OSS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
         case .profile(let choice):
@@ -133,7 +145,7 @@ extension Access {
         }
         let endpoint = try Access.endpoint(place.endpoint, region: region, remote.network, of: "“\(remote.name)”")
         return Target(
-            scope: remote.name, remote: remote.name, bucket: bucket, region: region, endpoint: "\(endpoint.scheme)://\(endpoint.host)",
+            scope: scope, remote: remote.name, bucket: bucket, region: region, endpoint: "\(endpoint.scheme)://\(endpoint.host)",
             addressing: endpoint.needsPathStyle ? "path" : place.addressing,
             prefix: Prefixes.under(granted: granted, remote: remote.prefix) + name, isKey: Access.isKey(name), existing: remote.existing,
             storageClass: remote.storageClass, mayRead: mayRead, signature: signature == .v1 ? signature.rawValue : nil)

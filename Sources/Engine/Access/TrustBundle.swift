@@ -1,10 +1,11 @@
 import Glibc
 import OSSProtocol
 import Platform
+import Wire
 
 /// CA certificates trusted besides the system's. libcurl takes one file instead of the system's, so both are written into one.
 public enum TrustBundle {
-    /// Where distributions keep all certificates in one file; `SSL_CERT_FILE` comes before them.
+    /// Where distributions keep all certificates in one file; the environment's comes before them.
     private static let systemFiles = [
         "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
     ]
@@ -17,7 +18,7 @@ public enum TrustBundle {
     public static func make(_ caFiles: [String], folder: String, environment: [String: String]) throws(FileError) -> String? {
         guard !caFiles.isEmpty else { return nil }
         var bundle: [UInt8] = []
-        let candidates = (environment["SSL_CERT_FILE"].map { [$0] } ?? []) + systemFiles
+        let candidates = CurlTransport.bundleVariables.compactMap { environment[$0] }.filter { !$0.isEmpty } + systemFiles
         if let system = candidates.first(where: { access($0, R_OK) == 0 }) {
             bundle = try SecureFile.read(system, limit: limit, mustBePrivate: false)
         }

@@ -25,7 +25,7 @@ struct ControlAPI: Sendable {
             return .error(400, code: "BadRequest", message: "the address cannot be read (broken percent-encoding or no UTF-8)", exit: 2)
         }
         if pieces == ["metrics"] {
-            guard request.method == "GET" else { return ControlAPI.wrongMethod(request, allowed: "GET") }
+            guard request.method == "GET" else { return ControlAPI.wrongMethod(request, allowed: "GET", hasHead: true) }
             let status = await status()
             let text = Metrics.text(status, await queue.metrics(), process: ProcessFigures.now(age: status.engine.uptime))
             return ControlResponse(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(text.utf8))
@@ -65,7 +65,7 @@ struct ControlAPI: Sendable {
         case ("POST", 1, "orphans", _):
             let found = try await remote.orphans(try ControlAPI.decode(OrphansRequest.self, request.body))
             return .json(ListEnvelope(items: found.items, total: found.items.count, truncated: found.isCut))
-        case ("GET", 1, "auth", _): return .json(await access.status(uploads: await usedScopes()))
+        case ("GET", 1, "auth", _): return .json(await authStatus())
         case ("POST", 2, "auth", "test"):
             let checks = try await remote.test(try ControlAPI.decode(AuthTestRequest.self, request.body))
             return .json(ListEnvelope(items: checks, total: checks.count))
@@ -79,7 +79,7 @@ struct ControlAPI: Sendable {
                 throw error
             }
             await queue.accessChanged()
-            return .json(await access.status(uploads: await usedScopes()))
+            return .json(await authStatus())
         case ("POST", 2, "engine", "stop"):
             let asked = try ControlAPI.decode(StopRequest.self, request.body.isEmpty ? Array("{}".utf8) : request.body)
             log.notice("asked to stop", metadata: ["finish": "\(asked.finish ?? false)"])
@@ -91,7 +91,7 @@ struct ControlAPI: Sendable {
             return .json(ReloadAnswer(reloaded: errors.isEmpty, errors: errors))
         default:
             if let answer = try await historyRoute(request, path, parameters) { return answer }
-            if let allowed = ControlAPI.methods(path) { return ControlAPI.wrongMethod(request, allowed: allowed) }
+            if let allowed = ControlAPI.methods(path) { return ControlAPI.wrongMethod(request, allowed: allowed, hasHead: path != ["events"]) }
             return ControlAPI.unknown(request)
         }
     }
@@ -99,8 +99,11 @@ struct ControlAPI: Sendable {
     /// The queue's status with what only the access half knows.
     func status() async -> StatusView { await access.complete(await queue.status()) }
 
-    private func usedScopes() async -> [String: Int] {
-        Dictionary((await queue.status()).leases.map { ($0.scope, $0.uploads) }, uniquingKeysWith: max)
+    /// Every remote, and every order's credentials that are in use.
+    private func authStatus() async -> AuthStatus {
+        await access.openRemotes()
+        let status = await status()
+        return AuthStatus(leases: status.leases, clockOffset: status.clockOffset)
     }
 
     // MARK: - Reading requests
@@ -182,11 +185,12 @@ struct ControlAPI: Sendable {
         }
     }
 
-    private static func wrongMethod(_ request: ControlRequest, allowed: String) -> ControlResponse {
+    /// - Parameter hasHead: an endless answer has none.
+    private static func wrongMethod(_ request: ControlRequest, allowed: String, hasHead: Bool) -> ControlResponse {
         var response = ControlResponse.error(
             405, code: "MethodNotAllowed", message: "\(PlainText.line(request.path, limit: 100)) takes \(allowed)", exit: 2)
         let methods = allowed.split(separator: " ").filter { $0 != "or" }
-        response.allowed = (methods.contains("GET") ? ["GET", "HEAD"] + methods.dropFirst() : methods).joined(separator: ", ")
+        response.allowed = (methods.contains("GET") && hasHead ? ["GET", "HEAD"] + methods.dropFirst() : methods).joined(separator: ", ")
         return response
     }
 

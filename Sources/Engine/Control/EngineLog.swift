@@ -45,19 +45,19 @@ public struct EngineLog: LogHandler {
     public func log(event: LogEvent) {
         var fields: [String: String] = [:]
         for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { _, new in new }) {
-            fields[key] = Redaction.clean("\(value)")
+            fields[key] = LogRedaction.clean("\(value)")
         }
-        if let error = event.error { fields["error"] = Redaction.clean("\(error)") }
+        if let error = event.error { fields["error"] = LogRedaction.clean("\(error)") }
         let line = LogLine(
             time: now().iso8601Milliseconds, level: LogLine.Level(rawValue: event.level.rawValue) ?? .info,
-            message: Redaction.clean("\(event.message)"), fields: fields)
-        sink.write(Redaction.clean(line.written(as: choice.format)))
-        journal?.write(Redaction.clean(line.body), priority: line.level.priority)
+            message: LogRedaction.clean("\(event.message)"), fields: fields)
+        sink.write(LogRedaction.clean(line.written(as: choice.format)))
+        journal?.write(LogRedaction.clean(line.body), priority: line.level.priority)
     }
 }
 
 /// Cuts out what must never be written down, wherever a text came from.
-enum Redaction {
+enum LogRedaction {
     /// What stands right after these, up to the end of the word, is a secret.
     private static let marks: [[UInt8]] = [
         "signature=", "security-token=", "securitytoken=", "bearer ", "access_key_secret=", "accesskeysecret=", "\"accesskeysecret\":\"",

@@ -81,16 +81,19 @@ public struct EngineProgram: Sendable {
             log.warning("DAVIT_LOG is no level", metadata: ["value": "\(wanted)", "accepted": "debug, info, notice, warning, error"])
         }
         do throws(EngineFailure) {
+            let standing = Lock(configuration)
             var (damage, rebuilds): (String?, Int) = (nil, 0)
             while true {
-                damage = try await serve(home, configuration, book, signals, damage: damage)
+                // Taken before the others end: between the two a signal would end the program as it is.
+                let nextSignals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
+                damage = try await serve(home, standing, book, signals, damage: damage)
                 guard let damage else { break }
                 rebuilds += 1
                 guard rebuilds <= EngineProgram.mostRebuilds else {
                     throw EngineFailure(
                         "the queue \(places.database) was damaged \(rebuilds) times (\(damage)). Check the disk it lies on", exit: 1)
                 }
-                signals = Signals.arrivals(of: [SIGTERM, SIGINT, SIGHUP])
+                signals = nextSignals
             }
         } catch {
             log.error("the engine cannot go on", metadata: ["reason": "\(error.message)"])
@@ -186,12 +189,14 @@ public struct EngineProgram: Sendable {
 
     // MARK: - The object graph
 
-    /// - Parameter damage: what was found wrong with the queue when it was last in use.
+    /// - Parameters:
+    ///   - standing: the configuration as it was read last.
+    ///   - damage: what was found wrong with the queue when it was last in use.
     /// - Returns: what was found wrong with it now; `nil` when it was told to stop.
     private func serve(
-        _ home: EngineHome, _ configuration: EngineConfiguration, _ book: LogBook, _ signals: AsyncStream<Int32>, damage: String?
+        _ home: EngineHome, _ standing: Lock<EngineConfiguration>, _ book: LogBook, _ signals: AsyncStream<Int32>, damage: String?
     ) async throws(EngineFailure) -> String? {
-        let log = book.logger
+        let (log, configuration) = (book.logger, standing.withLock { $0 })
         let clock = ServerClock(steady: { SystemClock.steady() }, wall: { SystemClock.wall() })
         let access = Access(
             configuration: configuration, environment: environment, folder: places.credentialsFolder, clock: clock, log: log,
@@ -214,10 +219,18 @@ public struct EngineProgram: Sendable {
             leases: { uploads in (await access.leases(uploads: uploads), clock.offsetSeconds) },
             transportWaits: { transport.waits }, log: log)
 
+        let readAnew: @Sendable () async -> [String] = { [self] in
+            let errors = await reload(access, book, trusting: EngineProgram.caFiles(configuration))
+            guard errors.isEmpty else { return errors }
+            let new = await access.configuration
+            standing.withLock { $0 = new }
+            await queue.setRemotes(EngineProgram.limits(new))
+            return []
+        }
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
         let api = ControlAPI(
             queue: queue, access: access, remote: RemoteOperations(access: access, queue: queue), log: log,
-            stop: { stop.yield(.asked(finish: $0)) }, reload: { [self] in await reload(access, book) })
+            stop: { stop.yield(.asked(finish: $0)) }, reload: readAnew)
         let hub = EventHub(queue: queue, firstID: EventHub.firstID(at: SystemClock.wall()), complete: { await access.complete($0) })
         let run = EngineRun(
             server: ControlServer(api: api, hub: hub, path: home.socket, log: log, mostConnections: plan.frontEnds), hub: hub, queue: queue, log: log,
@@ -227,7 +240,7 @@ public struct EngineProgram: Sendable {
                     log.error("the engine did not come to its end in time: it is ended as it is; what is written stands")
                 }
             },
-            reload: { [self] in if await reload(access, book).isEmpty { await queue.accessChanged() } },
+            reload: { if await readAnew().isEmpty { await queue.accessChanged() } },
             drain: { finish in await queue.stop(finishRunning: finish) })
         store.whenDamaged { stop.yield(.damaged($0)) }
         let reason: StopReason?
@@ -293,11 +306,17 @@ public struct EngineProgram: Sendable {
             partsAuto: engine.parts == .auto, mostParts: engine.mostParts,
             rateSchedule: RateSchedule(
                 engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])),
-            remotes: Dictionary(
-                configuration.remotes.filter { $0.limits != RemoteLimits() }.map { ($0.name, $0.limits) }, uniquingKeysWith: { $1 }))
+            remotes: EngineProgram.limits(configuration))
         settings.affordableParts = plan.parts
         return settings
     }
+
+    /// Of the remotes that have any.
+    private static func limits(_ configuration: EngineConfiguration) -> [String: RemoteLimits] {
+        Dictionary(configuration.remotes.filter { $0.limits != RemoteLimits() }.map { ($0.name, $0.limits) }, uniquingKeysWith: { $1 })
+    }
+
+    private static func caFiles(_ configuration: EngineConfiguration) -> [String] { Set(configuration.remotes.compactMap(\.caFile)).sorted() }
 
     private func uploadTransport(_ configuration: EngineConfiguration, connections: Int) throws(EngineFailure) -> CurlTransport {
         var settings = CurlTransport.Configuration()
@@ -305,9 +324,8 @@ public struct EngineProgram: Sendable {
         // Of each loop, which has only its share in flight.
         settings.maxConnections = connections
         settings.userAgent = "davit/\(EngineProgram.version)"
-        let files = Set(configuration.remotes.compactMap(\.caFile)).sorted()
         do {
-            settings.caFile = try TrustBundle.make(files, folder: places.stateFolder, environment: environment)
+            settings.caFile = try TrustBundle.make(EngineProgram.caFiles(configuration), folder: places.stateFolder, environment: environment)
             return try CurlTransport(settings)
         } catch let error as FileError {
             throw EngineFailure(error.message)
@@ -326,7 +344,9 @@ public struct EngineProgram: Sendable {
     }
 
     /// SIGHUP, `davit config check`. A file with an error changes nothing.
-    private func reload(_ access: Access, _ book: LogBook) async -> [String] {
+    ///
+    /// - Parameter trusted: the CA files that uploads' connections were made with.
+    private func reload(_ access: Access, _ book: LogBook, trusting trusted: [String]) async -> [String] {
         let log = book.logger
         // Whoever rotates logs for this machine moves the file away and says so with SIGHUP.
         book.sink.reopen()
@@ -348,6 +368,7 @@ public struct EngineProgram: Sendable {
             metadata: [
                 "remotes": "\(reading.configuration.remotes.count)",
                 "engine": engineChanged ? "[engine] counts from the next start on" : "as before",
+                "ca-file": EngineProgram.caFiles(reading.configuration) == trusted ? "as before" : "counts for uploads from the next start on",
             ])
         return []
     }

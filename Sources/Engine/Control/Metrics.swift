@@ -65,12 +65,18 @@ enum Metrics {
     }
 
     private static func access(_ page: inout Page, _ status: StatusView, _ queue: QueueMetrics) {
+        // Several keys may serve one bucket: what is shown of them is the same series.
+        let leases = Dictionary(grouping: status.leases) { [$0.scope, $0.kind] }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
         page.gauge(
             "davit_lease_seconds_left", "Life left of each credential.",
-            status.leases.compactMap { lease in lease.left.map { ([("scope", lease.scope), ("kind", lease.kind)], $0) } })
+            leases.compactMap { labels, leases in
+                leases.compactMap(\.left).min().map { ([("scope", labels[0]), ("kind", labels[1])], $0) }
+            })
         page.counter(
             "davit_lease_fetches_total", "How often each source of credentials was asked.",
-            status.leases.map { ([("scope", $0.scope), ("kind", $0.kind)], Double($0.fetches)) })
+            leases.map { labels, leases in
+                ([("scope", labels[0]), ("kind", labels[1])], Double(leases.reduce(0) { $0 + $1.fetches }))
+            })
         page.gauge(
             "davit_gates_closed", "What uploads wait for: scopes without credentials, endpoints that do not answer.",
             [([("kind", "credentials")], Double(queue.closedScopes)), ([("kind", "endpoint")], Double(queue.closedEndpoints))])

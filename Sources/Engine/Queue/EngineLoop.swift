@@ -77,7 +77,9 @@ public actor EngineLoop: QueueService {
     var ownLimits: [Int64: RateLimit] = [:]
     /// Bytes a second of uploads with a limit of their own; at most `mostLimited`.
     var uploadLimits: [Int64: Int64] = [:]
-    let remoteLimits: [String: RateLimit]
+    var remoteLimits: [String: RateLimit]
+    /// What the configuration says of remotes, as read last.
+    var remotes: [String: RemoteLimits]
     var rateNow: StandingRate
     var tuning: Tuning
     var waitMeter = WaitMeter()
@@ -159,7 +161,8 @@ public actor EngineLoop: QueueService {
             partsAuto: settings.partsAuto)
         rateNow = StandingRate(rate: settings.rate)
         tuning = Tuning(settings)
-        remoteLimits = EngineLoop.remoteLimits(settings)
+        remoteLimits = EngineLoop.remoteLimits(settings.remotes)
+        remotes = settings.remotes
         queueMachine = QueueMachine(slots: settings.uploads, keepCancelled: settings.keepCancelled)
         begun = clocks.steady()
     }

@@ -64,8 +64,10 @@ extension EngineLoop {
             abandoned.nextRead = clocks.steady() + Self.shortestAbortRetry
             return
         }
-        abandoned.entries = read
-        for (endpoint, entries) in Dictionary(grouping: read, by: \.target.endpoint) {
+        // What is stored of a place that cannot be read leads nowhere.
+        abandoned.entries = read.filter { $0.target != nil }
+        let byEndpoint = Dictionary(grouping: abandoned.entries) { $0.target?.endpoint ?? "" }
+        for (endpoint, entries) in byEndpoint {
             var debts = abandoned.endpoints[endpoint] ?? Abandoned.Debts()
             if debts.task != nil {
                 debts.isMore = debts.isMore || isStale
@@ -78,8 +80,7 @@ extension EngineLoop {
             }
             abandoned.endpoints[endpoint] = debts
         }
-        let owing = Set(read.map(\.target.endpoint))
-        abandoned.endpoints = abandoned.endpoints.filter { owing.contains($0.key) || $0.value.task != nil }
+        abandoned.endpoints = abandoned.endpoints.filter { byEndpoint[$0.key] != nil || $0.value.task != nil }
     }
 
     private func aborted(_ endpoint: String, isOwed: Bool) {
@@ -104,12 +105,13 @@ extension EngineLoop {
             var flying = 0
             while true {
                 while flying < (isAnswering ? Self.abortsAtOnce : 1), !Task.isCancelled, !isDead, let entry = rest.popFirst() {
-                    let scope = "s:" + entry.target.scope
-                    guard !isSilent, !silentScopes.contains(scope), gates[scope] == nil, gates["e:" + entry.target.endpoint] == nil else {
+                    guard let target = entry.target else { continue }
+                    let scope = "s:" + target.scope
+                    guard !isSilent, !silentScopes.contains(scope), gates[scope] == nil, gates["e:" + target.endpoint] == nil else {
                         isOwed = true
                         continue
                     }
-                    let aborting = Aborting(entry: entry, transport: transport, authorizer: authorizer)
+                    let aborting = Aborting(entry: entry, target: target, transport: transport, authorizer: authorizer)
                     group.addTask { (entry, await aborting.result()) }
                     flying += 1
                 }
@@ -123,15 +125,13 @@ extension EngineLoop {
                 case .owed: (isOwed, isAnswering) = (true, true)
                 case .noCredentials:
                     isOwed = true
-                    silentScopes.insert("s:" + entry.target.scope)
+                    if let target = entry.target { silentScopes.insert("s:" + target.scope) }
                 case .noAnswer: (isOwed, isSilent) = (true, true)
                 }
             }
         }
         return isOwed || !rest.isEmpty
     }
-
-    public func ledger() async -> [LedgerEntry] { (try? await store.read { db in try QueueStore.ledger(db) }) ?? [] }
 
     public func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async {
         _ = await settle(uploadID: uploadID, bucket: bucket, key: key)
@@ -168,6 +168,7 @@ private struct Aborting {
     private static let acceptedTries = 3
 
     let entry: LedgerEntry
+    let target: Target
     let transport: any Transport
     let authorizer: any RequestAuthorizer
 
@@ -176,7 +177,7 @@ private struct Aborting {
         for _ in 0..<Aborting.mostTries {
             guard
                 let authorized = try? await authorizer.authorize(
-                    .abort(uploadID: entry.uploadID), key: entry.key, target: entry.target, minimumLife: .seconds(30))
+                    .abort(uploadID: entry.uploadID), key: entry.key, target: target, minimumLife: .seconds(30))
             else { return .noCredentials }
             var options = SendOptions()
             options.total = .seconds(60)
@@ -187,8 +188,8 @@ private struct Aborting {
                 try OSSReply.empty(reply.response)
                 accepted += 1
             } catch {
-                switch classify(RequestFailure(error, of: authorized, at: entry.target)) {
-                case .staleLease: await authorizer.retire(generation: authorized.generation, target: entry.target)
+                switch classify(RequestFailure(error, of: authorized, at: target)) {
+                case .staleLease: await authorizer.retire(generation: authorized.generation, target: target)
                 case .clockSkew(let serverTime?): await authorizer.learnClock(serverTime: serverTime)
                 case .uploadGone: return .gone
                 case .transient, .throttled: return .noAnswer
@@ -281,6 +282,7 @@ extension EngineLoop {
         }
         await sweep(wall)
         await sweepSpool(wall)
+        await sweepSignedURLs(wall)
     }
 
     private func sweep(_ now: Timestamp) async {

@@ -41,7 +41,7 @@ extension EngineLoop {
     public func plan(_ order: JobOrder) async throws(OrderError) -> PlannedOrder {
         try Self.check(order)
         guard let dest = order.dest else { throw .option("the order names no destination. Write oss://BUCKET/KEY or REMOTE:KEY") }
-        let target = try await resolver.resolve(dest: dest, credentials: order.credentials)
+        let target = try await resolver.look(dest: dest, credentials: order.credentials)
         var plan = try OrderPlan(order.options, target: target, partSize: settings.partSize, now: clocks.wall())
         let kinds = order.sources.count <= 1_000 ? await SourceReader.kinds(order.sources) : []
         try settle(&plan, order.sources, kinds)

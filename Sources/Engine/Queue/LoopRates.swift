@@ -79,8 +79,19 @@ extension EngineLoop {
     }
 
     /// Of remotes with a rate of their own.
-    static func remoteLimits(_ settings: QueueSettings) -> [String: RateLimit] {
-        settings.remotes.compactMapValues { limits in limits.rate.map { RateLimit($0, now: SystemClock.monotonicNanoseconds()) } }
+    static func remoteLimits(_ remotes: [String: RemoteLimits]) -> [String: RateLimit] {
+        remotes.compactMapValues { limits in limits.rate.map { RateLimit($0, now: SystemClock.monotonicNanoseconds()) } }
+    }
+
+    /// The configuration was read anew. A rate that changes counts at once, also for bodies under way; one that is new, for the next ones.
+    public func setRemotes(_ new: [String: RemoteLimits]) {
+        guard new != remotes else { return }
+        remotes = new
+        let now = SystemClock.monotonicNanoseconds()
+        for (name, limit) in remoteLimits { limit.set(new[name]?.rate, now: now) }
+        remoteLimits.merge(Self.remoteLimits(new)) { known, _ in known }
+        changed()
+        schedule()
     }
 
     /// Of every order, also of one without: it may get one while its bodies are under way.
@@ -93,7 +104,7 @@ extension EngineLoop {
 
     /// What its order or its remote may use is in use: more of it would only take slots from others.
     func hasEnoughInFlight(_ job: Int64) -> Bool {
-        if !settings.remotes.isEmpty, let remote = jobs[job]?.target.remote, let limits = settings.remotes[remote] {
+        if !remotes.isEmpty, let remote = jobs[job]?.target.remote, let limits = remotes[remote] {
             if limits.rate == 0 { return true }
             let ofRemote = { [jobs] (id: Int64) in jobs[id]?.target.remote == remote }
             let most = min(limits.parts ?? .max, limits.rate == nil ? .max : max(limitsNow.parts / 2, 1))

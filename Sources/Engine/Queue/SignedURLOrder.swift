@@ -1,4 +1,5 @@
 import Contracts
+import GRDB
 import OSSProtocol
 import Platform
 
@@ -27,6 +28,30 @@ extension EngineLoop {
         // One request whatever its size.
         order.options.partSize = OSSLimits.largestPart
         return (order, target)
+    }
+
+    /// The URL of an upload that is stored, or was given up long enough ago, is a secret that nobody needs.
+    func sweepSignedURLs(_ now: Timestamp) async {
+        let kept = await resolver.keptSignedURLs()
+        guard !kept.isEmpty else { return }
+        let cancelled = (now - settings.keepCancelled).milliseconds
+        let unneeded = try? await store.read { db in
+            try kept.filter { try !QueueStore.needs(db, scope: $0, cancelledBefore: cancelled) }
+        }
+        if let unneeded, !unneeded.isEmpty { await resolver.forgetSignedURLs(unneeded) }
+    }
+}
+
+extension QueueStore {
+    /// Whether an order of that scope has something left to do.
+    static func needs(_ db: Database, scope: String, cancelledBefore: Int64) throws -> Bool {
+        try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM jobs j WHERE j.scope = ? AND (j.isScanning = 1
+                  OR EXISTS (SELECT 1 FROM uploads u WHERE u.job = j.id AND u.state NOT IN (5, 6) AND u.hidden = 0
+                    AND NOT (u.state = \(UploadState.cancelled.code) AND COALESCE(u.finished, 0) <= ?))))
+                """, arguments: [scope, cancelledBefore]) ?? true
     }
 }
 

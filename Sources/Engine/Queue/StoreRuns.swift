@@ -158,15 +158,19 @@ extension QueueStore {
             .execute(arguments: [bucket, key, uploadID])
     }
 
-    static func ledger(_ db: Database, onlyAbandoned: Bool = false) throws -> [LedgerEntry] {
+    /// Entries that are read at once: more are no queue's.
+    static let mostOwed = 100_000
+
+    /// The oldest ones.
+    static func ledger(_ db: Database, onlyAbandoned: Bool = false, limit: Int = mostOwed) throws -> [LedgerEntry] {
         let sql =
-            "SELECT bucket, key, uploadID, target, upload FROM ledger\(onlyAbandoned ? " WHERE upload IS NULL" : "") ORDER BY since LIMIT 100000"
-        return try Row.fetchAll(db, sql: sql).compactMap { row in
+            "SELECT bucket, key, uploadID, target, upload FROM ledger\(onlyAbandoned ? " WHERE upload IS NULL" : "") ORDER BY since LIMIT ?"
+        return try Row.fetchAll(db, sql: sql, arguments: [limit]).map { row in
             let text: String = row[3]
-            guard let target = try? JSONDecoder().decode(Target.self, from: Data(text.utf8)) else { return nil }
             let upload: Int64? = row[4]
             return LedgerEntry(
-                bucket: row[0], key: ObjectKey(row[1] as String), uploadID: row[2], upload: upload.map(UploadID.text), target: target)
+                bucket: row[0], key: ObjectKey(row[1] as String), uploadID: row[2], upload: upload.map(UploadID.text),
+                target: try? JSONDecoder().decode(Target.self, from: Data(text.utf8)))
         }
     }
 

@@ -17,6 +17,12 @@ import Testing
         #expect(try Destination(text, remotes: ["ingest"]) == destination)
     }
 
+    @Test(arguments: ["no\u{1B}[31msuch:k", "no\u{1B}[31msuch"]) func aTextThatMovesACursorIsNotRepeated(_ text: String) {
+        let error = #expect(throws: OrderError.self) { try Destination(text, remotes: []) }
+
+        #expect(error?.message.utf8.contains(0x1B) == false)
+    }
+
     @Test(arguments: [
         ("2026/a.mov", "ingest:"), ("other:x", "ingest:"), ("oss://", "bucket"), ("oss:///x", "bucket"), ("oss://UPPER/x", "bucket"),
         ("oss://media//x", "cannot begin"), ("ingest:/x", "cannot begin"), ("ingest:\\x", "cannot begin"),

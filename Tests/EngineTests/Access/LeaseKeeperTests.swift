@@ -307,7 +307,7 @@ private actor ScriptedProvider: CredentialProvider {
         await access.learnClock(serverTime: try #require(error.serverTime))
 
         #expect(try await signedDate(access) == "20260115T073000Z")
-        #expect(await access.status(uploads: [:]).clockOffset == -3600)
+        #expect(access.clock.offsetSeconds == -3600)
     }
 
     // MARK: - Restart

@@ -81,6 +81,40 @@ private struct OSSRules: Sendable {
         #expect(transport.requests.first?.query?.contains("delimiter=%2F") == true)
     }
 
+    @Test func aWrongKeyThatSomebodyListsWithIsNotTheUploads() async throws {
+        let transport = RuleTransport { OSSRules().answer($0) }
+        let access = makeAccess(
+            "[remote.own]\nbucket = \"media\"\nregion = \"cn-x\"\n", in: folder, clock: clock, transport: transport)
+        var typo = credentials
+        typo.accessKeySecret = "typo"
+        let operations = RemoteOperations(access: access, queue: queue)
+
+        for dest in ["oss://media/", "own:"] {
+            let target = try await access.resolve(dest: dest, credentials: credentials)
+            let before = try await access.authorize(.headObject, key: ObjectKey("k"), target: target, minimumLife: .zero).request
+            _ = try await operations.list(ListRequest(dest: dest, credentials: typo))
+            let after = try await access.authorize(.headObject, key: ObjectKey("k"), target: target, minimumLife: .zero).request
+            let restarted = makeAccess(
+                "[remote.own]\nbucket = \"media\"\nregion = \"cn-x\"\n", in: folder, clock: clock, transport: transport)
+            let later = try await restarted.authorize(.headObject, key: ObjectKey("k"), target: target, minimumLife: .zero).request
+
+            #expect(after.headers["Authorization"] == before.headers["Authorization"])
+            #expect(later.headers["Authorization"] == before.headers["Authorization"])
+        }
+        #expect(await access.leases().count == 2)
+    }
+
+    @Test(arguments: [0, -1, 1001]) func aLimitOutOfBoundsIsRefusedAlsoForTheListOfBuckets(limit: Int) async {
+        let (operations, transport) = operations(OSSRules())
+        var request = ListRequest(dest: "oss://", credentials: credentials)
+        request.limit = limit
+        let asked = request
+
+        let error = await #expect(throws: OrderError.self) { try await operations.list(asked) }
+
+        #expect(error?.exit == 2 && transport.requests.isEmpty)
+    }
+
     @Test func aDeniedListSaysWhoDenies() async {
         let (operations, _) = operations(OSSRules(denied: ["list"]))
 
@@ -193,6 +227,51 @@ private struct OSSRules: Sendable {
         #expect(transport.requests.filter { $0.method == "DELETE" }.count == 2)
     }
 
+    @Test func whatTheQueueBeganWhileTheServerWasAskedIsLeftAlone() async throws {
+        let (rules, queue, access) = (three, queue, makeAccess("", in: folder, clock: clock))
+        let target = try await target(access)
+        let transport = RuleTransport { request in
+            if request.query?.hasPrefix("uploads") == true {
+                queue.state.withLock {
+                    $0.ledger = [LedgerEntry(bucket: "media", key: ObjectKey("c"), uploadID: "U3", upload: "u-9", target: target)]
+                }
+            }
+            return rules.answer(request)
+        }
+        let operations = RemoteOperations(access: makeAccess("", in: folder, clock: clock, transport: transport), queue: queue)
+
+        let found = try await operations.orphans(OrphansRequest(dest: "oss://media/", credentials: credentials, abort: true, olderThan: nil))
+
+        #expect(found.items.map(\.owner) == ["other", "other", "ours"])
+        #expect(found.items.map(\.aborted) == [true, true, false] && found.items[2].upload == "u-9")
+    }
+
+    @Test(arguments: [true, false]) func whatTheQueueTookInTheMeantimeIsNeitherAbortedNorGivenAway(isAbort: Bool) async throws {
+        let (operations, transport) = operations(three)
+        queue.state.withLock { $0.owners = ["U3": .upload("u-9")] }
+
+        let found = try await operations.orphans(
+            OrphansRequest(
+                dest: "oss://media/", credentials: credentials, abort: isAbort ? true : nil, olderThan: nil, adopt: isAbort ? nil : true))
+
+        #expect(found.items.map(\.owner) == ["other", "other", "ours"] && found.items[2].upload == "u-9")
+        #expect(transport.requests.filter { $0.method == "DELETE" }.count == (isAbort ? 2 : 0))
+        #expect(queue.state.withLock { $0.adopted } == (isAbort ? [] : ["U1", "U2"]))
+    }
+
+    @Test func aLedgerThatCannotBeReadAbortsNothing() async throws {
+        let (operations, transport) = operations(three)
+        try await lay(operations)
+        queue.state.withLock { $0.ledgerFailure = OrderError(code: "QueueNotReadable", message: "no", exit: 1) }
+
+        let error = await #expect(throws: OrderError.self) {
+            try await operations.orphans(OrphansRequest(dest: "oss://media/", credentials: self.credentials, abort: true, olderThan: nil))
+        }
+
+        #expect(error?.code == "QueueNotReadable")
+        #expect(!transport.requests.contains { $0.method == "DELETE" })
+    }
+
     @Test func youngOnesAreLeftOut() async throws {
         let (operations, _) = operations(three)
 
@@ -249,6 +328,39 @@ private struct OSSRules: Sendable {
         let probe = try #require(transport.requests.first { $0.method == "POST" })
         #expect(probe.path.hasPrefix("/in/.davit-probe-"))
         #expect(transport.requests.contains { $0.method == "DELETE" && $0.path == probe.path })
+    }
+
+    @Test(arguments: ["lost", "busy"]) func anUploadThatMayHaveBegunIsNotBegunAgain(trouble: String) async throws {
+        let transport = RuleTransport { request throws(TransportError) in
+            guard request.method == "POST" else { return OSSRules().answer(request) }
+            if trouble == "lost" { throw TransportError(kind: .curl(56), message: "the answer is lost") }
+            return HTTPResponse(status: 500, body: Array("<Error><Code>InternalError</Code></Error>".utf8))
+        }
+        let operations = RemoteOperations(access: makeAccess("", in: folder, clock: clock, transport: transport), queue: queue)
+
+        let checks = try await operations.test(AuthTestRequest(remote: nil, dest: "oss://media/", credentials: credentials))
+
+        #expect(checks.filter { !$0.ok }.map(\.check) == ["put"])
+        #expect(transport.requests.filter { $0.method == "POST" }.count == 1)
+    }
+
+    @Test(arguments: [true, false]) func aProbeThatCannotBeAbortedIsOwed(isLost: Bool) async throws {
+        let transport = RuleTransport { request throws(TransportError) in
+            guard request.method == "DELETE" else { return OSSRules().answer(request) }
+            if isLost { throw TransportError(kind: .curl(56), message: "the line is dead") }
+            return HTTPResponse(status: 403, body: Array("<Error><Code>AccessDenied</Code></Error>".utf8))
+        }
+        let access = makeAccess("", in: folder, clock: clock, transport: transport)
+        let order = try await target(access)
+
+        let checks = try await RemoteOperations(access: access, queue: queue).test(
+            AuthTestRequest(remote: nil, dest: "oss://media/", credentials: credentials))
+
+        let owed = try #require(queue.state.withLock { $0.ledger }.first)
+        #expect(checks.filter { !$0.ok }.map(\.check) == ["put"])
+        #expect(owed.uploadID == "P1" && owed.upload == nil && owed.key.description.hasPrefix(".davit-probe-"))
+        // Under the scope whose credentials the queue has.
+        #expect(owed.target?.scope == order.scope)
     }
 
     @Test func anUploadOnlyTokenPassesAndADeniedPutDoesNot() async throws {

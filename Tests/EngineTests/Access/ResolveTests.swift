@@ -1,8 +1,10 @@
 import Contracts
 import Credentials
+import Glibc
 import OSSProtocol
 import Platform
 import Testing
+import Wire
 
 @testable import Engine
 
@@ -146,6 +148,65 @@ import Testing
         #expect(first.scope != second.scope)
         #expect(token.scope == newer.scope)
         #expect(request.headers["x-oss-security-token"] == "new")
+    }
+
+    @Test(arguments: ["OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET"]) func halfAKeyInTheEnvironmentIsAnError(name: String) async {
+        let access = makeAccess("", in: folder, environment: [name: "x", "OSS_REGION": "cn-x"])
+
+        let error = await #expect(throws: OrderError.self) { try await access.resolve(dest: "oss://media/k", credentials: nil) }
+
+        #expect(error?.code == "BadCredentials" && error?.message.contains("Set both") == true)
+    }
+
+    @Test func aTokenThatTheServerRepeatsIsNotPassedOn() async {
+        let access = access("", HTTPResponse(status: 403, body: Array(#"{"error":{"code":"no","message":"Bearer b3arer may not"}}"#.utf8)))
+
+        let error = await #expect(throws: OrderError.self) { try await access.resolve(dest: "ingest:a", credentials: nil) }
+
+        #expect(error?.message.contains("b3arer") == false && error?.message.contains("may not") == true)
+    }
+
+    @Test func oneListOfVariablesNamesTheAuthorities() throws {
+        func certificate(_ name: String) -> String {
+            folder.write(name, "-----BEGIN CERTIFICATE-----\n\(name)\n-----END CERTIFICATE-----\n")
+        }
+        let variables = Dictionary(uniqueKeysWithValues: CurlTransport.bundleVariables.map { ($0, certificate($0)) })
+
+        let path = try #require(try TrustBundle.make([certificate("own")], folder: folder.path, environment: variables))
+
+        let bundle = String(decoding: try SecureFile.read(path, limit: 1 << 16, mustBePrivate: true), as: UTF8.self)
+        #expect(bundle.contains("CURL_CA_BUNDLE") && bundle.contains("own") && !bundle.contains("SSL_CERT_FILE"))
+    }
+
+    @Test func aSignedURLIsForgottenWhenItIsToldSo() async throws {
+        let url = "https://media.oss-cn-hangzhou.aliyuncs.com/k?x-oss-signature=5ignature"
+        let access = makeAccess("", in: folder, clock: clock)
+        let target = try await access.resolve(signedURL: url)
+        let young = await access.keptSignedURLs()
+        clock.advance(.seconds(601))
+        let kept = await access.keptSignedURLs()
+        let restarted = makeAccess("", in: folder, clock: clock)
+        let found = await restarted.keptSignedURLs()
+
+        await restarted.forgetSignedURLs(found + ["ingest"])
+
+        #expect(young == [] && kept == [target.scope] && found == [target.scope])
+        #expect(Spool.files(in: folder.path) == [] && LeaseCache(folder: folder.path, scope: target.scope).load() == nil)
+        await #expect(throws: AccessFailure.self) {
+            try await restarted.authorize(.putObject(ObjectHeaders()), key: ObjectKey("k"), target: target, minimumLife: .zero)
+        }
+    }
+
+    @Test func whatAWriteThatWasCutOffLeftIsRemoved() async throws {
+        let access = makeAccess("", in: folder)
+        let old = folder.write("lease-0.json.new-1", "{}")
+        let young = folder.write("lease-0.json.new-2", "{}")
+        var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+        utimensat(AT_FDCWD, old, &times, 0)
+
+        _ = await access.keptSignedURLs()
+
+        #expect(Spool.files(in: folder.path) == [young])
     }
 
     @Test func aRemoteThatIsGoneIsSaidSo() async {

@@ -128,6 +128,22 @@ import Testing
         #expect(metrics.retries.values.reduce(0, +) == 1006)
     }
 
+    @Test func twoKeysOfOneBucketAreOneSeries() async throws {
+        func lease(_ left: Double?, _ fetches: Int) -> LeaseView {
+            LeaseView(
+                scope: "oss://media", kind: "env", state: "held", identity: nil, expires: nil, left: left, renewsIn: nil, lastError: nil,
+                fetches: fetches, uploads: 0)
+        }
+        var status = await queue.status()
+        status.leases = [lease(900, 2), lease(60, 3), lease(nil, 1)]
+
+        let lines = Metrics.text(status, QueueMetrics(), process: ProcessFigures.now(age: 1)).split(separator: "\n")
+
+        let labels = #"{scope="oss://media",kind="env"}"#
+        #expect(lines.filter { $0.hasPrefix("davit_lease_fetches_total{") } == ["davit_lease_fetches_total\(labels) 6"])
+        #expect(lines.filter { $0.hasPrefix("davit_lease_seconds_left{") } == ["davit_lease_seconds_left\(labels) 60"])
+    }
+
     @Test func everyNameOfThePageIsDocumented() async throws {
         let page = Metrics.text(await queue.status(), QueueMetrics(), process: ProcessFigures.now(age: 1))
         let folder = #filePath.components(upTo: "/Tests/")

@@ -168,6 +168,14 @@ import Testing
         #expect(text.contains("OSS_ACCESS_KEY_ID"))
     }
 
+    @Test func anEndlessAnswerHasNoHead() async {
+        for (path, allowed) in [("/v1/events", "GET"), ("/v1/status", "GET, HEAD")] {
+            let response = await api().handle(ControlRequest("DELETE", path))
+
+            #expect(response.status == 405 && response.allowed == allowed)
+        }
+    }
+
     // MARK: - Redaction
 
     @Test(arguments: [
@@ -175,10 +183,10 @@ import Testing
         ("…&Signature=QmFzZTY0%3D&a", "QmFzZTY0"), ("x-oss-security-token: CAIS+token", "CAIS"),
         ("{\"AccessKeySecret\":\"s3cret\"}", "s3cret"), ("OSS4-HMAC-SHA256 Credential=A,Signature=00ff", "00ff"),
     ]) func theLogCutsOutWhatLooksLikeASecret(_ line: String, _ secret: String) {
-        #expect(!Redaction.clean(line).contains(secret))
+        #expect(!LogRedaction.clean(line).contains(secret))
     }
 
     @Test func theLogKeepsTheRest() {
-        #expect(Redaction.clean("GET /k?x-oss-signature=00&x=1 (403) é") == "GET /k?x-oss-signature=<redacted>&x=1 (403) é")
+        #expect(LogRedaction.clean("GET /k?x-oss-signature=00&x=1 (403) é") == "GET /k?x-oss-signature=<redacted>&x=1 (403) é")
     }
 }

@@ -13,6 +13,9 @@ final class FakeQueueService: QueueService {
         var windows: [UploadsRequest] = []
         var limits = LimitsView(rate: nil, uploads: 5, parts: 16)
         var ledger: [LedgerEntry] = []
+        var ledgerFailure: OrderError?
+        /// What is said of an id right before it is touched, where the ledger says something else.
+        var owners: [String: LedgerOwner] = [:]
         var settled: [String] = []
         var adopted: [String] = []
         var frontEnds = 0
@@ -68,7 +71,16 @@ final class FakeQueueService: QueueService {
         state.withLock { $0.listeners.append(continuation) }
         return stream
     }
-    func ledger() async -> [LedgerEntry] { state.withLock { $0.ledger } }
+    func ledger() async throws(OrderError) -> [LedgerEntry] {
+        if let failure = state.withLock({ $0.ledgerFailure }) { throw failure }
+        return state.withLock { $0.ledger }
+    }
+    func owner(uploadID: String, bucket: String, key: ObjectKey) async throws(OrderError) -> LedgerOwner {
+        if let owner = state.withLock({ $0.owners[uploadID] }) { return owner }
+        let entry = try await ledger().first { $0.uploadID == uploadID && $0.bucket == bucket && $0.key == key }
+        return entry.map { $0.upload.map { .upload($0) } ?? .ledger } ?? .other
+    }
+    func owe(_ entry: LedgerEntry) async { state.withLock { $0.ledger.append(entry) } }
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async { state.withLock { $0.settled.append(uploadID) } }
     func adopt(uploadID: String, bucket: String, key: ObjectKey) async throws(OrderError) -> String? {
         state.withLock { $0.adopted.append(uploadID) }

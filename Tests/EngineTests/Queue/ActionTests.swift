@@ -76,7 +76,7 @@ import TransferCore
         bench.clock.advance(.seconds(86_401))
         try await bench.until(loop, "aborted", step: .seconds(1)) { bench.oss.uploadIDs.isEmpty }
 
-        try await bench.until(loop, "ledger settled") { await loop.ledger().isEmpty }
+        try await bench.until(loop, "ledger settled") { try await loop.ledger().isEmpty }
         await loop.stop(finishRunning: false)
     }
 
@@ -88,7 +88,7 @@ import TransferCore
         let result = try await loop.act(ActionRequest(action: "abort", ids: [id]))
 
         #expect(result.changed == 1)
-        try await bench.until(loop, "gone") { await loop.ledger().isEmpty && bench.oss.uploadIDs.isEmpty }
+        try await bench.until(loop, "gone") { try await loop.ledger().isEmpty && bench.oss.uploadIDs.isEmpty }
         let view = try #require(await loop.upload(id)?.upload)
         #expect(view.state == .cancelled && view.stored == 0 && view.uploadId == nil)
         await loop.stop(finishRunning: false)
@@ -101,13 +101,13 @@ import TransferCore
         bench.oss.setFaults { $0.kind == "abort" ? .curl(7) : nil }
 
         _ = try await first.act(ActionRequest(action: "abort", ids: [id]))
-        #expect(await first.ledger().count == 1)
+        #expect(try await first.ledger().count == 1)
         await first.stop(finishRunning: false)
         bench.oss.setFaults { _ in nil }
         let second = try await bench.loop()
 
         try await bench.until(second, "aborted after the restart") { bench.oss.uploadIDs.isEmpty }
-        try await bench.until(second, "settled") { await second.ledger().isEmpty }
+        try await bench.until(second, "settled") { try await second.ledger().isEmpty }
         await second.stop(finishRunning: false)
     }
 
@@ -118,7 +118,7 @@ import TransferCore
         let loop = try await bench.loop()
         let job = try await loop.add(bench.order([path]))
         try await bench.until(loop, "failed") { await loop.upload(job.uploads[0])?.upload.state == .failed }
-        #expect(await loop.ledger().map(\.upload) == [job.uploads[0]])
+        #expect(try await loop.ledger().map(\.upload) == [job.uploads[0]])
 
         _ = try await loop.act(ActionRequest(action: "retry", query: "state:failed"))
         try await bench.untilAllEnded(loop)

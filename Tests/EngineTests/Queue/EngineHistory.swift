@@ -177,7 +177,7 @@ final class EngineHistory: Sendable {
                 await loop.stop(finishRunning: false)
                 loop = try await start()
                 // What the server had given, and what was not written down before the kill.
-                let known = Set(await loop.ledger().map(\.uploadID))
+                let known = Set(try await loop.ledger().map(\.uploadID))
                 lost.formUnion(bench.oss.uploadIDs.subtracting(known))
             }
         }
@@ -219,7 +219,7 @@ final class EngineHistory: Sendable {
             guard let object = bench.oss.objects[name] else { return "\(name) is done and not there" }
             if object.bytes.count != size || !object.bytes.elementsEqual(Self.bytes.prefix(size)) { return "\(name) is not its file" }
         }
-        try await bench.until(first, "nothing is owed", step: .seconds(1)) { await first.ledger().isEmpty }
+        try await bench.until(first, "nothing is owed", step: .seconds(1)) { try await first.ledger().isEmpty }
         let left = bench.oss.uploadIDs.subtracting(lost)
         if !left.isEmpty { return "left on the server, and owed by nobody: \(left)" }
         let status = await first.status()

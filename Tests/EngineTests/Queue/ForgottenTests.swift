@@ -25,7 +25,7 @@ import TransferCore
         // Stored bytes never fall without a word.
         let events = await loop.upload(job.uploads[0])?.events.map(\.text) ?? []
         #expect(events.contains { $0.hasPrefix("restarted from 0") }, "\(events)")
-        try await bench.until(loop, "the old upload id is aborted", step: .seconds(1)) { await loop.ledger().isEmpty }
+        try await bench.until(loop, "the old upload id is aborted", step: .seconds(1)) { try await loop.ledger().isEmpty }
         #expect(bench.oss.uploadIDs.isEmpty)
         await loop.stop(finishRunning: false)
     }
@@ -94,7 +94,7 @@ import TransferCore
         isFree.withLock { $0 = true }
         _ = try await paused
 
-        try await bench.until(loop, "the old upload id is aborted", step: .seconds(1)) { await loop.ledger().isEmpty }
+        try await bench.until(loop, "the old upload id is aborted", step: .seconds(1)) { try await loop.ledger().isEmpty }
         #expect(bench.oss.uploadIDs.isEmpty)
         await loop.stop(finishRunning: false)
     }

@@ -36,11 +36,11 @@ import TransferCore
 
         _ = try await loop.act(ActionRequest(action: "abort", ids: ids))
         #expect(bench.oss.uploadIDs.isEmpty)
-        #expect(await loop.ledger().count == 1)
+        #expect(try await loop.ledger().count == 1)
         bench.oss.setFaults { _ in nil }
         isFull.withLock { $0 = false }
 
-        try await bench.until(loop, "settled") { await loop.ledger().isEmpty }
+        try await bench.until(loop, "settled") { try await loop.ledger().isEmpty }
         await loop.stop(finishRunning: false)
     }
 
@@ -54,10 +54,10 @@ import TransferCore
 
         _ = try await loop.act(ActionRequest(action: "abort", ids: silent + other))
 
-        try await bench.until(loop, "the other is settled", step: .zero) { await loop.ledger().count == 5 }
+        try await bench.until(loop, "the other is settled", step: .zero) { try await loop.ledger().count == 5 }
         #expect(bench.oss.calls("abort").count { $0.key.utf8.first == UInt8(ascii: "a") } == 1)
         bench.oss.setFaults { _ in nil }
-        try await bench.until(loop, "all are settled") { await loop.ledger().isEmpty }
+        try await bench.until(loop, "all are settled") { try await loop.ledger().isEmpty }
         #expect(bench.oss.uploadIDs.isEmpty)
         await loop.stop(finishRunning: false)
     }
@@ -75,9 +75,9 @@ import TransferCore
         try await bench.until(loop, "the first hangs", step: .zero) { bench.oss.calls("abort").contains { $0.key == "a" } }
 
         _ = try await loop.act(ActionRequest(action: "abort", ids: other))
-        try await bench.until(loop, "the second is settled", step: .zero) { await loop.ledger().count == 2 }
+        try await bench.until(loop, "the second is settled", step: .zero) { try await loop.ledger().count == 2 }
         _ = try await loop.act(ActionRequest(action: "abort", ids: later))
-        try await bench.until(loop, "the third is settled", step: .zero) { await loop.ledger().count == 1 }
+        try await bench.until(loop, "the third is settled", step: .zero) { try await loop.ledger().count == 1 }
 
         #expect(bench.oss.calls("abort").count { $0.key == "a" } == 1)
         await loop.stop(finishRunning: false)
@@ -97,7 +97,7 @@ import TransferCore
         try await bench.untilAllEnded(loop)
 
         #expect(await loop.upload(job.uploads[0])?.upload.state == .failed)
-        try await bench.until(loop, "settled") { await loop.ledger().isEmpty }
+        try await bench.until(loop, "settled") { try await loop.ledger().isEmpty }
         #expect(bench.oss.uploadIDs.isEmpty)
         await loop.stop(finishRunning: false)
     }
@@ -117,7 +117,68 @@ import TransferCore
         bench.clock.advance(.seconds(86_401))
 
         try await bench.until(loop, "aborted", step: .seconds(1)) { bench.oss.uploadIDs.isEmpty }
-        try await bench.until(loop, "settled") { await loop.ledger().isEmpty }
+        try await bench.until(loop, "settled") { try await loop.ledger().isEmpty }
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func anUploadWhoseInitiateIsUnderWayOwnsWhatLiesAtItsKey() async throws {
+        let bench = QueueBench()
+        let gate = OpenGate()
+        bench.oss.setFaults { $0.kind == "initiate" ? .waits(gate) : nil }
+        let loop = try await bench.loop()
+        let job = try await loop.add(bench.order([bench.file("f", 4 << 20)]))
+        try await bench.until(loop, "it asks to begin", step: .zero) { try await loop.owner(uploadID: "U", bucket: "bucket", key: ObjectKey("f")) != .other }
+
+        let here = try await loop.owner(uploadID: "U", bucket: "bucket", key: ObjectKey("f"))
+        let elsewhere = try await loop.owner(uploadID: "U", bucket: "another", key: ObjectKey("f"))
+        gate.open()
+        try await bench.untilAllEnded(loop)
+
+        #expect(here == .upload(job.uploads[0]) && elsewhere == .other)
+        #expect(try await loop.owner(uploadID: "U", bucket: "bucket", key: ObjectKey("f")) == .other)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func aDebtThatCannotBeReadIsStillOurs() async throws {
+        let bench = QueueBench()
+        let store = try bench.store()
+        try await store.pool.write { db in
+            try db.execute(sql: "INSERT INTO ledger (bucket, key, uploadID, target, upload, since) VALUES ('b', 'k', 'U', '{}', NULL, 1)")
+        }
+        let loop = try await bench.loop(store)
+
+        #expect(try await loop.ledger().map(\.uploadID) == ["U"])
+        #expect(try await loop.owner(uploadID: "U", bucket: "b", key: ObjectKey("k")) == .ledger)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func moreDebtsThanAreReadAreAnError() async throws {
+        let bench = QueueBench()
+        let store = try bench.store()
+        try await store.pool.write { db in
+            try db.execute(
+                sql: """
+                    WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < \(QueueStore.mostOwed))
+                    INSERT INTO ledger (bucket, key, uploadID, target, upload, since) SELECT 'b', 'k', 'U' || i, '{}', 1, 1 FROM n
+                    """)
+        }
+        let loop = try await bench.loop(store)
+
+        let error = await #expect(throws: OrderError.self) { try await loop.ledger() }
+
+        #expect(error?.code == "TooManyUnfinished")
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func anIDThatSomebodyElseLeftIsAbortedInTheBackground() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let target = try await FakeResolver().resolve(dest: "oss://b/", credentials: nil)
+
+        await loop.owe(LedgerEntry(bucket: "bucket", key: ObjectKey("probe"), uploadID: "P", upload: nil, target: target))
+
+        try await bench.until(loop, "settled") { try await loop.ledger().isEmpty }
+        #expect(bench.oss.calls("abort").map(\.key) == ["probe"])
         await loop.stop(finishRunning: false)
     }
 }

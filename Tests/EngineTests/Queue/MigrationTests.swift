@@ -64,7 +64,7 @@ import TransferCore
             let counts = await loop.status().counts
             return counts["scanning"] == 0 && counts["queued"] == 0 && counts["uploading"] == 0 && counts["held"] == 0
         }
-        try await bench.until(loop, "what is owed is paid") { await loop.ledger().isEmpty }
+        try await bench.until(loop, "what is owed is paid") { try await loop.ledger().isEmpty }
 
         #expect(
             try await bench.states(loop) == [

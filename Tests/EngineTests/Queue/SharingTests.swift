@@ -345,6 +345,28 @@ import TransferCore
     }
 }
 
+@Suite struct RemoteLimitReloadTests {
+    @Test func aLimitThatIsReadAnewCountsAtOnce() async throws {
+        let bench = QueueBench()
+        let settings = QueueSettings(uploads: 3, parts: 8, partSize: 1 << 20, remotes: ["slow": RemoteLimits(rate: 0)])
+        let loop = try await bench.loop(settings: settings, resolver: FakeResolver(remotes: ["s": "slow"]))
+        _ = try await loop.add(bench.order([bench.file("f", 100)], "oss://s/1/", id: "s1"))
+        for _ in 0..<20 { await loop.tick() }
+        let before = bench.oss.objects.count
+
+        await loop.setRemotes(["slow": RemoteLimits(rate: 5_000)])
+        try await bench.until(loop, "its file is done") { bench.oss.objects.count == 1 }
+        let then = bench.oss.paces.map { $0.pace.limits.compactMap(\.rate) }
+        await loop.setRemotes([:])
+        _ = try await loop.add(bench.order([bench.file("g", 100)], "oss://s/2/", id: "s2"))
+        try await bench.untilAllEnded(loop)
+
+        #expect(before == 0 && then == [[5_000]])
+        #expect(bench.oss.paces.count == 2 && bench.oss.paces.allSatisfy { !$0.pace.isLimited })
+        await loop.stop(finishRunning: false)
+    }
+}
+
 @Suite struct SlowBecauseTests {
     private let bench = QueueBench()
 

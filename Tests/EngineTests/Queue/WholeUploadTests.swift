@@ -19,7 +19,7 @@ import TransferCore
         #expect(bench.oss.objects["a file+%.bin"]?.bytes == Files.bytes(size, seed: 1))
         #expect(view.state == .done && view.verify.state == "ok" && view.stored == Int64(size))
         #expect(view.crc64 == String(ModelOSS.crc(Files.bytes(size, seed: 1))))
-        #expect(await loop.ledger().isEmpty && bench.oss.uploadIDs.isEmpty)
+        #expect(try await loop.ledger().isEmpty && bench.oss.uploadIDs.isEmpty)
         await loop.stop(finishRunning: false)
     }
 

@@ -164,3 +164,38 @@ def test_pages_of_a_proxy_are_waited_out(sandbox, tmp_path, status, page):
         davit.stop()
         server.shutdown()
         server.server_close()
+
+
+def test_a_wrong_key_that_somebody_asks_with_does_not_become_that_of_the_uploads(davit, sandbox, big_file, tmp_path):
+    davit.run("limit", "40MiB", check=0)
+    davit.run("add", big_file, f"oss://{sandbox.bucket}/big.mov", check=0)
+    until(lambda: any(u["parts"]["stored"] >= 1 for u in davit.uploads()), what="a stored part")
+    typo = {"OSS_ACCESS_KEY_SECRET": "typo"}
+
+    assert davit.run("ls", f"oss://{sandbox.bucket}/", environment=typo).returncode != 0
+    davit.run("put", make_file(tmp_path / "f", 10), f"oss://{sandbox.bucket}/f", "--plan", environment=typo)
+    davit.run("limit", "none", check=0)
+
+    davit.run("wait", check=0)
+    assert sandbox.objects()["big.mov"]["sha256"] == digest(big_file)
+
+
+@pytest.mark.parametrize("name", ["nosuch\x1b[31m:k", "no\x1b]0;title\x07such"])
+def test_a_name_that_would_colour_the_terminal_is_shown_and_not_obeyed(davit, name):
+    done = davit.run("ls", name)
+
+    assert done.returncode == 2 and "such" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_limits_of_a_remote_count_when_the_configuration_is_read_anew(davit, sandbox, tmp_path):
+    remote(davit, sandbox)
+    davit.configure((davit.home / "config.toml").read_text().replace("[remote.it]\n", '[remote.it]\nrate-limit = "0"\n'))
+    davit.run("add", make_file(tmp_path / "f", 1000), "it:f", check=0)
+    until(lambda: davit.json("status")["counts"]["queued"] == 1, what="the file waits")
+
+    remote(davit, sandbox)
+    davit.run("config", "check", check=0)
+
+    davit.run("wait", check=0)
+    assert "f" in sandbox.objects()

@@ -216,13 +216,13 @@ public actor Access: RequestAuthorizer, TargetResolver {
     /// An order becomes a row of the queue a moment after its URL was kept.
     private static let youngURL = Duration.seconds(600)
 
-    public func keptSignedURLs() -> [String] {
+    public func keptSignedURLs() async -> [String] {
         lookForKeptURLs()
         let old = clock.now() - Access.youngURL
         return (keptURLs ?? [:]).filter { $0.value.map { $0 <= old } ?? true }.map(\.key)
     }
 
-    public func forgetSignedURLs(_ scopes: [String]) {
+    public func forgetSignedURLs(_ scopes: [String]) async {
         for scope in scopes where GivenURL.isOne(scope) {
             LeaseCache(folder: folder, scope: scope).remove()
             urls[scope] = nil

@@ -52,7 +52,7 @@ extension Canvas {
         if let message = state.message {
             frame.put(cut(own(message.text), size.columns - 2), row: row, column: 1, role: message.role)
         } else if let standing = standingMessage {
-            frame.put(cut(own(standing), size.columns - 2), row: row, column: 1, role: .info)
+            frame.put(cut(own(standing), size.columns - 2), row: row, column: 1, role: state.mirror.status?.notice == standing ? .warn : .info)
         }
     }
 
@@ -73,6 +73,7 @@ extension Canvas {
             if hidden > 0 { return text + ", \(Formats.count(hidden)) not shown by the filter. Esc clears." }
             return text + ": actions apply to \(list.marks.count == 2 ? "both" : list.marks.count == 1 ? "it" : "them"). Esc clears."
         }
+        if let notice = state.mirror.status?.notice { return notice }
         if state.mirror.status?.queuePaused == true { return "the whole queue is paused: P resumes it" }
         if state.mirror.status?.outage != nil { return "Nothing to do: uploads go on by themselves when OSS answers." }
         return nil

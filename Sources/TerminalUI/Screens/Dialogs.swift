@@ -5,6 +5,7 @@ extension Canvas {
     mutating func overlay(_ overlay: Overlay) {
         switch overlay {
         case .prompt(let prompt): self.prompt(prompt)
+        case .palette(let palette): self.palette(palette)
         case .help(let help): helpOverlay(help)
         case .confirm(let question): confirm(question)
         case .typed(let question): typed(question)
@@ -14,7 +15,7 @@ extension Canvas {
     }
 
     /// Centred over the list; too big for the window, it becomes the whole window.
-    private func place(width: Int, height: Int) -> (row: Int, column: Int, width: Int, height: Int) {
+    func place(width: Int, height: Int) -> (row: Int, column: Int, width: Int, height: Int) {
         let w = min(width, size.columns)
         let h = min(height, size.rows - 1)
         let top = Layout(queue: size).listTop
@@ -22,7 +23,7 @@ extension Canvas {
         return (row, max(0, min((size.columns - w) / 2 - (size.columns >= 76 ? 0 : 0), size.columns - w)), w, h)
     }
 
-    private func wrapped(_ lines: [String], _ width: Int) -> [String] {
+    func wrapped(_ lines: [String], _ width: Int) -> [String] {
         lines.flatMap { $0.isEmpty ? [""] : displayText($0, rules: rules).width <= width ? [$0] : wrap($0, width: width) }
     }
 
@@ -235,7 +236,7 @@ struct HelpPage {
     /// Why a key would do nothing now.
     private static func reason(_ action: Action, _ state: AppState) -> String? {
         switch action {
-        case .slow, .tree, .moveFront, .moveBack: return "not in this version"
+        case .tree: return "not in this version"
         case .retry where state.screen == .queue && state.mirror.status?.counts["failed"] ?? 0 == 0 && !state.mirror.isLost:
             return "nothing here has failed"
         default:

@@ -123,6 +123,7 @@ extension Canvas {
     }
 
     private mutating func graph(_ status: StatusView, row: Int, column: Int, width: Int) {
+        guard !state.options.isQuiet else { return }
         let values = status.rateHistory.suffix(width)
         let top = max(1, status.limits.rate ?? 0, values.max() ?? 1)
         let start = column + width - values.count
@@ -179,11 +180,24 @@ extension Canvas {
         } else if let refused = status.leases.first(where: { $0.state == "refused" || $0.state == "backing-off" }) {
             words.append(("no valid token for " + refused.scope, .error))
         }
+        if let reason = Self.slowReason(status) { words.insert((reason, .warn), at: min(3, words.count)) }
         if let offset = status.clockOffset {
             let isOff = abs(offset) > 300  // OSS refuses requests that are 15 minutes off
             words.append((isOff ? "clock off by " + Formats.duration(abs(offset)) : "clock ok", isOff ? .warn : .text))
         }
         return words
+    }
+
+    /// What the uploads wait for, in a word of people; a limit that somebody set is no news.
+    static func slowReason(_ status: StatusView) -> String? {
+        guard let reason = status.slowBecause else { return nil }
+        return switch reason {
+        case "throttle": "slow: OSS throttles"
+        case "credentials": "slow: waits for credentials"
+        case "server": "slow: OSS answers late"
+        case "limit": "at the limit"
+        default: "slow: \(reason)"
+        }
     }
 
     // MARK: narrow and roomy
@@ -254,6 +268,7 @@ extension Canvas {
     }
 
     private mutating func graphBlock(_ status: StatusView, column: Int, width: Int) {
+        guard !state.options.isQuiet else { return }
         let rows = 4
         let seconds = 300
         let values = Array(status.rateHistory.suffix(seconds))

@@ -6,7 +6,8 @@ extension Canvas {
         if size.columns < 78 { return narrowTabs() }
         let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn)
         for tab in row.tabs {
-            frame.put(tab.text, row: 0, column: tab.column, role: tab.screen == row.active ? .tabActive : .tab)
+            let end = frame.put(tab.text, row: 0, column: tab.column, role: tab.screen == row.active ? .tabActive : .tab)
+            zone(.screen(tab.screen), row: 0, from: tab.column, to: end)
         }
         let time = clock(now)
         let remote = state.mirror.settings?.defaultRemote ?? state.mirror.status?.defaultRemote
@@ -90,8 +91,10 @@ extension Canvas {
         }
         var column = 1
         for entry in shown {
+            let start = column
             column = frame.put(entry.keys, row: row, column: column, role: .key)
             column = frame.put(" " + entry.text, row: row, column: column, role: .keyLabel) + 2
+            if case .success(let key) = KeyMap.key(entry.keys) { zone(.key(key), row: row, from: start, to: column - 2) }
         }
     }
 

@@ -3,6 +3,8 @@ import Contracts
 /// What lies over a screen.
 extension Canvas {
     mutating func overlay(_ overlay: Overlay) {
+        // What lies below cannot be clicked.
+        frame.zones = []
         switch overlay {
         case .prompt(let prompt): self.prompt(prompt)
         case .palette(let palette): self.palette(palette)
@@ -43,6 +45,8 @@ extension Canvas {
         let start = at.column + 3
         let gap = max(2, min(6, at.width - 6 - displayText(yes).width - displayText(no).width))
         let end = frame.put(yes, row: row, column: start, role: .danger)
+        zone(.key(.character("y")), row: row, from: start, to: end)
+        zone(.key(.character("n")), row: row, from: end + gap, to: end + gap + displayText(no).width)
         let focus = question.yesHasFocus ? start : end + gap
         frame.put(
             no, row: row, column: end + gap, limit: at.width - 2 - (end + gap - at.column), role: question.yesHasFocus ? .key : .tabActive)
@@ -90,6 +94,7 @@ extension Canvas {
             let isCursor = index == menu.cursor
             frame.put((isCursor ? "> " : "  "), row: row, column: at.column + 3)
             frame.put(cut(entry, at.width - 8), row: row, column: at.column + 5, role: .surface)
+            zone(.key(.character("dfs".map { $0 }[index])), row: row, from: at.column + 1, to: at.column + at.width - 1)
             if isCursor {
                 frame.paint(row: row, column: at.column + 2, width: at.width - 4, role: .cursor)
                 frame.cursor = (at.column + 3, row)
@@ -158,6 +163,7 @@ extension Canvas {
         }
         let button = "[ Enter  add \(Formats.count(sheet.sources.count)) ]"
         let end = frame.put(button, row: bottom, column: left + 1, role: .tabActive)
+        zone(.key(.enter), row: bottom, from: left + 1, to: end)
         frame.put(
             cut("   Tab field   Space change   Esc back", max(0, at.column + at.width - 2 - end)), row: bottom, column: end, role: .keyLabel
         )
@@ -194,6 +200,7 @@ extension Canvas {
             let y = row + 3 + index
             let isCursor = first + index == help.cursor && first + index < page.bindings.count
             if isCursor { frame.put(">", row: y, column: column + 2) }
+            if first + index < page.bindings.count { zone(.line(first + index), row: y, from: column + 1, to: column + width - 1) }
             frame.put(cut(entry.key, 11), row: y, column: column + 4, role: .key)
             let place = max(24, min(42, width - 34))
             frame.put(cut(entry.text, entry.note.isEmpty ? width - 18 : max(8, place - 1)), row: y, column: column + 16, role: .surface)

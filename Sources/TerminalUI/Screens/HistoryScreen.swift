@@ -56,8 +56,11 @@ extension Canvas {
     private mutating func historyHeading(_ row: Int) {
         frame.put("  S FINISHED", row: row, column: 0, role: .muted)
         frame.put("NAME", row: row, column: nameColumn, role: .muted)
+        zone(.sort("finished"), row: row, from: 4, to: 12)
+        zone(.sort("name"), row: row, from: nameColumn, to: nameColumn + 4)
         let ends = historyEnds
         frame.putRight("SIZE", row: row, end: ends.size, role: .muted)
+        zone(.sort("size"), row: row, from: ends.size - 4, to: ends.size)
         frame.putRight("TOOK", row: row, end: ends.took, role: .muted)
         frame.putRight("AVG/s", row: row, end: ends.rate, role: .muted)
         frame.put("RESULT", row: row, column: ends.rate + 1, role: .muted)

@@ -54,6 +54,7 @@ extension Canvas {
             let isCursor = position == log.cursor
             for (index, text) in texts.enumerated() where y < height {
                 let row = layout.listTop + y
+                zone(.line(position), row: row, from: 0, to: size.columns - 1)
                 if index == 0 { logHead(line, row: row, isNarrow: isNarrow) }
                 frame.put(text, row: row, column: start, role: Self.role(line.level))
                 if isCursor {

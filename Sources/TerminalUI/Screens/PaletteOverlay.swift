@@ -18,6 +18,7 @@ extension Canvas {
         let marked = max(0, min(palette.cursor, entries.count - 1))
         let first = max(0, min(marked - room / 2, entries.count - room))
         for (index, entry) in entries.dropFirst(first).prefix(room).enumerated() {
+            zone(.line(first + index), row: top + index, from: column + 1, to: column + width - 1)
             paletteLine(entry, row: top + index, column: column, width: width, isMarked: first + index == marked)
         }
         if entries.isEmpty { frame.put("No command has that word.", row: top, column: column + 4, role: .muted) }

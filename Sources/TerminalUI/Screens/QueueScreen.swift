@@ -79,26 +79,33 @@ extension Canvas {
         }
         let columns = QueueColumns(size.columns, isNarrow: false)
         frame.put("  SP NAME", row: row, column: 0, role: .muted)
+        zone(.sort("name"), row: row, from: QueueColumns.lead, to: QueueColumns.lead + 4)
         var column = QueueColumns.lead + columns.name
         if columns.destination > 0 {
             frame.put("DESTINATION", row: row, column: column + 1, limit: columns.destination, role: .muted)
+            zone(.sort("dest"), row: row, from: column + 1, to: column + 1 + min(11, columns.destination))
             column += 1 + columns.destination
         }
         column += 1 + columns.size
         frame.putRight("SIZE", row: row, end: column, role: .muted)
+        zone(.sort("size"), row: row, from: column - 4, to: column)
         if columns.bar > 0 {
             frame.put("PROGRESS", row: row, column: column + 1, role: .muted)
+            zone(.sort("done"), row: row, from: column + 1, to: column + 9)
             column += 1 + columns.bar
         }
         frame.put("STATUS", row: row, column: column + 1, role: .muted)
+        zone(.sort("state"), row: row, from: column + 1, to: column + 7)
         column += 1 + columns.status
         if columns.rate > 0 {
             column += 1 + columns.rate
             frame.putRight(columns.isLong ? "RATE" : "RATE/s", row: row, end: column, role: .muted)
+            zone(.sort("rate"), row: row, from: column - 6, to: column)
         }
-        for (width, word) in [(columns.eta, "ETA"), (columns.parts, "PARTS"), (columns.tries, "TRY")] where width > 0 {
+        for (width, word, key) in [(columns.eta, "ETA", "eta"), (columns.parts, "PARTS", ""), (columns.tries, "TRY", "tries")] where width > 0 {
             column += 1 + width
             frame.putRight(word, row: row, end: column, role: .muted)
+            if !key.isEmpty { zone(.sort(key), row: row, from: column - word.utf8.count, to: column) }
         }
         if !list.sort.isEmpty {
             let text = " sort:" + list.sort

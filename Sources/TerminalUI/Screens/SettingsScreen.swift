@@ -49,6 +49,7 @@ extension Canvas {
             }
             guard let index = entry.index else { continue }
             let isCursor = index == cursor
+            zone(.line(index), row: row, from: column + 1, to: column + width - 1)
             frame.put(isCursor ? ">" : " ", row: row, column: column + 1)
             let label = size.columns < 60 ? 18 : 24
             frame.put(cut(rows[index].label, label), row: row, column: column + 2)

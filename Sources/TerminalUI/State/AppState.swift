@@ -85,6 +85,8 @@ public struct AppState: Sendable, Equatable {
     var commandsUsed: [UsedCommand] = []
     /// Something has happened that must be seen at once; whoever draws calls `drawn`.
     public internal(set) var isDue = true
+    /// Position of the mark that the mouse was pressed on.
+    var pressed: Int?
     /// The upload that quiet mode has read out last.
     var spokenID: String?
     /// When the graph's numbers were taken, on a slow line.

@@ -69,7 +69,7 @@ extension AppState {
         }
     }
 
-    private mutating func show(_ wanted: Screen) -> [Effect] {
+    mutating func show(_ wanted: Screen) -> [Effect] {
         screen = wanted
         switch wanted {
         case .browse: return beginBrowse()
@@ -200,31 +200,6 @@ extension AppState {
         case .pageDown: cursor + page
         case .pageUp: cursor - page
         default: nil
-        }
-    }
-
-    // MARK: mouse
-
-    mutating func onMouse(_ event: MouseEvent) -> [Effect] {
-        guard overlays.isEmpty, !Layout(queue: size).isTiny else { return [] }
-        lastKeyAt = now
-        switch event.action {
-        case .release: return []
-        case .wheelDown, .wheelUp:
-            let step = event.action == .wheelDown ? 3 : -3
-            if screen == .queue || screen == .history { return scrollList(by: step) }
-            if screen == .browse { return scrollBrowse(by: step, at: event.column) }
-            return []
-        case .press:
-            if event.row == 0 {
-                let tab = TabRow(size: size, screen: screen).tab(at: event.column)
-                return tab.map { show($0) } ?? []
-            }
-            let index = event.row - layout.listTop
-            guard index >= 0, index < layout.listHeight else { return [] }
-            if screen == .queue || screen == .history { return clickRow(index) }
-            if screen == .browse { return clickBrowse(index, at: event.column) }
-            return []
         }
     }
 }

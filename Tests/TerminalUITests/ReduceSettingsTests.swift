@@ -98,7 +98,7 @@ import Testing
                     theme: "auto", defaultRemote: "prod",
                     remotes: [RemoteView(name: "archive", bucket: "archive", region: nil, endpoint: nil, prefix: "", kind: "static")])))
 
-        #expect(state.leases.map(\.scope) == ["prod", "finance", "archive"])
+        #expect(state.leases.map(\.scope) == ["prod", "archive", "finance"])
     }
 
     @Test func oneQuestionAtATime() {

@@ -26,7 +26,7 @@ extension Canvas {
             } else {
                 let held = state.mirror.status?.counts["held"] ?? 0
                 let text = "Secrets are never shown." + (held > 0 ? " \(Formats.counted(held, "upload")) \(held == 1 ? "is" : "are") held until what is missing is there." : "")
-                frame.put(cut(text, size.columns - 2), row: row, column: 1, role: .muted)
+                frame.put(cut(t(text), size.columns - 2), row: row, column: 1, role: .muted)
             }
         }
         hints()
@@ -41,7 +41,7 @@ extension Canvas {
             "Nothing is stored before you choose. R looks again, davit auth test OSS-URL tries one.",
         ]
         for (index, text) in lines.enumerated() where 3 + index < size.rows - 2 {
-            frame.put(cut(text, size.columns - 3), row: 3 + index, column: 2, role: index == 0 ? .text : .muted)
+            frame.put(cut(t(text), size.columns - 3), row: 3 + index, column: 2, role: index == 0 ? .text : .muted)
         }
     }
 
@@ -54,14 +54,14 @@ extension Canvas {
 
     private mutating func accessHeading() {
         let at = accessColumns
-        frame.put("PROFILE", row: 1, column: 1, role: .muted)
+        frame.put(t("PROFILE"), row: 1, column: 1, role: .muted)
         for (column, word) in [(at.kind, "KIND"), (at.identity, "IDENTITY"), (at.expires, "EXPIRES"), (at.renews, "RENEWS")] {
-            frame.put(word, row: 1, column: column, role: .muted)
+            frame.put(t(word), row: 1, column: column, role: .muted)
         }
-        frame.put(at.bucket > 0 ? "UPLOADS" : "USE", row: 1, column: at.use, role: .muted)
+        frame.put(t(at.bucket > 0 ? "UPLOADS" : "USE"), row: 1, column: at.use, role: .muted)
         if at.bucket > 0 {
-            frame.put("BUCKET", row: 1, column: at.bucket, role: .muted)
-            frame.put("LAST CHECK", row: 1, column: at.check, role: .muted)
+            frame.put(t("BUCKET"), row: 1, column: at.bucket, role: .muted)
+            frame.put(t("LAST CHECK"), row: 1, column: at.check, role: .muted)
         }
     }
 
@@ -91,21 +91,21 @@ extension Canvas {
         let role: Role = needsCare(lease) ? .error : .text
         if size.columns < 60 {
             frame.put(cut(lease.scope, max(8, size.columns - 14)), row: row, column: 2)
-            frame.putRight(expiry(lease), row: row, end: size.columns, role: role)
+            frame.putRight(t(expiry(lease)), row: row, end: size.columns, role: role)
         } else {
             let at = accessColumns
             frame.put(
                 Cutting.middle(displayText(lease.scope, rules: rules), width: at.kind - 3, ellipsis: symbols.ellipsis), row: row, column: 2)
             frame.put(cut(lease.kind, at.identity - at.kind - 1), row: row, column: at.kind, role: .muted)
             frame.put(cut(lease.identity ?? "-", at.expires - at.identity - 1), row: row, column: at.identity)
-            frame.put(cut(expiry(lease), at.renews - at.expires - 1), row: row, column: at.expires, role: role)
-            frame.put(cut(renewal(lease), at.use - at.renews - 1), row: row, column: at.renews, role: role)
+            frame.put(cut(t(expiry(lease)), at.renews - at.expires - 1), row: row, column: at.expires, role: role)
+            frame.put(cut(t(renewal(lease)), at.use - at.renews - 1), row: row, column: at.renews, role: role)
             let held = lease.uploads > 0 && needsCare(lease) ? " held" : ""
             frame.put(Formats.count(lease.uploads) + held, row: row, column: at.use)
             if at.bucket > 0 {
                 let bucket = state.mirror.settings?.remotes.first { $0.name == lease.scope }?.bucket ?? ""
                 frame.put(cut(bucket, at.check - at.bucket - 1), row: row, column: at.bucket, role: .muted)
-                frame.put(cut(checkWord(lease.scope), size.columns - at.check - 1), row: row, column: at.check, role: .muted)
+                frame.put(cut(t(checkWord(lease.scope)), size.columns - at.check - 1), row: row, column: at.check, role: .muted)
             }
         }
         if isCursor { frame.paint(row: row, column: 0, width: size.columns, role: .cursor) }
@@ -128,16 +128,16 @@ extension Canvas {
         let scroll = min(state.access.scroll, max(0, facts.count - (bottom - row - 1)))
         for (index, fact) in facts.dropFirst(scroll).enumerated() where row + 1 + index < bottom {
             let y = row + 1 + index
-            frame.put(fact.label, row: y, column: 1, role: .muted)
+            frame.put(t(fact.label), row: y, column: 1, role: .muted)
             if let share = fact.share {
                 let width = 22
                 let full = max(0, min(width, Int((share * Double(width)).rounded())))
                 for x in 0..<width {
                     symbol(x < full ? symbols.stored : symbols.rest, row: y, column: 15 + x, role: x < full ? .barDone : .barRest)
                 }
-                frame.put(cut(fact.value, size.columns - 39), row: y, column: 16 + width, role: fact.role)
+                frame.put(cut(t(fact.value), size.columns - 39), row: y, column: 16 + width, role: fact.role)
             } else {
-                frame.put(cut(fact.value, size.columns - 16), row: y, column: 15, role: fact.role)
+                frame.put(cut(t(fact.value), size.columns - 16), row: y, column: 15, role: fact.role)
             }
         }
     }

@@ -4,7 +4,7 @@ import Contracts
 extension Canvas {
     mutating func tabs() {
         if size.columns < 78 { return narrowTabs() }
-        let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn)
+        let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn, language: state.options.language)
         for tab in row.tabs {
             let end = frame.put(tab.text, row: 0, column: tab.column, role: tab.screen == row.active ? .tabActive : .tab)
             zone(.screen(tab.screen), row: 0, from: tab.column, to: end)
@@ -25,12 +25,12 @@ extension Canvas {
 
     /// One row for tab, failures, token and clock.
     private mutating func narrowTabs() {
-        let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn)
+        let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn, language: state.options.language)
         guard let active = row.tabs.first(where: { $0.screen == row.active }) else { return }
         var column = frame.put(active.text, row: 0, column: 0, role: .tabActive) + 1
         let failed = state.mirror.status?.counts["failed"] ?? 0
         let time = clock(now).shortClock
-        if failed > 0 { column = frame.put("\(Formats.count(failed)) FAILED", row: 0, column: column, role: .stateFailed) + 1 }
+        if failed > 0 { column = frame.put(t("\(Formats.count(failed)) FAILED"), row: 0, column: column, role: .stateFailed) + 1 }
         if let lease = mainLease, let left = lease.left {
             let text = "token " + Formats.coarseDuration(max(0, left - age))
             if column + text.utf8.count + 6 <= size.columns { frame.put(text, row: 0, column: column, role: .muted) }
@@ -51,9 +51,9 @@ extension Canvas {
 
     mutating func messageRow(_ row: Int) {
         if let message = state.message {
-            frame.put(cut(own(message.text), size.columns - 2), row: row, column: 1, role: message.role)
+            frame.put(cut(own(t(message.text)), size.columns - 2), row: row, column: 1, role: message.role)
         } else if let standing = standingMessage {
-            frame.put(cut(own(standing), size.columns - 2), row: row, column: 1, role: state.mirror.status?.notice == standing ? .warn : .info)
+            frame.put(cut(own(t(standing)), size.columns - 2), row: row, column: 1, role: state.mirror.status?.notice == standing ? .warn : .info)
         }
     }
 
@@ -84,8 +84,8 @@ extension Canvas {
     mutating func hints(_ entries: [(keys: String, text: String, rank: Int)]) {
         let row = size.rows - 1
         if size.columns < 60 { return narrowHints(entries, row) }
-        var shown = entries
-        func width() -> Int { shown.reduce(1) { $0 + $1.keys.count + 1 + $1.text.count + 2 } - 2 }
+        var shown = entries.map { (keys: $0.keys, text: t($0.text), rank: $0.rank) }
+        func width() -> Int { shown.reduce(1) { $0 + $1.keys.count + 1 + displayText($1.text).width + 2 } - 2 }
         while width() > size.columns, let worst = shown.indices.max(by: { shown[$0].rank < shown[$1].rank }), shown.count > 1 {
             shown.remove(at: worst)
         }
@@ -101,7 +101,7 @@ extension Canvas {
     private mutating func narrowHints(_ entries: [(keys: String, text: String, rank: Int)], _ row: Int) {
         // With one row for both, a message goes before the hints.
         if let message = state.message {
-            frame.put(cut(own(message.text), size.columns - 2), row: row, column: 0, role: message.role)
+            frame.put(cut(own(t(message.text)), size.columns - 2), row: row, column: 0, role: message.role)
             frame.put("?", row: row, column: size.columns - 1, role: .key)
             return
         }
@@ -141,7 +141,7 @@ extension Canvas {
         let top = size.rows - rows
         frame.fill(row: top, column: 0, width: size.columns, height: rows, role: .surface)
         // The field keeps at least half of the row.
-        let label = cut(prompt.label, max(size.columns / 2, size.columns - 26))
+        let label = cut(t(prompt.label), max(size.columns / 2, size.columns - 26))
         let start = frame.put(label, row: top, column: 1, role: .text) + 1
         let room = max(1, size.columns - start - 1)
         let (text, cursor) = visible(prompt.field, room: room)
@@ -150,10 +150,10 @@ extension Canvas {
         frame.cursor = (start + cursor, top)
         if let problem = prompt.problem {
             let mark = problem.utf8.first == UInt8(ascii: "?") ? "" : "? "
-            frame.put(cut(own(mark + problem), size.columns - 2), row: rows == 3 ? top + 1 : top + rows - 1, column: 1, role: .error)
+            frame.put(cut(own(mark + t(problem)), size.columns - 2), row: rows == 3 ? top + 1 : top + rows - 1, column: 1, role: .error)
         }
         if rows == 3 || prompt.problem == nil {
-            frame.put(cut(own(prompt.hint), size.columns - 2), row: size.rows - 1, column: 1, role: .keyLabel)
+            frame.put(cut(own(t(prompt.hint)), size.columns - 2), row: size.rows - 1, column: 1, role: .keyLabel)
         }
     }
 
@@ -204,10 +204,10 @@ extension Canvas {
                 symbol(symbols.vertical, row: y, column: column + width - 1, role: border)
             }
         }
-        let shown = cut(" \(title) ", width - 4)
+        let shown = cut(" \(t(title)) ", width - 4)
         frame.put(shown, row: row, column: column + 2, role: .title)
         if !footer.isEmpty {
-            let text = displayText(" \(footer) ", rules: rules)
+            let text = displayText(" \(t(footer)) ", rules: rules)
             if text.width <= width - 4 { frame.put(text, row: row + height - 1, column: column + width - 2 - text.width, role: .keyLabel) }
         }
     }

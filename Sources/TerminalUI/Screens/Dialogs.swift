@@ -31,7 +31,7 @@ extension Canvas {
 
     private mutating func confirm(_ question: Question) {
         let width = min(62, size.columns)
-        let lines = wrapped(question.lines, width - 6)
+        let lines = wrapped(question.lines.map(t), width - 6)
         let at = place(width: width, height: lines.count + 5)
         box(row: at.row, column: at.column, width: at.width, height: at.height, title: question.title)
         let room = max(0, at.height - 5)
@@ -40,8 +40,8 @@ extension Canvas {
             frame.put(cut(text, at.width - 6), row: at.row + 2 + index, column: at.column + 3, role: .surface)
         }
         let row = at.row + at.height - 2
-        let yes = question.yesHasFocus ? "[ y  \(question.yes) ]" : "y  \(question.yes)"
-        let no = question.yesHasFocus ? "n  \(question.no)" : "[ n  \(question.no) ]"
+        let yes = question.yesHasFocus ? "[ y  \(t(question.yes)) ]" : "y  \(t(question.yes))"
+        let no = question.yesHasFocus ? "n  \(t(question.no))" : "[ n  \(t(question.no)) ]"
         let start = at.column + 3
         let gap = max(2, min(6, at.width - 6 - displayText(yes).width - displayText(no).width))
         let end = frame.put(yes, row: row, column: start, role: .danger)
@@ -55,7 +55,7 @@ extension Canvas {
 
     private mutating func typed(_ question: TypedQuestion) {
         let width = min(62, size.columns)
-        let lines = wrapped(question.lines + ["", "\(question.ask): \(question.number)"], width - 6)
+        let lines = wrapped((question.lines + ["", "\(question.ask): \(question.number)"]).map(t), width - 6)
         let at = place(width: width, height: min(size.rows - 1, lines.count + 8))
         box(row: at.row, column: at.column, width: at.width, height: at.height, title: question.title)
         let isTight = at.height < lines.count + 8
@@ -69,10 +69,10 @@ extension Canvas {
         let (text, cursor) = visible(question.field, room: 12)
         frame.put(text, row: row, column: at.column + 5, limit: 12, role: .input)
         frame.cursor = (min(at.column + 5 + cursor, size.columns - 1), row)
-        let escape = "Esc keeps everything"
-        if at.width >= 44 { frame.put(escape, row: row, column: at.column + at.width - 4 - escape.count, role: .keyLabel) }
+        let escape = t("Esc keeps everything")
+        if at.width >= 44 { frame.put(escape, row: row, column: at.column + at.width - 4 - displayText(escape).width, role: .keyLabel) }
         if let problem = question.problem {
-            frame.put(cut(problem, at.width - 6), row: at.row + at.height - (isTight ? 2 : 3), column: at.column + 3, role: .error)
+            frame.put(cut(t(problem), at.width - 6), row: at.row + at.height - (isTight ? 2 : 3), column: at.column + 3, role: .error)
         }
     }
 
@@ -93,7 +93,7 @@ extension Canvas {
         for (index, entry) in entries.enumerated() {
             let isCursor = index == menu.cursor
             frame.put((isCursor ? "> " : "  "), row: row, column: at.column + 3)
-            frame.put(cut(entry, at.width - 8), row: row, column: at.column + 5, role: .surface)
+            frame.put(cut(t(entry), at.width - 8), row: row, column: at.column + 5, role: .surface)
             zone(.key(.character("dfs".map { $0 }[index])), row: row, from: at.column + 1, to: at.column + at.width - 1)
             if isCursor {
                 frame.paint(row: row, column: at.column + 2, width: at.width - 4, role: .cursor)
@@ -104,7 +104,7 @@ extension Canvas {
         if !isTight {
             let note = others > 0 ? "\(Formats.counted(others, "other front end")) \(others == 1 ? "is" : "are") attached too." : ""
             frame.put(note, row: row + 1, column: at.column + 8, role: .warn)
-            frame.put("Nothing here cancels an upload.", row: row + 3, column: at.column + 5, role: .muted)
+            frame.put(t("Nothing here cancels an upload."), row: row + 3, column: at.column + 5, role: .muted)
         }
     }
 
@@ -165,7 +165,7 @@ extension Canvas {
         let end = frame.put(button, row: bottom, column: left + 1, role: .tabActive)
         zone(.key(.enter), row: bottom, from: left + 1, to: end)
         frame.put(
-            cut("   Tab field   Space change   Esc back", max(0, at.column + at.width - 2 - end)), row: bottom, column: end, role: .keyLabel
+            cut(t("   Tab field   Space change   Esc back"), max(0, at.column + at.width - 2 - end)), row: bottom, column: end, role: .keyLabel
         )
     }
 
@@ -188,11 +188,11 @@ extension Canvas {
         let title = "Help: " + (help.allScreens ? "all screens" : HelpPage.name(state.screen))
         box(row: row, column: column, width: width, height: height, title: title, footer: "Esc close")
         let count = "\(page.bindings.count) of \(page.total) keys match"
-        let start = frame.put("find: ", row: row + 1, column: column + 2, role: .muted)
+        let start = frame.put(t("find: "), row: row + 1, column: column + 2, role: .muted)
         let (text, cursor) = visible(help.field, room: max(1, width - 40))
         frame.put(text, row: row + 1, column: start, role: .input)
         frame.cursor = (min(start + cursor, size.columns - 1), row + 1)
-        if width >= 50 { frame.putRight(count, row: row + 1, end: column + width - 2, role: .muted) }
+        if width >= 50 { frame.putRight(t(count), row: row + 1, end: column + width - 2, role: .muted) }
         let entries = page.entries(symbols)
         let room = max(1, height - 5)
         let first = max(0, min(help.cursor - room / 2, entries.count - room))
@@ -203,14 +203,14 @@ extension Canvas {
             if first + index < page.bindings.count { zone(.line(first + index), row: y, from: column + 1, to: column + width - 1) }
             frame.put(cut(entry.key, 11), row: y, column: column + 4, role: .key)
             let place = max(24, min(42, width - 34))
-            frame.put(cut(entry.text, entry.note.isEmpty ? width - 18 : max(8, place - 1)), row: y, column: column + 16, role: .surface)
+            frame.put(cut(t(entry.text), entry.note.isEmpty ? width - 18 : max(8, place - 1)), row: y, column: column + 16, role: .surface)
             if !entry.note.isEmpty, width - 18 > place {
-                frame.put(cut(entry.note, width - 18 - place), row: y, column: column + 16 + place, role: .muted)
+                frame.put(cut(t(entry.note), width - 18 - place), row: y, column: column + 16 + place, role: .muted)
             }
             if isCursor { frame.paint(row: y, column: column + 1, width: width - 2, role: .cursor) }
         }
         let hint = "Enter runs the marked key   Tab \(help.allScreens ? "this screen" : "all screens")"
-        frame.put(cut(hint, width - 4), row: row + height - 2, column: column + 2, role: .keyLabel)
+        frame.put(cut(t(hint), width - 4), row: row + height - 2, column: column + 2, role: .keyLabel)
     }
 }
 

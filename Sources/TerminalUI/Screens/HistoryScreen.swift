@@ -10,10 +10,10 @@ extension Canvas {
             historySummary()
             historyHeading(layout.listTop - 1)
         }
-        if list.window == nil { frame.put("Listing…", row: layout.listTop, column: 2, role: .muted) }
+        if list.window == nil { frame.put(t("Listing…"), row: layout.listTop, column: 2, role: .muted) }
         if list.window?.total == 0 {
             let text = list.query.isEmpty ? "Nothing has ended yet." : "Nothing in the history matches. f edits the filter, Esc clears it."
-            frame.put(cut(text, size.columns - 3), row: layout.listTop + 1, column: 2, role: .muted)
+            frame.put(cut(t(text), size.columns - 3), row: layout.listTop + 1, column: 2, role: .muted)
         }
         for index in 0..<layout.listHeight {
             let position = list.top + index
@@ -39,14 +39,14 @@ extension Canvas {
         let today = state.historyPages.today
         // Only a part of the day is here: the numbers are at least these.
         let plus = today.isWhole ? "" : "+"
-        var column = frame.put("today", row: 1, column: 1, role: .muted) + 2
+        var column = frame.put(t("today"), row: 1, column: 1, role: .muted) + 2
         for (key, word) in [(UploadState.done, "done"), (.failed, "failed"), (.cancelled, "cancelled"), (.skipped, "skipped")] {
             guard let count = today.counts[key], count > 0 else { continue }
-            let text = "\(Formats.count(count))\(plus) \(word)"
-            guard column + text.utf8.count < size.columns else { break }
+            let text = "\(Formats.count(count))\(plus) \(t(word))"
+            guard column + displayText(text).width < size.columns else { break }
             column = frame.put(text, row: 1, column: column, role: Symbols.role(key)) + 2
         }
-        if today.counts.isEmpty { column = frame.put("nothing has ended", row: 1, column: column) + 2 }
+        if today.counts.isEmpty { column = frame.put(t("nothing has ended"), row: 1, column: column) + 2 }
         guard today.bytes > 0 else { return }
         let mean = today.busy >= 1 ? "  avg \(Formats.rate(Formats.mean(today.bytes, today.busy)))" : ""
         let text = " \(Formats.size(today.bytes))\(plus)\(mean)"
@@ -54,16 +54,16 @@ extension Canvas {
     }
 
     private mutating func historyHeading(_ row: Int) {
-        frame.put("  S FINISHED", row: row, column: 0, role: .muted)
-        frame.put("NAME", row: row, column: nameColumn, role: .muted)
+        frame.put(t("  S FINISHED"), row: row, column: 0, role: .muted)
+        frame.put(t("NAME"), row: row, column: nameColumn, role: .muted)
         zone(.sort("finished"), row: row, from: 4, to: 12)
         zone(.sort("name"), row: row, from: nameColumn, to: nameColumn + 4)
         let ends = historyEnds
-        frame.putRight("SIZE", row: row, end: ends.size, role: .muted)
+        frame.putRight(t("SIZE"), row: row, end: ends.size, role: .muted)
         zone(.sort("size"), row: row, from: ends.size - 4, to: ends.size)
-        frame.putRight("TOOK", row: row, end: ends.took, role: .muted)
-        frame.putRight("AVG/s", row: row, end: ends.rate, role: .muted)
-        frame.put("RESULT", row: row, column: ends.rate + 1, role: .muted)
+        frame.putRight(t("TOOK"), row: row, end: ends.took, role: .muted)
+        frame.putRight(t("AVG/s"), row: row, end: ends.rate, role: .muted)
+        frame.put(t("RESULT"), row: row, column: ends.rate + 1, role: .muted)
         if !state.history.sort.isEmpty {
             frame.put(cut("sort:" + state.history.sort, max(0, ends.size - 12 - nameColumn)), row: row, column: nameColumn + 5, role: .title)
         }
@@ -94,7 +94,7 @@ extension Canvas {
             if isNarrow {
                 frame.put(path(upload.path, max(4, size.columns - 13 - 10)), row: row, column: 13)
                 frame.putRight(
-                    cut(upload.state == .failed ? "FAILED" : upload.state.rawValue, 10).plain, row: row, end: size.columns, role: role)
+                    cut(t(upload.state == .failed ? "FAILED" : upload.state.rawValue), 10).plain, row: row, end: size.columns, role: role)
             } else {
                 wideHistoryRow(upload, row: row, finished: finished, role)
             }
@@ -114,7 +114,7 @@ extension Canvas {
                 frame.putRight(Formats.shortSize(Formats.mean(size, took)), row: row, end: ends.rate)
             }
         }
-        frame.put(cut(resultText(upload), size.columns - ends.rate - 1), row: row, column: ends.rate + 1, role: role)
+        frame.put(cut(t(resultText(upload)), size.columns - ends.rate - 1), row: row, column: ends.rate + 1, role: role)
     }
 
     private func resultText(_ upload: UploadView) -> String {

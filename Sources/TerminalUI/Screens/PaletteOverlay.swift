@@ -21,13 +21,13 @@ extension Canvas {
             zone(.line(first + index), row: top + index, from: column + 1, to: column + width - 1)
             paletteLine(entry, row: top + index, column: column, width: width, isMarked: first + index == marked)
         }
-        if entries.isEmpty { frame.put("No command has that word.", row: top, column: column + 4, role: .muted) }
+        if entries.isEmpty { frame.put(t("No command has that word."), row: top, column: column + 4, role: .muted) }
         if let problem = palette.problem {
-            frame.put(cut(problem, width - 4), row: last, column: column + 2, role: .error)
+            frame.put(cut(t(problem), width - 4), row: last, column: column + 2, role: .error)
         } else if !isTight, entries.indices.contains(marked), entries[marked].refusal == nil {
             let line = entries[marked].line
             if KeyTable.command(String(line.prefix { $0 != " " }))?.command.isInShell == true {
-                frame.put(cut("Same words as the shell: davit \(line)", width - 4), row: last, column: column + 2, role: .muted)
+                frame.put(cut(t("Same words as the shell: davit \(line)"), width - 4), row: last, column: column + 2, role: .muted)
             }
         }
     }
@@ -35,7 +35,7 @@ extension Canvas {
     private mutating func paletteLine(_ entry: PalettePage.Entry, row: Int, column: Int, width: Int, isMarked: Bool) {
         if isMarked { frame.put(">", row: row, column: column + 2) }
         let role: Role = entry.refusal == nil ? .surface : .muted
-        let note = entry.refusal ?? entry.note
+        let note = t(entry.refusal ?? entry.note)
         let place = max(20, min(36, width - 30))
         frame.put(cut(entry.line, width >= 50 ? place - 2 : width - 8), row: row, column: column + 4, role: role)
         if width >= 50 { frame.put(cut(own(note), max(1, width - place - 9)), row: row, column: column + 3 + place, role: .muted) }

@@ -19,7 +19,7 @@ extension Canvas {
         }
         if layout.hasHeading, rows.indices.contains(cursor) {
             line(row: bottom)
-            for (index, text) in wrapped([rows[cursor].help], size.columns - 3).prefix(4).enumerated() {
+            for (index, text) in wrapped([t(rows[cursor].help)], size.columns - 3).prefix(4).enumerated() {
                 frame.put(cut(own(text), size.columns - 2), row: bottom + 1 + index, column: 1, role: .muted)
             }
         }
@@ -44,7 +44,7 @@ extension Canvas {
         for (offset, entry) in lines.dropFirst(first).prefix(height).enumerated() {
             let row = 1 + offset
             if let title = entry.title {
-                frame.put(title, row: row, column: column + 1, limit: width - 1, role: .title)
+                frame.put(t(title), row: row, column: column + 1, limit: width - 1, role: .title)
                 continue
             }
             guard let index = entry.index else { continue }
@@ -52,9 +52,9 @@ extension Canvas {
             zone(.line(index), row: row, from: column + 1, to: column + width - 1)
             frame.put(isCursor ? ">" : " ", row: row, column: column + 1)
             let label = size.columns < 60 ? 18 : 24
-            frame.put(cut(rows[index].label, label), row: row, column: column + 2)
+            frame.put(cut(t(rows[index].label), label), row: row, column: column + 2)
             let start = column + (size.columns < 60 ? 21 : 28)
-            frame.put(cut(own(rows[index].value), max(1, column + width - start - 1)), row: row, column: start)
+            frame.put(cut(own(t(rows[index].value)), max(1, column + width - start - 1)), row: row, column: start)
             if isCursor {
                 frame.paint(row: row, column: column + 1, width: width - 2, role: .cursor)
                 frame.cursor = (column + 1, row)

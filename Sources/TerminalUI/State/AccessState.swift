@@ -14,7 +14,7 @@ struct AccessState: Sendable, Equatable {
 }
 
 extension AppState {
-    /// What the engine pushes, then the remotes that nothing uses now.
+    /// What the engine pushes and the remotes that nothing uses now: the default one first, then by name.
     var leases: [LeaseView] {
         let pushed = mirror.status?.leases ?? []
         var seen = Set(pushed.map(\.scope))
@@ -26,7 +26,9 @@ extension AppState {
                     scope: remote.name, kind: remote.kind, state: "empty", identity: nil, expires: nil, left: nil, renewsIn: nil,
                     lastError: nil, fetches: 0, uploads: 0))
         }
-        return all
+        // Always in one order, whatever is in use at the moment: the cursor must not come to stand on another one.
+        let first = mirror.settings?.defaultRemote ?? mirror.status?.defaultRemote
+        return all.sorted { ($0.scope == first ? 0 : 1, $0.scope) < ($1.scope == first ? 0 : 1, $1.scope) }
     }
 
     mutating func performInAccess(_ action: Action) -> [Effect] {

@@ -18,6 +18,7 @@ public struct ViewOptions: Sendable, Equatable {
     /// Nothing moves on the screen but after a key or a failure, and the message row speaks in sentences.
     public var isQuiet: Bool
     public var isMouseOn: Bool
+    public var language: Language
     /// The theme in use, and all that can be had.
     public var theme: String
     public var themes: [String]
@@ -25,7 +26,7 @@ public struct ViewOptions: Sendable, Equatable {
     public var facts: [SettingFact]
     public init(
         symbols: SymbolSet = .unicode, rules: TextRules = TextRules(), isReadOnly: Bool = false, homeFolder: String = "/",
-        startFolder: String = "/", userName: String? = nil, zone: Int = 0, keys: KeyMap = .standard, isQuiet: Bool = false, isMouseOn: Bool = true, theme: String = "auto",
+        startFolder: String = "/", userName: String? = nil, zone: Int = 0, keys: KeyMap = .standard, isQuiet: Bool = false, isMouseOn: Bool = true, language: Language = .english, theme: String = "auto",
         themes: [String] = [], facts: [SettingFact] = []
     ) {
         self.symbols = symbols
@@ -38,6 +39,7 @@ public struct ViewOptions: Sendable, Equatable {
         self.keys = keys
         self.isQuiet = isQuiet
         self.isMouseOn = isMouseOn
+        self.language = language
         self.theme = theme
         self.themes = themes
         self.facts = facts

@@ -79,7 +79,8 @@ struct PalettePage {
                 } else {
                     continue
                 }
-                ranked.append((rank + elsewhere, binding, command))
+                // Commands that take something come before movements: those have keys that everybody knows.
+                ranked.append((2 * (rank + elsewhere) + (command.operand == .none ? 1 : 0), binding, command))
             }
         }
         // `sorted` is stable: within a rank the order of the table holds.

@@ -58,7 +58,8 @@ struct Attach: AsyncParsableCommand {
         let options = ViewOptions(
             symbols: isPlain ? .ascii : .unicode, rules: TextRules(charset: Display.isUTF8 ? .utf8 : .ascii), isReadOnly: readOnly,
             homeFolder: environment["HOME"] ?? "/", startFolder: FileManager.default.currentDirectoryPath, userName: environment["USER"],
-            zone: UILoop.zone(), keys: keys, isQuiet: quietUI, isMouseOn: !noMouse, theme: theme, themes: files.names(),
+            zone: UILoop.zone(), keys: keys, isQuiet: quietUI, isMouseOn: !noMouse,
+            language: Display.isUTF8 ? Language(locale: locale(environment)) : .english, theme: theme, themes: files.names(),
             facts: [
                 SettingFact("colours", "\(depth(display.colors)) (\(Display.terminalType))"), SettingFact("config", global.config ?? places.configFile),
                 SettingFact("keys", places.configFolder + "/keys.toml"), SettingFact("queue", places.database), SettingFact("log", places.logFile),
@@ -78,6 +79,11 @@ struct Attach: AsyncParsableCommand {
     private var usesColors: Bool {
         let noColor = getenv("NO_COLOR").map { $0[0] != 0 } ?? false
         return global.color != "never" && (!noColor || global.color == "always")
+    }
+
+    /// What decides the language of messages, as for every program.
+    private func locale(_ environment: [String: String]) -> String {
+        ["LC_ALL", "LC_MESSAGES", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? ""
     }
 
     private func depth(_ colors: Int) -> ColorDepth {

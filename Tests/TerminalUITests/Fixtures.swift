@@ -175,6 +175,18 @@ struct Desk {
                 let answer = WindowAnswer(
                     version: version, offset: from, total: total ?? rows.count, rows: Array(rows[from..<min(rows.count, from + count)]))
                 queue += reduce(&state, .window(answer))
+            case .fetchHistory(_, _, let after, let count, let version):
+                // The newest first, as the engine gives them.
+                let ended = rows.filter(\.state.isEnded).sorted { ($0.finished ?? "") > ($1.finished ?? "") }
+                let from = after.flatMap { Int($0) } ?? 0
+                let page = ended[min(from, ended.count)..<min(ended.count, from + count)]
+                let items = page.map {
+                    HistoryItem(
+                        upload: $0, versionId: nil, requestId: nil,
+                        reason: $0.state == .cancelled ? "cancelled by ops2, parts are kept for 24h" : nil, removed: false)
+                }
+                let next = from + count < ended.count ? String(from + count) : nil
+                queue += reduce(&state, .historyPage(version: version, HistoryPage(items: items, total: ended.count, next: next)))
             case .fetchDetail(let id):
                 let detail = rows.first { $0.id == id }.map { Details.detail($0) }
                 queue += reduce(&state, .detail(id: id, detail))
@@ -233,4 +245,26 @@ enum Details {
                     at: Mix.time(12), kind: "retry", text: "part 316: 503 SlowDown (request 65A3C0E1D2), waited 2.1 s, sent again"),
             ])
     }
+}
+
+/// The engine's log of the design's mock-up.
+enum Logs {
+    static func line(_ secondsAgo: Int64, _ level: LogLine.Level, _ message: String, _ fields: [String: String] = [:]) -> LogLine {
+        LogLine(time: String(Mix.time(secondsAgo).dropLast()) + ".120Z", level: level, message: message, fields: fields)
+    }
+
+    static let lines: [LogLine] = [
+        line(430, .debug, "slot 4 free, next by priority", ["upload": "u-33C9B"]),
+        line(414, .info, "complete: single put, 4.07 MiB", ["upload": "u-33C9B"]),
+        line(413, .info, "complete: single put, 3.98 MiB", ["upload": "u-33C9C"]),
+        line(381, .info, "started on slot 2", ["upload": "u-1"]),
+        line(380, .info, "resume: 204 parts match the journal", ["upload": "u-1"]),
+        line(263, .notice, "renewed, valid 5h06m", ["remote": "backup"]),
+        line(190, .error, "token expired, renewal needs sign-in", ["remote": "finance", "held": "1"]),
+        line(140, .notice, "front end 2 attached"),
+        line(41, .error, "403 AccessDenied", ["upload": "u-8", "dest": "oss://photos/2019/IMG_0001 (copy)\u{1B}[31m.jpg", "request_id": "65A3BF77"]),
+        line(24, .warning, "part 301: connection reset after 11.2 MiB", ["upload": "u-1"]),
+        line(12, .warning, "part 316: 503 SlowDown", ["upload": "u-1", "request_id": "65A3C0E1D2"]),
+        line(1, .info, "part 318 stored, 25.0 MiB in 2.9 s", ["upload": "u-1"]),
+    ]
 }

@@ -118,11 +118,11 @@ enum Golden {
     }
 
     @Test(arguments: ["3", "4", "5", "6"]) func theOtherTabsLookAsRecorded(tab: String) {
-        for size in [Goldens.sizes[0], Goldens.sizes[2]] {
+        for size in Goldens.sizes.prefix(3) {
             var state = Mix.state(size: size)
             var desk = Desk(rows: Mix.rows.filter(\.state.isEnded))
-            _ = reduce(&state, .upload(Mix.rows[7]))
-            state.toast = nil
+            _ = reduce(&state, .logLines(Logs.lines, isWhole: true))
+            state.options.facts = [SettingFact("config", "/home/ops/.config/davit/config.toml"), SettingFact("log", "/var/lib/davit/engine.log")]
             desk.press(tab, &state, after: 0)
 
             Golden.check(render(state, size: size, theme: .mono), name("tab\(tab)", size))
@@ -168,6 +168,32 @@ enum Golden {
             desk.press("a", &browsing)
             Golden.check(render(browsing, size: size, theme: .mono), name("add", size))
         }
+    }
+
+    @Test func thePaletteLooksAsRecorded() {
+        for size in Goldens.sizes.prefix(3) {
+            var state = Mix.state(size: size, total: 100_537)
+            var desk = Desk(rows: Mix.rows, total: 100_537)
+            state.commandsUsed = [UsedCommand(line: "pause state:queued size>1G", at: Mix.now - 3_600_000)]
+            desk.press(":pause st", &state)
+            Golden.check(render(state, size: size, theme: .mono), name("palette", size))
+        }
+    }
+
+    @Test func theLastTestOfARemoteIsShown() {
+        let size = Goldens.sizes[1]
+        var state = Mix.state(size: size)
+        var desk = Desk(rows: Mix.rows)
+        desk.press("5t", &state)
+        _ = reduce(
+            &state,
+            .authChecked(
+                scope: "prod",
+                [
+                    AuthCheck(scope: "prod", check: "endpoint", ok: true, text: "oss-cn-hangzhou.aliyuncs.com answers"),
+                    AuthCheck(scope: "prod", check: "put", ok: false, text: "403 AccessDenied"),
+                ]))
+        Golden.check(render(state, size: size, theme: .mono), name("access-tested", size))
     }
 
     @Test func failureAndLossLookAsRecorded() {

@@ -46,6 +46,10 @@ enum Action: String, Sendable, CaseIterable {
     case slow
     case slots
     case tree
+    /// Endpoint, clock, credentials and rights of the remote under the cursor.
+    case test
+    /// The setting under the cursor as the configuration has it.
+    case standard = "default"
     case zoom
     case goTo = "go-to"
     case compare

@@ -16,6 +16,8 @@ public struct KeyMap: Sendable, Equatable {
         public let action: String
         public let label: String
         public let keys: [String]
+        /// Words of the command line.
+        public let commands: [String]
         /// Where it works; all screens when it is empty.
         public let screens: [String]
     }
@@ -42,7 +44,7 @@ public struct KeyMap: Sendable, Equatable {
         bindings.map { binding in
             Line(
                 action: binding.action.rawValue, label: binding.label, keys: binding.keys.map(KeyTable.name),
-                screens: binding.screens.map(\.rawValue))
+                commands: binding.commands.map(\.word), screens: binding.screens.map(\.rawValue))
         }
     }
 
@@ -207,6 +209,6 @@ public struct KeyMap: Sendable, Equatable {
 
 extension Binding {
     fileprivate func with(_ keys: [Key], on screens: [Screen]) -> Binding {
-        Binding(keys: keys, action: action, label: label, screens: screens, hints: hints)
+        Binding(keys: keys, action: action, label: label, screens: screens, hints: hints, commands: commands)
     }
 }

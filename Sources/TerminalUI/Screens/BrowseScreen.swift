@@ -22,7 +22,7 @@ extension Canvas {
                 messageRow(message)
             } else {
                 frame.put(
-                    cut("= same  + only here  < only there  ! differs  @ link", size.columns - 2), row: message, column: 1, role: .muted)
+                    cut(t("= same  + only here  < only there  ! differs  @ link"), size.columns - 2), row: message, column: 1, role: .muted)
             }
         }
         hints()
@@ -43,9 +43,9 @@ extension Canvas {
         let columns = PaneColumns(width: width)
         if layout.hasHeading {
             let row = layout.listTop - 1
-            frame.put("NAME", row: row, column: column + 2, role: .muted)
-            frame.putRight("SIZE", row: row, end: column + columns.sizeEnd, role: .muted)
-            if columns.date > 0 { frame.putRight("MODIFIED", row: row, end: column + columns.dateEnd, role: .muted) }
+            frame.put(t("NAME"), row: row, column: column + 2, role: .muted)
+            frame.putRight(t("SIZE"), row: row, end: column + columns.sizeEnd, role: .muted)
+            if columns.date > 0 { frame.putRight(t("MODIFIED"), row: row, end: column + columns.dateEnd, role: .muted) }
         }
         let items = state.browse.visible(pane)
         if items.isEmpty || (items.count == 1 && items[0].kind == .up) {
@@ -116,7 +116,7 @@ extension Canvas {
         if pane.problem != nil {
             text = ""
         } else if pane.listedAt == nil {
-            text = pane.loading == nil ? "" : own("Listing…")
+            text = pane.loading == nil ? "" : own(t("Listing…"))
         } else if !pane.filter.isEmpty {
             text = "No name matches. Esc shows all."
         } else if !isLocal, pane.place.isEmpty {
@@ -125,7 +125,7 @@ extension Canvas {
             text = isLocal ? "This directory is empty." : "\(placeText(pane, isLocal: false)) has no objects here."
             if isLocal, pane.hasHidden { text = "Only hidden files here: . shows them." }
         } else {
-            text = own("Listing…")
+            text = own(t("Listing…"))
         }
         if let problem = pane.problem {
             let words = wrap(own("Could not list: \(problem) R tries again."), width: width - 3)
@@ -167,7 +167,7 @@ extension Canvas {
         }
         words.append(
             "\(Formats.count(items.count)) here" + (hidden > 0 && !state.browse.showsHidden ? ", \(Formats.count(hidden)) hidden" : ""))
-        if local.loading != nil { words.append(own("listing…")) }
+        if local.loading != nil { words.append(own(t("listing…"))) }
         if !local.filter.isEmpty { words.append("filter: " + local.filter) }
         frame.put(cut(words.joined(separator: "   "), divider - 1), row: row, column: 1, role: .muted)
         frame.put(
@@ -199,12 +199,12 @@ extension Canvas {
     /// What `a` would do, before it is pressed.
     private mutating func addLine(row: Int) {
         if !state.pastedPaths.isEmpty {
-            frame.put("a adds \(Formats.counted(state.pastedPaths.count, "pasted path"))", row: row, column: 1)
+            frame.put(t("a adds \(Formats.counted(state.pastedPaths.count, "pasted path"))"), row: row, column: 1)
             return
         }
         let items = state.browse.chosenLocal
         guard !items.isEmpty else {
-            frame.put("Space marks what is to go up", row: row, column: 1, role: .muted)
+            frame.put(t("Space marks what is to go up"), row: row, column: 1, role: .muted)
             return
         }
         let what: DisplayText
@@ -213,7 +213,7 @@ extension Canvas {
         } else {
             what = displayText("\(Formats.count(items.count)) marked")
         }
-        var column = frame.put("a adds ", row: row, column: 1)
+        var column = frame.put(t("a adds "), row: row, column: 1)
         column = frame.put(what, row: row, column: column) + 1
         symbol(symbols.arrow, row: row, column: column, role: .muted)
         column += symbols.arrow.count + 1

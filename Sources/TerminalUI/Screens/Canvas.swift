@@ -18,6 +18,9 @@ struct Canvas {
 
     var rules: TextRules { state.options.rules }
 
+    /// A word or a sentence of ours in the language of this front end.
+    func t(_ english: String) -> String { Words.text(english, in: state.options.language) }
+
     /// Our own words may hold an en dash or an ellipsis; ASCII terminals get their plain forms.
     func own(_ text: String) -> String { symbols.isASCII ? text.asciiOnly : text }
 
@@ -99,7 +102,7 @@ struct TabRow {
     private(set) var tabs: [Tab] = []
     let active: Screen
 
-    init(size: Size, screen: Screen, detailOf origin: Screen = .queue) {
+    init(size: Size, screen: Screen, detailOf origin: Screen = .queue, language: Language = .english) {
         active = screen == .detail ? origin : screen
         let names: [(Screen, String)] = [
             (.queue, "1 Queue"), (.browse, "2 Browse"), (.history, "3 History"), (.log, "4 Log"), (.access, "5 Access"),
@@ -107,13 +110,12 @@ struct TabRow {
         ]
         let gap = size.columns >= 100 ? 1 : 0
         var column = 0
-        for (screen, name) in names {
+        for (screen, english) in names {
+            let name = Words.text(english, in: language)
             tabs.append(Tab(screen: screen, text: screen == active ? "[\(name)]" : " \(name) ", column: column))
-            column += name.utf8.count + 2 + gap
+            column += displayText(name).width + 2 + gap
         }
     }
 
-    var end: Int { tabs.last.map { $0.column + $0.text.utf8.count } ?? 0 }
-
-    func tab(at column: Int) -> Screen? { tabs.first { (0..<$0.text.utf8.count).contains(column - $0.column) }?.screen }
+    var end: Int { tabs.last.map { $0.column + displayText($0.text).width } ?? 0 }
 }

@@ -4,9 +4,10 @@ import Contracts
 extension Canvas {
     mutating func tabs() {
         if size.columns < 78 { return narrowTabs() }
-        let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn)
+        let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn, language: state.options.language)
         for tab in row.tabs {
-            frame.put(tab.text, row: 0, column: tab.column, role: tab.screen == row.active ? .tabActive : .tab)
+            let end = frame.put(tab.text, row: 0, column: tab.column, role: tab.screen == row.active ? .tabActive : .tab)
+            zone(.screen(tab.screen), row: 0, from: tab.column, to: end)
         }
         let time = clock(now)
         let remote = state.mirror.settings?.defaultRemote ?? state.mirror.status?.defaultRemote
@@ -24,12 +25,12 @@ extension Canvas {
 
     /// One row for tab, failures, token and clock.
     private mutating func narrowTabs() {
-        let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn)
+        let row = TabRow(size: size, screen: state.screen, detailOf: state.detailReturn, language: state.options.language)
         guard let active = row.tabs.first(where: { $0.screen == row.active }) else { return }
         var column = frame.put(active.text, row: 0, column: 0, role: .tabActive) + 1
         let failed = state.mirror.status?.counts["failed"] ?? 0
         let time = clock(now).shortClock
-        if failed > 0 { column = frame.put("\(Formats.count(failed)) FAILED", row: 0, column: column, role: .stateFailed) + 1 }
+        if failed > 0 { column = frame.put(t("\(Formats.count(failed)) FAILED"), row: 0, column: column, role: .stateFailed) + 1 }
         if let lease = mainLease, let left = lease.left {
             let text = "token " + Formats.coarseDuration(max(0, left - age))
             if column + text.utf8.count + 6 <= size.columns { frame.put(text, row: 0, column: column, role: .muted) }
@@ -50,9 +51,9 @@ extension Canvas {
 
     mutating func messageRow(_ row: Int) {
         if let message = state.message {
-            frame.put(cut(own(message.text), size.columns - 2), row: row, column: 1, role: message.role)
+            frame.put(cut(own(t(message.text)), size.columns - 2), row: row, column: 1, role: message.role)
         } else if let standing = standingMessage {
-            frame.put(cut(own(standing), size.columns - 2), row: row, column: 1, role: .info)
+            frame.put(cut(own(t(standing)), size.columns - 2), row: row, column: 1, role: state.mirror.status?.notice == standing ? .warn : .info)
         }
     }
 
@@ -73,6 +74,7 @@ extension Canvas {
             if hidden > 0 { return text + ", \(Formats.count(hidden)) not shown by the filter. Esc clears." }
             return text + ": actions apply to \(list.marks.count == 2 ? "both" : list.marks.count == 1 ? "it" : "them"). Esc clears."
         }
+        if let notice = state.mirror.status?.notice { return notice }
         if state.mirror.status?.queuePaused == true { return "the whole queue is paused: P resumes it" }
         if state.mirror.status?.outage != nil { return "Nothing to do: uploads go on by themselves when OSS answers." }
         return nil
@@ -82,22 +84,24 @@ extension Canvas {
     mutating func hints(_ entries: [(keys: String, text: String, rank: Int)]) {
         let row = size.rows - 1
         if size.columns < 60 { return narrowHints(entries, row) }
-        var shown = entries
-        func width() -> Int { shown.reduce(1) { $0 + $1.keys.count + 1 + $1.text.count + 2 } - 2 }
+        var shown = entries.map { (keys: $0.keys, text: t($0.text), rank: $0.rank) }
+        func width() -> Int { shown.reduce(1) { $0 + $1.keys.count + 1 + displayText($1.text).width + 2 } - 2 }
         while width() > size.columns, let worst = shown.indices.max(by: { shown[$0].rank < shown[$1].rank }), shown.count > 1 {
             shown.remove(at: worst)
         }
         var column = 1
         for entry in shown {
+            let start = column
             column = frame.put(entry.keys, row: row, column: column, role: .key)
             column = frame.put(" " + entry.text, row: row, column: column, role: .keyLabel) + 2
+            if case .success(let key) = KeyMap.key(entry.keys) { zone(.key(key), row: row, from: start, to: column - 2) }
         }
     }
 
     private mutating func narrowHints(_ entries: [(keys: String, text: String, rank: Int)], _ row: Int) {
         // With one row for both, a message goes before the hints.
         if let message = state.message {
-            frame.put(cut(own(message.text), size.columns - 2), row: row, column: 0, role: message.role)
+            frame.put(cut(own(t(message.text)), size.columns - 2), row: row, column: 0, role: message.role)
             frame.put("?", row: row, column: size.columns - 1, role: .key)
             return
         }
@@ -137,7 +141,7 @@ extension Canvas {
         let top = size.rows - rows
         frame.fill(row: top, column: 0, width: size.columns, height: rows, role: .surface)
         // The field keeps at least half of the row.
-        let label = cut(prompt.label, max(size.columns / 2, size.columns - 26))
+        let label = cut(t(prompt.label), max(size.columns / 2, size.columns - 26))
         let start = frame.put(label, row: top, column: 1, role: .text) + 1
         let room = max(1, size.columns - start - 1)
         let (text, cursor) = visible(prompt.field, room: room)
@@ -146,10 +150,10 @@ extension Canvas {
         frame.cursor = (start + cursor, top)
         if let problem = prompt.problem {
             let mark = problem.utf8.first == UInt8(ascii: "?") ? "" : "? "
-            frame.put(cut(own(mark + problem), size.columns - 2), row: rows == 3 ? top + 1 : top + rows - 1, column: 1, role: .error)
+            frame.put(cut(own(mark + t(problem)), size.columns - 2), row: rows == 3 ? top + 1 : top + rows - 1, column: 1, role: .error)
         }
         if rows == 3 || prompt.problem == nil {
-            frame.put(cut(own(prompt.hint), size.columns - 2), row: size.rows - 1, column: 1, role: .keyLabel)
+            frame.put(cut(own(t(prompt.hint)), size.columns - 2), row: size.rows - 1, column: 1, role: .keyLabel)
         }
     }
 
@@ -200,10 +204,10 @@ extension Canvas {
                 symbol(symbols.vertical, row: y, column: column + width - 1, role: border)
             }
         }
-        let shown = cut(" \(title) ", width - 4)
+        let shown = cut(" \(t(title)) ", width - 4)
         frame.put(shown, row: row, column: column + 2, role: .title)
         if !footer.isEmpty {
-            let text = displayText(" \(footer) ", rules: rules)
+            let text = displayText(" \(t(footer)) ", rules: rules)
             if text.width <= width - 4 { frame.put(text, row: row + height - 1, column: column + width - 2 - text.width, role: .keyLabel) }
         }
     }

@@ -50,7 +50,7 @@ extension Canvas {
 
     private mutating func progressLine(_ upload: UploadView) {
         guard let whole = upload.size else {
-            frame.put("\(Formats.size(upload.stored)) stored, size unknown", row: 3, column: 1)
+            frame.put(t("\(Formats.size(upload.stored)) stored, size unknown"), row: 3, column: 1)
             return
         }
         let done = upload.state == .done
@@ -125,7 +125,7 @@ extension Canvas {
         var row = partsMap(answer, view, top: 7, isZoomed: false)
         let bottom = size.rows - 2
         guard row < bottom, !answer.active.isEmpty || size.rows >= 36 else { return }
-        frame.put(" PART   STATE     SENT         RATE        TRY  SINCE  LAST ANSWER", row: row, column: 0, role: .muted)
+        frame.put(t(" PART   STATE     SENT         RATE        TRY  SINCE  LAST ANSWER"), row: row, column: 0, role: .muted)
         row += 1
         let room = max(0, bottom - row)
         for part in answer.active.prefix(room) {
@@ -135,7 +135,7 @@ extension Canvas {
         row += 1
         guard size.rows >= 36, row < bottom - 2 else { return }
         line(row: row)
-        frame.put(" Events ", row: row, column: 2, role: .title)
+        frame.put(t(" Events "), row: row, column: 2, role: .title)
         eventsSection(answer, top: row + 1, bottom: bottom, scroll: view.scroll)
     }
 
@@ -242,7 +242,7 @@ extension Canvas {
     private mutating func eventsSection(_ answer: UploadDetail, top: Int, bottom: Int, scroll: Int) {
         let events = answer.events.reversed().dropFirst(scroll)
         for (index, event) in events.enumerated() where top + index < bottom { eventLine(event, row: top + index) }
-        if answer.events.isEmpty { frame.put("Nothing has happened yet.", row: top, column: 1, role: .muted) }
+        if answer.events.isEmpty { frame.put(t("Nothing has happened yet."), row: top, column: 1, role: .muted) }
     }
 
     private mutating func objectSection(_ upload: UploadView, scroll: Int) {
@@ -278,7 +278,7 @@ extension Canvas {
             row += 4
         }
         let events = answer.events.reversed().filter { ["retry", "failed", "held"].contains($0.kind) }
-        if answer.upload.lastError == nil, events.isEmpty { frame.put("No error so far.", row: row, column: 1, role: .muted) }
+        if answer.upload.lastError == nil, events.isEmpty { frame.put(t("No error so far."), row: row, column: 1, role: .muted) }
         for event in events.dropFirst(scroll) where row < size.rows - 2 {
             eventLine(event, row: row)
             row += 1

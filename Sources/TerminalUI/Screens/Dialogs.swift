@@ -3,8 +3,11 @@ import Contracts
 /// What lies over a screen.
 extension Canvas {
     mutating func overlay(_ overlay: Overlay) {
+        // What lies below cannot be clicked.
+        frame.zones = []
         switch overlay {
         case .prompt(let prompt): self.prompt(prompt)
+        case .palette(let palette): self.palette(palette)
         case .help(let help): helpOverlay(help)
         case .confirm(let question): confirm(question)
         case .typed(let question): typed(question)
@@ -14,7 +17,7 @@ extension Canvas {
     }
 
     /// Centred over the list; too big for the window, it becomes the whole window.
-    private func place(width: Int, height: Int) -> (row: Int, column: Int, width: Int, height: Int) {
+    func place(width: Int, height: Int) -> (row: Int, column: Int, width: Int, height: Int) {
         let w = min(width, size.columns)
         let h = min(height, size.rows - 1)
         let top = Layout(queue: size).listTop
@@ -22,13 +25,13 @@ extension Canvas {
         return (row, max(0, min((size.columns - w) / 2 - (size.columns >= 76 ? 0 : 0), size.columns - w)), w, h)
     }
 
-    private func wrapped(_ lines: [String], _ width: Int) -> [String] {
+    func wrapped(_ lines: [String], _ width: Int) -> [String] {
         lines.flatMap { $0.isEmpty ? [""] : displayText($0, rules: rules).width <= width ? [$0] : wrap($0, width: width) }
     }
 
     private mutating func confirm(_ question: Question) {
         let width = min(62, size.columns)
-        let lines = wrapped(question.lines, width - 6)
+        let lines = wrapped(question.lines.map(t), width - 6)
         let at = place(width: width, height: lines.count + 5)
         box(row: at.row, column: at.column, width: at.width, height: at.height, title: question.title)
         let room = max(0, at.height - 5)
@@ -37,11 +40,13 @@ extension Canvas {
             frame.put(cut(text, at.width - 6), row: at.row + 2 + index, column: at.column + 3, role: .surface)
         }
         let row = at.row + at.height - 2
-        let yes = question.yesHasFocus ? "[ y  \(question.yes) ]" : "y  \(question.yes)"
-        let no = question.yesHasFocus ? "n  \(question.no)" : "[ n  \(question.no) ]"
+        let yes = question.yesHasFocus ? "[ y  \(t(question.yes)) ]" : "y  \(t(question.yes))"
+        let no = question.yesHasFocus ? "n  \(t(question.no))" : "[ n  \(t(question.no)) ]"
         let start = at.column + 3
         let gap = max(2, min(6, at.width - 6 - displayText(yes).width - displayText(no).width))
         let end = frame.put(yes, row: row, column: start, role: .danger)
+        zone(.key(.character("y")), row: row, from: start, to: end)
+        zone(.key(.character("n")), row: row, from: end + gap, to: end + gap + displayText(no).width)
         let focus = question.yesHasFocus ? start : end + gap
         frame.put(
             no, row: row, column: end + gap, limit: at.width - 2 - (end + gap - at.column), role: question.yesHasFocus ? .key : .tabActive)
@@ -50,7 +55,7 @@ extension Canvas {
 
     private mutating func typed(_ question: TypedQuestion) {
         let width = min(62, size.columns)
-        let lines = wrapped(question.lines + ["", "\(question.ask): \(question.number)"], width - 6)
+        let lines = wrapped((question.lines + ["", "\(question.ask): \(question.number)"]).map(t), width - 6)
         let at = place(width: width, height: min(size.rows - 1, lines.count + 8))
         box(row: at.row, column: at.column, width: at.width, height: at.height, title: question.title)
         let isTight = at.height < lines.count + 8
@@ -64,10 +69,10 @@ extension Canvas {
         let (text, cursor) = visible(question.field, room: 12)
         frame.put(text, row: row, column: at.column + 5, limit: 12, role: .input)
         frame.cursor = (min(at.column + 5 + cursor, size.columns - 1), row)
-        let escape = "Esc keeps everything"
-        if at.width >= 44 { frame.put(escape, row: row, column: at.column + at.width - 4 - escape.count, role: .keyLabel) }
+        let escape = t("Esc keeps everything")
+        if at.width >= 44 { frame.put(escape, row: row, column: at.column + at.width - 4 - displayText(escape).width, role: .keyLabel) }
         if let problem = question.problem {
-            frame.put(cut(problem, at.width - 6), row: at.row + at.height - (isTight ? 2 : 3), column: at.column + 3, role: .error)
+            frame.put(cut(t(problem), at.width - 6), row: at.row + at.height - (isTight ? 2 : 3), column: at.column + 3, role: .error)
         }
     }
 
@@ -88,7 +93,8 @@ extension Canvas {
         for (index, entry) in entries.enumerated() {
             let isCursor = index == menu.cursor
             frame.put((isCursor ? "> " : "  "), row: row, column: at.column + 3)
-            frame.put(cut(entry, at.width - 8), row: row, column: at.column + 5, role: .surface)
+            frame.put(cut(t(entry), at.width - 8), row: row, column: at.column + 5, role: .surface)
+            zone(.key(.character("dfs".map { $0 }[index])), row: row, from: at.column + 1, to: at.column + at.width - 1)
             if isCursor {
                 frame.paint(row: row, column: at.column + 2, width: at.width - 4, role: .cursor)
                 frame.cursor = (at.column + 3, row)
@@ -98,7 +104,7 @@ extension Canvas {
         if !isTight {
             let note = others > 0 ? "\(Formats.counted(others, "other front end")) \(others == 1 ? "is" : "are") attached too." : ""
             frame.put(note, row: row + 1, column: at.column + 8, role: .warn)
-            frame.put("Nothing here cancels an upload.", row: row + 3, column: at.column + 5, role: .muted)
+            frame.put(t("Nothing here cancels an upload."), row: row + 3, column: at.column + 5, role: .muted)
         }
     }
 
@@ -157,8 +163,9 @@ extension Canvas {
         }
         let button = "[ Enter  add \(Formats.count(sheet.sources.count)) ]"
         let end = frame.put(button, row: bottom, column: left + 1, role: .tabActive)
+        zone(.key(.enter), row: bottom, from: left + 1, to: end)
         frame.put(
-            cut("   Tab field   Space change   Esc back", max(0, at.column + at.width - 2 - end)), row: bottom, column: end, role: .keyLabel
+            cut(t("   Tab field   Space change   Esc back"), max(0, at.column + at.width - 2 - end)), row: bottom, column: end, role: .keyLabel
         )
     }
 
@@ -181,11 +188,11 @@ extension Canvas {
         let title = "Help: " + (help.allScreens ? "all screens" : HelpPage.name(state.screen))
         box(row: row, column: column, width: width, height: height, title: title, footer: "Esc close")
         let count = "\(page.bindings.count) of \(page.total) keys match"
-        let start = frame.put("find: ", row: row + 1, column: column + 2, role: .muted)
+        let start = frame.put(t("find: "), row: row + 1, column: column + 2, role: .muted)
         let (text, cursor) = visible(help.field, room: max(1, width - 40))
         frame.put(text, row: row + 1, column: start, role: .input)
         frame.cursor = (min(start + cursor, size.columns - 1), row + 1)
-        if width >= 50 { frame.putRight(count, row: row + 1, end: column + width - 2, role: .muted) }
+        if width >= 50 { frame.putRight(t(count), row: row + 1, end: column + width - 2, role: .muted) }
         let entries = page.entries(symbols)
         let room = max(1, height - 5)
         let first = max(0, min(help.cursor - room / 2, entries.count - room))
@@ -193,16 +200,17 @@ extension Canvas {
             let y = row + 3 + index
             let isCursor = first + index == help.cursor && first + index < page.bindings.count
             if isCursor { frame.put(">", row: y, column: column + 2) }
+            if first + index < page.bindings.count { zone(.line(first + index), row: y, from: column + 1, to: column + width - 1) }
             frame.put(cut(entry.key, 11), row: y, column: column + 4, role: .key)
             let place = max(24, min(42, width - 34))
-            frame.put(cut(entry.text, entry.note.isEmpty ? width - 18 : max(8, place - 1)), row: y, column: column + 16, role: .surface)
+            frame.put(cut(t(entry.text), entry.note.isEmpty ? width - 18 : max(8, place - 1)), row: y, column: column + 16, role: .surface)
             if !entry.note.isEmpty, width - 18 > place {
-                frame.put(cut(entry.note, width - 18 - place), row: y, column: column + 16 + place, role: .muted)
+                frame.put(cut(t(entry.note), width - 18 - place), row: y, column: column + 16 + place, role: .muted)
             }
             if isCursor { frame.paint(row: y, column: column + 1, width: width - 2, role: .cursor) }
         }
         let hint = "Enter runs the marked key   Tab \(help.allScreens ? "this screen" : "all screens")"
-        frame.put(cut(hint, width - 4), row: row + height - 2, column: column + 2, role: .keyLabel)
+        frame.put(cut(t(hint), width - 4), row: row + height - 2, column: column + 2, role: .keyLabel)
     }
 }
 
@@ -235,7 +243,7 @@ struct HelpPage {
     /// Why a key would do nothing now.
     private static func reason(_ action: Action, _ state: AppState) -> String? {
         switch action {
-        case .slow, .tree, .moveFront, .moveBack: return "not in this version"
+        case .tree: return "not in this version"
         case .retry where state.screen == .queue && state.mirror.status?.counts["failed"] ?? 0 == 0 && !state.mirror.isLost:
             return "nothing here has failed"
         default:

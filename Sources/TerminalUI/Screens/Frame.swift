@@ -63,6 +63,8 @@ public struct Frame: Sendable, Equatable {
     public private(set) var cells: [Cell]
     /// Column and row counted from 0; `nil` hides the cursor.
     public var cursor: (column: Int, row: Int)?
+    /// What clicks mean; not a part of how it looks.
+    var zones: [Zone] = []
     let theme: Theme
     let rules: TextRules
 

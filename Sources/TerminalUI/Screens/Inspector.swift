@@ -48,7 +48,7 @@ extension Canvas {
         let after = frame.put(url(upload.dest, size.columns - start - displayText(facts).width), row: top + 1, column: start)
         frame.put(facts, row: top + 1, column: after, role: .muted)
         let detail = state.mirror.detail?.upload.id == upload.id ? state.mirror.detail : nil
-        frame.put("parts", row: top + 2, column: 1, role: .muted)
+        frame.put(t("parts"), row: top + 2, column: 1, role: .muted)
         partsLine(detail, upload, row: top + 2, column: 7, width: size.columns - 8)
         frame.put(cut(own(rateWords(upload)), size.columns - 2), row: top + 3, column: 1)
         for (index, event) in (detail?.events.reversed() ?? []).prefix(3).enumerated() { eventLine(event, row: top + 4 + index) }

@@ -23,10 +23,10 @@ extension Canvas {
     private mutating func waitingHeader(_ layout: Layout) {
         if case .lost(_, let reason, let attempt, let nextAt) = state.mirror.link {
             let left = Formats.duration(max(0, Double(nextAt - now) / 1000))
-            frame.put("ENGINE NOT ANSWERING: attempt \(attempt) in \(left)", row: 1, column: 1, role: .error)
+            frame.put(t("ENGINE NOT ANSWERING: attempt \(attempt) in \(left)"), row: 1, column: 1, role: .error)
             if layout.header > 1 { frame.put(cut(reason, size.columns - 2), row: 2, column: 1, role: .warn) }
         } else {
-            frame.put("waiting for the engine", row: 1, column: 1, role: .muted)
+            frame.put(t("waiting for the engine"), row: 1, column: 1, role: .muted)
         }
     }
 
@@ -34,17 +34,17 @@ extension Canvas {
         let duration = Formats.duration(Double(now - since) / 1000)
         let said = clock(state.mirror.statusAt).clock
         frame.put(
-            cut("ENGINE NOT ANSWERING for \(duration). Below is what it said at \(said).", size.columns - 1), row: 1,
+            cut(t("ENGINE NOT ANSWERING for \(duration). Below is what it said at \(said)."), size.columns - 1), row: 1,
             column: layout.header == 1 ? 0 : 1,
             role: .error)
         guard layout.header > 1 else { return }
         let next = Formats.duration(max(0, Double(nextAt - now) / 1000))
         frame.put(
-            cut("Uploads may still be running. Attempt \(attempt) to reach the engine in \(next).", size.columns - 2), row: 2, column: 1,
+            cut(t("Uploads may still be running. Attempt \(attempt) to reach the engine in \(next)."), size.columns - 2), row: 2, column: 1,
             role: .warn)
         if layout.header > 2 {
             frame.put(
-                cut("Actions are off until it answers; nothing you press is queued up.", size.columns - 2), row: 3, column: 1, role: .warn)
+                cut(t("Actions are off until it answers; nothing you press is queued up."), size.columns - 2), row: 3, column: 1, role: .warn)
         }
     }
 
@@ -79,7 +79,7 @@ extension Canvas {
         if isIdle(status) { return idleRow(status) }
         var column = 1
         if status.queuePaused {
-            column = frame.put("QUEUE PAUSED", row: 1, column: 1, role: .warn) + 1
+            column = frame.put(t("QUEUE PAUSED"), row: 1, column: 1, role: .warn) + 1
         } else {
             symbol(symbols.rate, row: 1, column: 1, role: .stateActive)
             column = 1 + symbols.rate.count + 1
@@ -119,10 +119,11 @@ extension Canvas {
             text = "finished: \(Formats.count(ended[0])) done" + (ended[1] > 0 ? ", \(Formats.count(ended[1])) FAILED" : "")
         }
         let limit = status.limits.rate.map(Formats.rate) ?? "none"
-        frame.put("\(text)  limit \(limit)  slots \(status.slotsUsed)/\(status.limits.uploads)", row: 1, column: 1)
+        frame.put(t("\(text)  limit \(limit)  slots \(status.slotsUsed)/\(status.limits.uploads)"), row: 1, column: 1)
     }
 
     private mutating func graph(_ status: StatusView, row: Int, column: Int, width: Int) {
+        guard !state.options.isQuiet else { return }
         let values = status.rateHistory.suffix(width)
         let top = max(1, status.limits.rate ?? 0, values.max() ?? 1)
         let start = column + width - values.count
@@ -135,9 +136,9 @@ extension Canvas {
     mutating func countsRow(_ status: StatusView, row: Int, width most: Int) {
         let counts = status.counts
         let active = (counts["uploading"] ?? 0) &+ (counts["verifying"] ?? 0)
-        var words: [(String, Role)] = [("\(Formats.count(active)) active", .stateActive)]
+        var words: [(String, Role)] = [("\(Formats.count(active)) \(t("active"))", .stateActive)]
         func add(_ key: String, _ word: String, _ role: Role) {
-            if let number = counts[key], number > 0 { words.append(("\(Formats.count(number)) \(word)", role)) }
+            if let number = counts[key], number > 0 { words.append(("\(Formats.count(number)) \(t(word))", role)) }
         }
         add("queued", "queued", .stateQueued)
         add("paused", "paused", .statePaused)
@@ -149,14 +150,14 @@ extension Canvas {
         add("cancelled", "cancelled", .stateCancelled)
         add("skipped", "skipped", .stateSkipped)
         // What does not fit is left out from the right, failures never.
-        func width() -> Int { words.reduce(1) { $0 + $1.0.utf8.count + 2 } - 2 }
+        func width() -> Int { words.reduce(1) { $0 + displayText($1.0).width + 2 } - 2 }
         while width() > most, let last = words.lastIndex(where: { $0.1 != .stateFailed }), last > 0 { words.remove(at: last) }
         var column = 1
         for (text, role) in words { column = frame.put(text, row: row, column: column, role: role) + 2 }
     }
 
     mutating func engineRow(_ status: StatusView, row: Int) {
-        let words = engineWords(status)
+        let words = engineWords(status).map { (t($0.0), $0.1) }
         var column = 1
         for (text, role) in words {
             guard column + displayText(text).width <= size.columns else { break }
@@ -179,6 +180,7 @@ extension Canvas {
         } else if let refused = status.leases.first(where: { $0.state == "refused" || $0.state == "backing-off" }) {
             words.append(("no valid token for " + refused.scope, .error))
         }
+        if let reason = Self.slowReason(status) { words.insert((reason, .warn), at: min(3, words.count)) }
         if let offset = status.clockOffset {
             let isOff = abs(offset) > 300  // OSS refuses requests that are 15 minutes off
             words.append((isOff ? "clock off by " + Formats.duration(abs(offset)) : "clock ok", isOff ? .warn : .text))
@@ -186,11 +188,23 @@ extension Canvas {
         return words
     }
 
+    /// What the uploads wait for, in a word of people; a limit that somebody set is no news.
+    static func slowReason(_ status: StatusView) -> String? {
+        guard let reason = status.slowBecause else { return nil }
+        return switch reason {
+        case "throttle": "slow: OSS throttles"
+        case "credentials": "slow: waits for credentials"
+        case "server": "slow: OSS answers late"
+        case "limit": "at the limit"
+        default: "slow: \(reason)"
+        }
+    }
+
     // MARK: narrow and roomy
 
     private mutating func narrowHeader(_ status: StatusView) {
         if let outage = status.outage {
-            frame.put(cut("OSS UNREACHABLE: \(outage.reason)", size.columns), row: 1, column: 0, role: .error)
+            frame.put(cut(t("OSS UNREACHABLE: \(outage.reason)"), size.columns), row: 1, column: 0, role: .error)
             return
         }
         let words = progressWords(status)
@@ -254,6 +268,7 @@ extension Canvas {
     }
 
     private mutating func graphBlock(_ status: StatusView, column: Int, width: Int) {
+        guard !state.options.isQuiet else { return }
         let rows = 4
         let seconds = 300
         let values = Array(status.rateHistory.suffix(seconds))
@@ -275,7 +290,7 @@ extension Canvas {
                 if level > 0 { symbol(symbols.levels[level - 1], row: rows - y, column: column + 6 + x, role: .graph) }
             }
         }
-        frame.put("5 min ago", row: rows + 1, column: column + 6, role: .muted)
-        frame.putRight("now", row: rows + 1, end: size.columns - 1, role: .muted)
+        frame.put(t("5 min ago"), row: rows + 1, column: column + 6, role: .muted)
+        frame.putRight(t("now"), row: rows + 1, end: size.columns - 1, role: .muted)
     }
 }

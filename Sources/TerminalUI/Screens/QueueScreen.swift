@@ -73,32 +73,39 @@ extension Canvas {
             let filter = list.query.isEmpty ? "without finished rows" : "filter: " + list.query
             let total = Formats.count(state.mirror.status?.totals.uploads ?? list.total)
             let count = "\(Formats.count(list.total)) of \(total)"
-            frame.put(cut(filter, size.columns - count.utf8.count - 3), row: row, column: 1, role: .title)
+            frame.put(cut(t(filter), size.columns - count.utf8.count - 3), row: row, column: 1, role: .title)
             frame.putRight(count, row: row, end: size.columns, role: .title)
             return
         }
         let columns = QueueColumns(size.columns, isNarrow: false)
-        frame.put("  SP NAME", row: row, column: 0, role: .muted)
+        frame.put(t("  SP NAME"), row: row, column: 0, role: .muted)
+        zone(.sort("name"), row: row, from: QueueColumns.lead, to: QueueColumns.lead + 4)
         var column = QueueColumns.lead + columns.name
         if columns.destination > 0 {
-            frame.put("DESTINATION", row: row, column: column + 1, limit: columns.destination, role: .muted)
+            frame.put(t("DESTINATION"), row: row, column: column + 1, limit: columns.destination, role: .muted)
+            zone(.sort("dest"), row: row, from: column + 1, to: column + 1 + min(11, columns.destination))
             column += 1 + columns.destination
         }
         column += 1 + columns.size
-        frame.putRight("SIZE", row: row, end: column, role: .muted)
+        frame.putRight(t("SIZE"), row: row, end: column, role: .muted)
+        zone(.sort("size"), row: row, from: column - 4, to: column)
         if columns.bar > 0 {
-            frame.put("PROGRESS", row: row, column: column + 1, role: .muted)
+            frame.put(t("PROGRESS"), row: row, column: column + 1, role: .muted)
+            zone(.sort("done"), row: row, from: column + 1, to: column + 9)
             column += 1 + columns.bar
         }
-        frame.put("STATUS", row: row, column: column + 1, role: .muted)
+        frame.put(t("STATUS"), row: row, column: column + 1, role: .muted)
+        zone(.sort("state"), row: row, from: column + 1, to: column + 7)
         column += 1 + columns.status
         if columns.rate > 0 {
             column += 1 + columns.rate
-            frame.putRight(columns.isLong ? "RATE" : "RATE/s", row: row, end: column, role: .muted)
+            frame.putRight(t(columns.isLong ? "RATE" : "RATE/s"), row: row, end: column, role: .muted)
+            zone(.sort("rate"), row: row, from: column - 6, to: column)
         }
-        for (width, word) in [(columns.eta, "ETA"), (columns.parts, "PARTS"), (columns.tries, "TRY")] where width > 0 {
+        for (width, word, key) in [(columns.eta, "ETA", "eta"), (columns.parts, "PARTS", ""), (columns.tries, "TRY", "tries")] where width > 0 {
             column += 1 + width
-            frame.putRight(word, row: row, end: column, role: .muted)
+            frame.putRight(t(word), row: row, end: column, role: .muted)
+            if !key.isEmpty { zone(.sort(key), row: row, from: column - word.utf8.count, to: column) }
         }
         if !list.sort.isEmpty {
             let text = " sort:" + list.sort
@@ -219,7 +226,9 @@ extension Canvas {
     }
 
     /// The word beside the symbol: at most ten cells.
-    func statusWord(_ upload: UploadView) -> String {
+    func statusWord(_ upload: UploadView) -> String { t(englishStatus(upload)) }
+
+    private func englishStatus(_ upload: UploadView) -> String {
         switch upload.state {
         case .uploading: return Formats.percent(upload.stored, of: upload.size) ?? "uploading"
         case .retrying:
@@ -237,8 +246,8 @@ extension Canvas {
 
     private mutating func emptyQueue(_ layout: Layout) {
         if !state.queue.query.isEmpty || state.hidesFinished {
-            frame.put("No upload matches.", row: layout.listTop + min(3, layout.listHeight / 3), column: 4)
-            if layout.listHeight > 6 { frame.put("f edits the filter, Esc clears it.", row: layout.listTop + 5, column: 4, role: .muted) }
+            frame.put(t("No upload matches."), row: layout.listTop + min(3, layout.listHeight / 3), column: 4)
+            if layout.listHeight > 6 { frame.put(t("f edits the filter, Esc clears it."), row: layout.listTop + 5, column: 4, role: .muted) }
             return
         }
         let lines = [
@@ -249,7 +258,7 @@ extension Canvas {
         let start = layout.listTop + max(0, min(3, (layout.listHeight - lines.count) / 2))
         let column = size.columns >= 74 ? 12 : 2
         for (index, text) in lines.enumerated() where start + index < layout.listTop + layout.listHeight {
-            frame.put(cut(text, size.columns - column), row: start + index, column: column)
+            frame.put(cut(t(text), size.columns - column), row: start + index, column: column)
         }
     }
 }

@@ -15,9 +15,19 @@ public struct ViewOptions: Sendable, Equatable {
     /// Seconds local time is ahead of UTC.
     public var zone: Int
     public var keys: KeyMap
+    /// Nothing moves on the screen but after a key or a failure, and the message row speaks in sentences.
+    public var isQuiet: Bool
+    public var isMouseOn: Bool
+    public var language: Language
+    /// The theme in use, and all that can be had.
+    public var theme: String
+    public var themes: [String]
+    /// What the Settings screen says of this terminal and of where things lie: label and value.
+    public var facts: [SettingFact]
     public init(
         symbols: SymbolSet = .unicode, rules: TextRules = TextRules(), isReadOnly: Bool = false, homeFolder: String = "/",
-        startFolder: String = "/", userName: String? = nil, zone: Int = 0, keys: KeyMap = .standard
+        startFolder: String = "/", userName: String? = nil, zone: Int = 0, keys: KeyMap = .standard, isQuiet: Bool = false, isMouseOn: Bool = true, language: Language = .english, theme: String = "auto",
+        themes: [String] = [], facts: [SettingFact] = []
     ) {
         self.symbols = symbols
         self.rules = rules
@@ -27,7 +37,20 @@ public struct ViewOptions: Sendable, Equatable {
         self.userName = userName
         self.zone = zone
         self.keys = keys
+        self.isQuiet = isQuiet
+        self.isMouseOn = isMouseOn
+        self.language = language
+        self.theme = theme
+        self.themes = themes
+        self.facts = facts
     }
+}
+
+/// A line of the Settings screen that the front end's surroundings decide.
+public struct SettingFact: Sendable, Equatable {
+    public var label: String
+    public var value: String
+    public init(_ label: String, _ value: String) { (self.label, self.value) = (label, value) }
 }
 
 /// The tabs, and the detail of one upload.
@@ -47,13 +70,29 @@ public struct AppState: Sendable, Equatable {
     /// Where `q` in the detail goes back to.
     var detailReturn: Screen = .queue
     var queue = RowList()
-    var history = RowList(query: "state:done,failed,cancelled,skipped", sort: "finished-")
+    var history = RowList()
+    var historyPages = HistoryPages()
     var hidesFinished = false
     var browse: BrowseState
     var detail: DetailState?
-    var accessCursor = 0
+    var access = AccessState()
     var settingsCursor = 0
-    var log = SeenLog()
+    var slow = SlowMode()
+    /// What takes this front end's changes of the limits back, the newest last.
+    var limitsBefore: [LimitsChange] = []
+    var limitsChangedAt: Int64?
+    var log = LogState()
+    /// Saved under `:view save`, by name.
+    var views: [String: SavedView] = [:]
+    var commandsUsed: [UsedCommand] = []
+    /// Something has happened that must be seen at once; whoever draws calls `drawn`.
+    public internal(set) var isDue = true
+    /// Position of the mark that the mouse was pressed on.
+    var pressed: Int?
+    /// The upload that quiet mode has read out last.
+    var spokenID: String?
+    /// When the graph's numbers were taken, on a slow line.
+    var graphAt: Int64 = 0
     var overlays: [Overlay] = []
     var message: Message?
     var toast: Toast?
@@ -195,30 +234,6 @@ struct Toast: Sendable, Equatable {
     /// Equal errors since.
     var more = 0
     var code: String
-}
-
-/// The state changes this front end has seen since it began, newest last.
-struct SeenLog: Sendable, Equatable {
-    struct Line: Sendable, Equatable {
-        var at: Int64
-        var id: String
-        var role: Role
-        var word: String
-        var text: String
-    }
-    static let limit = 1000
-    private(set) var lines: [Line] = []
-    var cursor = 0
-    var follows = true
-
-    mutating func add(_ line: Line) {
-        lines.append(line)
-        if lines.count > Self.limit {
-            lines.removeFirst(lines.count - Self.limit)
-            cursor = max(0, cursor - 1)
-        }
-        if follows { cursor = lines.count - 1 }
-    }
 }
 
 struct DetailState: Sendable, Equatable {

@@ -53,6 +53,22 @@ public enum AppEvent: Sendable, Equatable {
     case window(WindowAnswer)
     /// The engine refused the window: a query it does not understand, or an error.
     case windowFailed(version: Int, message: String)
+    /// A page of what has ended; a failure is `.windowFailed`.
+    case historyPage(version: Int, HistoryPage)
+    /// Lines of the engine's log, the newest last: all that is to be shown, or what was written since.
+    case logLines([LogLine], isWhole: Bool)
+    case logFailed(String)
+    case auth(AuthStatus)
+    /// What `auth test` found, a line a check.
+    case authChecked(scope: String, [AuthCheck])
+    case authFailed(scope: String, message: String)
+    /// Every saved view, at the start and after one was saved.
+    case views([String: SavedView])
+    case viewFailed(String)
+    /// Another theme is on the screen.
+    case themeLoaded(name: String)
+    /// `FILE:LINE:COLUMN: error: …`.
+    case themeFailed(String)
     /// One upload changed its state; pushed by the engine.
     case upload(UploadView)
     /// `nil`: there is no such upload any more.
@@ -84,6 +100,16 @@ public enum Effect: Sendable, Equatable {
     /// `query` and `sort` in the language of `davit queue`; an empty `sort` is the engine's order. Answer: `.window` or `.windowFailed`.
     case fetchWindow(offset: Int, count: Int, query: String, sort: String, version: Int)
     case fetchDetail(id: String)
+    /// Answer: `.historyPage` or `.windowFailed`. `after` is an earlier page's `next`.
+    case fetchHistory(query: String, sort: String, after: String?, count: Int, version: Int)
+    /// The end of the engine's log, or what was written since the last time: `.logLines`.
+    case readLog(isWhole: Bool)
+    case fetchAuth
+    /// A remote's name, or an `oss://` destination.
+    case testAuth(scope: String)
+    case renewAuth(scope: String)
+    case loadTheme(name: String)
+    case saveView(name: String, SavedView)
     case act(ActionRequest)
     case listLocal(path: String)
     /// `dest` ends with `/`; answer `.bucketListing` with the same `dest`.

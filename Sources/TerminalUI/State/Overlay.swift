@@ -6,6 +6,7 @@ enum Overlay: Sendable, Equatable {
     case confirm(Question)
     case typed(TypedQuestion)
     case prompt(Prompt)
+    case palette(Palette)
     case add(AddSheet)
     case leave(LeaveMenu)
 }
@@ -47,7 +48,7 @@ struct TypedQuestion: Sendable, Equatable {
 }
 
 enum PromptKind: Sendable, Hashable {
-    case limit, slots, parts, filter, find, sort, goTo, command, paneFilter
+    case limit, slow, slots, parts, filter, find, sort, goTo, paneFilter
 }
 
 /// A line of text over the last three rows.

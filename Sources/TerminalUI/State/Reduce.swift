@@ -3,6 +3,13 @@ import Contracts
 /// Takes one event into the state.
 /// - Returns: what is to be done outside, in order.
 public func reduce(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
+    let hadToast = state.toast != nil
+    let effects = step(&state, event)
+    if state.mustDraw(after: event, newToast: state.toast != nil && !hadToast) { state.isDue = true }
+    return effects
+}
+
+private func step(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
     switch event {
     case .key(let key, let at):
         state.move(to: at)
@@ -31,6 +38,35 @@ public func reduce(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
     case .notice(let text):
         state.say(text)
         return []
+    case .historyPage(let version, let page): return state.onHistoryPage(version, page)
+    case .logLines(let lines, let isWhole):
+        state.log.add(lines, isWhole: isWhole)
+        return []
+    case .logFailed(let problem):
+        state.log.problem = problem
+        return []
+    case .auth(let status):
+        state.access.status = status
+        return []
+    case .authChecked(let scope, let checks):
+        state.onAuthChecked(scope, checks)
+        return []
+    case .authFailed(let scope, let problem):
+        state.access.isBusy = false
+        state.say("\(scope): \(problem)", .error, seconds: 30)
+        return []
+    case .views(let views):
+        state.views = views
+        return []
+    case .viewFailed(let problem):
+        state.say(problem, .error)
+        return []
+    case .themeLoaded(let name):
+        state.options.theme = name
+        return []
+    case .themeFailed(let problem):
+        state.showThemeProblem(problem)
+        return []
     case .status, .window, .windowFailed, .upload, .detail, .settings, .engineLost, .engineBack: return state.onEngine(event)
     case .actionDone, .actionFailed, .jobAdded, .addFailed, .limitsChanged, .limitsFailed: return state.onAnswer(event)
     case .localListing, .localListingFailed, .bucketListing, .bucketListingFailed: return state.onListing(event)
@@ -45,6 +81,9 @@ extension AppState {
 
     mutating func move(to time: Int64) { now = max(now, time) }
 
+    /// The screen shows this state.
+    public mutating func drawn() { isDue = false }
+
     /// A sentence in the message row; it goes after `seconds` or with the next one.
     mutating func say(_ text: String, _ role: Role = .info, seconds: Int64 = 15) {
         message = Message(text: text, role: role, until: now + seconds * 1000)
@@ -53,8 +92,10 @@ extension AppState {
     mutating func onTick() -> [Effect] {
         if let until = message?.until, until <= now { message = nil }
         if let interruptedAt, now - interruptedAt > 2000 { self.interruptedAt = nil }
-        guard mirror.link == .up else { return [] }
-        var effects: [Effect] = []
+        let reading: [Effect] = screen == .log ? [.readLog(isWhole: false)] : []
+        guard mirror.link == .up else { return reading }
+        var effects = reading
+        if screen == .history, history.isStale { effects += refresh(\.history) }
         // Rates and countdowns move without a change of the queue's revision.
         if isMoving, screen == .queue || screen == .detail { effects += refresh(\.queue) }
         if screen == .detail || layout.inspectorTop != nil, isMoving || mirror.detail == nil { effects += askDetail(again: true) }
@@ -109,6 +150,12 @@ extension AppState {
                 prompt.problem = nil
                 overlays[last] = .prompt(prompt)
                 return promptChanged()
+            case .palette(var palette):
+                palette.field.insert(text)
+                palette.cursor = 0
+                palette.problem = nil
+                overlays[last] = .palette(palette)
+                return []
             case .typed(var question):
                 question.field.insert(text)
                 overlays[last] = .typed(question)

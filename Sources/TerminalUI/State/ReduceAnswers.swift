@@ -51,6 +51,7 @@ extension AppState {
             text = "aborted \(uploads), stored parts are deleted"
             isUndoable = false
         case "remove": text = "removed \(uploads) from the list"
+        case "move": text = "moved \(uploads)"
         case "priority": text = "changed the priority of \(uploads)"
         case "undo":
             if result.changed == 0 { return "nothing to undo" }

@@ -34,13 +34,18 @@ extension AppState {
     private mutating func onStatus(_ status: StatusView) -> [Effect] {
         let isNews = mirror.status?.revision != status.revision
         if let done = status.lastAction, let before = mirror.status, before.lastAction?.number != done.number { tell(done) }
+        noticeLimits(of: status)
+        let drawn = mirror.status?.rateHistory
         mirror.status = status
+        // The graph is what changes most cells: on a slow line it waits longer than the numbers.
+        if isLinkSlow, let drawn, now - graphAt < 5 * OutputPace.longestTick { mirror.status?.rateHistory = drawn } else { graphAt = now }
         mirror.statusAt = now
         let wasUp = mirror.link == .up
         mirror.link = .up
         guard isNews || !wasUp else { return [] }
         var effects = refresh(\.queue)
-        if screen == .history { effects += refresh(\.history) }
+        // The history is asked for once a second at most: a page of it is larger than a screen of the queue.
+        history.isStale = true
         if screen == .detail || layout.inspectorTop != nil { effects += askDetail(again: true) }
         return effects
     }
@@ -77,6 +82,7 @@ extension AppState {
 
     /// Asks now; an answer under way will be thrown away.
     mutating func ask(_ path: WritableKeyPath<AppState, RowList>) -> [Effect] {
+        if path == \AppState.history { return askHistory(after: nil) }
         let height = max(1, pageHeight(path))
         let version = nextVersion
         nextVersion += 1
@@ -131,7 +137,7 @@ extension AppState {
     }
 
     /// The cursor stays on its upload; when that has left the view, it keeps its place in the list.
-    private mutating func followCursor(_ path: WritableKeyPath<AppState, RowList>) {
+    mutating func followCursor(_ path: WritableKeyPath<AppState, RowList>) {
         guard let window = self[keyPath: path].window else { return }
         var list = self[keyPath: path]
         if let id = list.cursorID, let index = window.rows.firstIndex(where: { $0.id == id }) {
@@ -151,6 +157,7 @@ extension AppState {
         self[keyPath: path].asked = nil
         self[keyPath: path].isStale = false
         self[keyPath: path].queryProblem = problem
+        historyPages.isAskingMore = false
         if case .prompt(var prompt) = overlays.last, prompt.kind == .filter || prompt.kind == .sort {
             prompt.problem = problem
             overlays[overlays.count - 1] = .prompt(prompt)
@@ -163,6 +170,7 @@ extension AppState {
     /// After any move: the cursor is inside the list and on the screen, and the rows that are shown are asked for.
     mutating func settle(_ path: WritableKeyPath<AppState, RowList>, after answer: WindowAnswer? = nil) -> [Effect] {
         var list = self[keyPath: path]
+        if path == \AppState.history { return settleHistory() }
         let height = max(1, pageHeight(path))
         if list.window != nil { list.cursor = max(0, min(list.cursor, list.total - 1)) }
         if list.cursor < list.top { list.top = list.cursor }
@@ -185,14 +193,17 @@ extension AppState {
     // MARK: one upload
 
     private mutating func onUpload(_ upload: UploadView) -> [Effect] {
-        let word = upload.state == .failed ? "FAILED" : upload.state.rawValue
-        let failure =
-            upload.lastError.map { upload.state == .failed || upload.state == .retrying ? ": \($0.code) \($0.message)" : "" } ?? ""
-        log.add(
-            SeenLog.Line(at: now, id: upload.id, role: Symbols.role(upload.state), word: word, text: upload.path + failure))
         if upload.state == .failed { show(upload) }
         guard screen == .detail, upload.id == detail?.id else { return [] }
         return askDetail(again: true)
+    }
+
+    /// A theme that cannot be read: seen until it is closed, since the eyes are in another window.
+    mutating func showThemeProblem(_ problem: String) {
+        say(problem, .error, seconds: 60)
+        if screen == .queue || screen == .history {
+            toast = Toast(uploadID: "", title: "THEME", lines: [problem, "the colours stay as they were"], code: "theme")
+        }
     }
 
     private mutating func show(_ upload: UploadView) {

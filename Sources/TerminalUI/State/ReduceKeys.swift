@@ -38,36 +38,45 @@ extension AppState {
         case .help:
             overlays.append(.help(HelpState()))
             return []
-        case .command, .limit, .slots, .sort, .filter, .find: return openPrompt(action)
-        case .undo: return send(ActionRequest(action: "undo"))
+        case .command:
+            overlays.append(.palette(Palette()))
+            return []
+        case .limit, .slots: return openPrompt(action)
+        case .sort, .filter, .find:
+            // Typed where there is no list, they mean the queue's.
+            let shown = options.keys.bindings(on: screen).contains { $0.action == action } ? [] : show(.queue)
+            return shown + openPrompt(action)
+        case .undo: return undoLimits() ?? send(ActionRequest(action: "undo"))
         case .redraw: return [.redraw] + refreshAll()
         case .suspend: return [.suspend]
         case .newestProblem: return openNewestProblem()
-        case .slow:
-            say("slow mode is not in this version; b sets a limit, and none takes it away", .warn)
-            return []
+        case .slow: return toggleSlowMode()
         case .copy:
             isCopyPending = true
             say("copy: p path  u URL  i id  e error  Esc nothing", seconds: 60)
             return []
         case .retry where mirror.isLost: return [.reconnect]
-        case .scrollDown, .scrollUp: return scrollDetail(by: action == .scrollDown ? 1 : -1)
+        case .scrollDown where screen != .access, .scrollUp where screen != .access: return scrollDetail(by: action == .scrollDown ? 1 : -1)
         default: break
         }
         switch screen {
         case .queue, .history: return performOnList(action, key: key)
         case .browse: return performInBrowse(action)
         case .detail: return performInDetail(action, key: key)
-        case .log, .access, .settings: return performOnPage(action)
+        case .log: return performInLog(action)
+        case .access: return performInAccess(action)
+        case .settings: return performInSettings(action)
         }
     }
 
-    private mutating func show(_ wanted: Screen) -> [Effect] {
+    mutating func show(_ wanted: Screen) -> [Effect] {
         screen = wanted
         switch wanted {
         case .browse: return beginBrowse()
         case .history: return history.window == nil ? ask(\.history) : refresh(\.history)
         case .queue: return refresh(\.queue) + askDetail(again: false)
+        case .log: return [.readLog(isWhole: !log.isRead)]
+        case .access: return mirror.link == .up ? [.fetchAuth] : []
         default: return []
         }
     }
@@ -78,7 +87,7 @@ extension AppState {
             toast = nil
             return []
         }
-        if message != nil, list.rangeStart == nil, list.marks.isEmpty, list.query.isEmpty || screen == .history {
+        if message != nil, list.rangeStart == nil, list.marks.isEmpty, list.query.isEmpty {
             message = nil
             if pastedPaths.isEmpty { return [] }
         }
@@ -92,13 +101,17 @@ extension AppState {
             if detail?.isZoomed == true { detail?.isZoomed = false }
             return []
         }
+        if screen == .log {
+            log.setFilter("")
+            return []
+        }
         guard screen == .queue || screen == .history else { return [] }
         let path = listPath
         if self[keyPath: path].rangeStart != nil {
             self[keyPath: path].rangeStart = nil
-        } else if path == \AppState.queue, !queue.query.isEmpty {
-            queue.query = ""
-            queue.queryProblem = nil
+        } else if !self[keyPath: path].query.isEmpty {
+            self[keyPath: path].query = ""
+            self[keyPath: path].queryProblem = nil
             return ask(path)
         } else if !self[keyPath: path].marks.isEmpty {
             self[keyPath: path].marks = Marks()
@@ -116,6 +129,7 @@ extension AppState {
     private mutating func openNewestProblem() -> [Effect] {
         if let id = toast?.uploadID {
             toast = nil
+            if id.isEmpty { return [] }
             return openDetail(id)
         }
         let rows = queue.window?.rows ?? []
@@ -139,6 +153,12 @@ extension AppState {
         isCopyPending = false
         message = nil
         if key == .escape || key == .control("c") { return [] }
+        if screen == .log {
+            guard let line = log.cursorLine else { return [] }
+            let shown = cleaned(key == .character("i") ? line.subject : line.text)
+            say("copied: \(shown)")
+            return [.copy(shown)]
+        }
         let row = screen == .detail ? mirror.detail?.upload : list.cursorRow
         guard let row else {
             say("nothing to copy here", .warn)
@@ -168,56 +188,6 @@ extension AppState {
         return [.copy(shown)]
     }
 
-    /// Log, Access and Settings: a cursor and little else.
-    private mutating func performOnPage(_ action: Action) -> [Effect] {
-        let count: Int
-        var cursor: Int
-        switch screen {
-        case .log: (count, cursor) = (log.lines.count, log.cursor)
-        case .access: (count, cursor) = (mirror.status?.leases.count ?? 0, accessCursor)
-        default: (count, cursor) = (SettingsPage.rows, settingsCursor)
-        }
-        switch action {
-        case .open where screen == .settings:
-            return openPrompt(SettingsPage.action(settingsCursor))
-        case .open where screen == .log:
-            guard log.lines.indices.contains(log.cursor) else { return [] }
-            return openDetail(log.lines[log.cursor].id)
-        case .retry:
-            say("the engine renews credentials by itself; davit auth test checks them now")
-            return []
-        case .follow:
-            log.follows = true
-            log.cursor = max(0, log.lines.count - 1)
-            return []
-        case .nextProblem, .previousProblem:
-            let step = action == .nextProblem ? 1 : -1
-            var position = log.cursor + step
-            while log.lines.indices.contains(position), log.lines[position].role != .stateFailed { position += step }
-            if log.lines.indices.contains(position) {
-                log.cursor = position
-                log.follows = false
-            } else {
-                say("no further failure among the lines seen")
-            }
-            return []
-        default:
-            guard let moved = Self.moved(cursor, action, page: max(1, layout.listHeight)) else {
-                say("that does nothing here. ? help", .warn, seconds: 5)
-                return []
-            }
-            cursor = max(0, min(moved, count - 1))
-        }
-        switch screen {
-        case .log:
-            log.cursor = cursor
-            log.follows = cursor >= count - 1
-        case .access: accessCursor = cursor
-        default: settingsCursor = cursor
-        }
-        return []
-    }
-
     /// Where a movement leads; `nil` when the action is none. The end is `Int.max / 2`, to be cut by the caller.
     static func moved(_ cursor: Int, _ action: Action, page: Int) -> Int? {
         switch action {
@@ -232,35 +202,4 @@ extension AppState {
         default: nil
         }
     }
-
-    // MARK: mouse
-
-    mutating func onMouse(_ event: MouseEvent) -> [Effect] {
-        guard overlays.isEmpty, !Layout(queue: size).isTiny else { return [] }
-        lastKeyAt = now
-        switch event.action {
-        case .release: return []
-        case .wheelDown, .wheelUp:
-            let step = event.action == .wheelDown ? 3 : -3
-            if screen == .queue || screen == .history { return scrollList(by: step) }
-            if screen == .browse { return scrollBrowse(by: step, at: event.column) }
-            return []
-        case .press:
-            if event.row == 0 {
-                let tab = TabRow(size: size, screen: screen).tab(at: event.column)
-                return tab.map { show($0) } ?? []
-            }
-            let index = event.row - layout.listTop
-            guard index >= 0, index < layout.listHeight else { return [] }
-            if screen == .queue || screen == .history { return clickRow(index) }
-            if screen == .browse { return clickBrowse(index, at: event.column) }
-            return []
-        }
-    }
-}
-
-/// The rows of the Settings page that have a prompt.
-enum SettingsPage {
-    static let rows = 3
-    static func action(_ row: Int) -> Action { row == 0 ? .limit : .slots }
 }

@@ -10,6 +10,10 @@ extension AppState {
         switch action {
         case .open:
             guard let row = self[keyPath: path].cursorRow else { return [] }
+            if options.isQuiet, spokenID != row.id {
+                speakRow()
+                return []
+            }
             return openDetail(row.id)
         case .mark:
             guard let row = self[keyPath: path].cursorRow else { return [] }
@@ -37,11 +41,18 @@ extension AppState {
         case .pauseAll:
             let isPaused = mirror.status?.queuePaused == true
             return send(ActionRequest(action: isPaused ? "resume" : "pause", all: true))
+        case .retry where screen == .history: return queueAgain()
         case .retry, .cancel, .abort: return act(action.rawValue, key: key)
+        case .previousItem, .nextItem: return moveByDay(action == .nextItem ? -1 : 1)
+        case .reload: return ask(path)
         case .priorityUp, .priorityDown: return changePriority(up: action == .priorityUp)
         case .moveFront, .moveBack:
-            say("moving within a priority is not in this version; + and - change the priority", .warn)
-            return []
+            guard let chosen = chosen() else {
+                say("nothing here to move")
+                return []
+            }
+            finishRange()
+            return send(chosen.request("move", value: action == .moveFront ? "front" : "back"))
         case .add: return openAdd()
         case .tree:
             say("the tree is not in this version; f and a directory's name shows what is below it", .warn)
@@ -52,7 +63,7 @@ extension AppState {
             return ask(\.queue)
         case .goTo: return goToPlaceOfUpload()
         case .reverseSort:
-            let sort = self[keyPath: path].sort
+            let sort = path == \AppState.history && self[keyPath: path].sort.isEmpty ? "finished-" : self[keyPath: path].sort
             guard !sort.isEmpty else {
                 say("the queue's own order has no reverse; s sorts by something else", .warn)
                 return []
@@ -72,6 +83,7 @@ extension AppState {
         self[keyPath: path].cursor = max(0, min(target, total - 1))
         // A row that is not loaded yet gets its name when the window comes.
         self[keyPath: path].cursorID = self[keyPath: path].cursorRow?.id
+        speakRow()
         return settle(path) + (path == \AppState.queue ? askDetail(again: false) : [])
     }
 

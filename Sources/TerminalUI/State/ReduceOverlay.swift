@@ -15,6 +15,7 @@ extension AppState {
         case .confirm(let question): return onQuestionKey(question, key)
         case .typed(let question): return onTypedKey(question, key)
         case .prompt(let prompt): return onPromptKey(prompt, key)
+        case .palette(let palette): return onPaletteKey(palette, key)
         case .add(let sheet): return onAddKey(sheet, key)
         case .leave(let menu): return onLeaveKey(menu, key)
         }

@@ -12,12 +12,17 @@ extension AppState {
             prompt = Prompt(
                 kind: .limit, label: "limit up, all uploads (now \(now)\(used)):",
                 hint: "Enter apply  Up history  none = no limit  +10%  -10%  Esc keep \(now)", field: TextField())
+        case .slow:
+            prompt = Prompt(
+                kind: .slow, label: "slow mode limit (now \(Formats.rate(slow.rate))):", hint: "Enter apply  1M, 8Mbit  Esc keep", field: TextField())
         case .slots:
-            let kind: PromptKind = screen == .settings && settingsCursor == 2 ? .parts : .slots
+            let rows = SettingsPage.rows(self)
+            let isParts = screen == .settings && rows.indices.contains(settingsCursor) && rows[settingsCursor].kind == .parts
+            let kind: PromptKind = isParts ? .parts : .slots
             let now = kind == .slots ? limits?.uploads : limits?.parts
             prompt = Prompt(
                 kind: kind, label: kind == .slots ? "uploads at once (now \(now ?? 0)):" : "parts at once, all uploads (now \(now ?? 0)):",
-                hint: kind == .slots ? "Enter apply  5 = uploads  5/16 = uploads and parts  Esc keep" : "Enter apply  Esc keep",
+                hint: kind == .slots ? "Enter apply  5 = uploads  5/16 = uploads and parts  auto  Esc keep" : "Enter apply  a number or auto  Esc keep",
                 field: TextField())
         case .sort:
             prompt = Prompt(
@@ -27,6 +32,10 @@ extension AppState {
             prompt = Prompt(
                 kind: .paneFilter, label: "show names with:", hint: "Enter keep  Esc show all", field: TextField(browse.active.filter),
                 before: browse.active.filter)
+        case .filter where screen == .log:
+            prompt = Prompt(
+                kind: .filter, label: "show lines with:", hint: "Enter keep  words, level:debug level:warning; empty shows all  Esc back",
+                field: TextField(log.filter), before: log.filter)
         case .filter:
             prompt = Prompt(
                 kind: .filter, label: "filter:", hint: "Enter keep  words, state:failed size>1G bucket:B; empty shows all  Esc back",
@@ -37,11 +46,7 @@ extension AppState {
             prompt = Prompt(
                 kind: .goTo, label: "go to:", hint: "Enter go  a path, ~/…, oss://BUCKET/PREFIX/ or REMOTE:PREFIX/  Esc back",
                 field: TextField(place))
-        default:
-            prompt = Prompt(
-                kind: .command, label: ":",
-                hint: "pause resume retry cancel abort QUERY · limit RATE · slots N · filter QUERY · sort KEY · quit",
-                field: TextField())
+        default: return []
         }
         if options.symbols == .ascii { prompt.hint = prompt.hint.asciiOnly }
         overlays.append(.prompt(prompt))
@@ -94,7 +99,11 @@ extension AppState {
         }
     }
 
-    private mutating func applyFilter(_ text: String) -> [Effect] {
+    mutating func applyFilter(_ text: String) -> [Effect] {
+        if screen == .log {
+            log.setFilter(text)
+            return []
+        }
         let path = listPath
         var words: [Substring] = []
         var sort: String?
@@ -119,8 +128,7 @@ extension AppState {
         case .filter:
             words = UploadState.allCases.map(\.rawValue) + ["state:", "name:", "bucket:", "size", "dest:", "error:", "remote:", "sort:"]
         case .sort: words = Self.sortKeys
-        case .command: words = Self.commands + UploadState.allCases.map(\.rawValue) + ["state:"]
-        case .limit: words = ["none"]
+        case .limit, .slow: words = ["none"]
         case .goTo: words = (mirror.settings?.remotes ?? []).map { $0.name + ":" }
         case .slots, .parts, .find, .paneFilter: words = []
         }
@@ -132,11 +140,10 @@ extension AppState {
     }
 
     static let sortKeys = ["order", "name", "size", "done", "rate", "eta", "added", "finished", "tries", "dest", "error", "state", "prio"]
-    static let commands = ["pause", "resume", "retry", "cancel", "abort", "limit", "slots", "filter", "sort", "quit"]
 
     // MARK: submitting
 
-    private mutating func submit(_ prompt: Prompt) -> [Effect] {
+    mutating func submit(_ prompt: Prompt) -> [Effect] {
         let text = prompt.field.text
         switch prompt.kind {
         case .filter, .paneFilter:
@@ -147,12 +154,13 @@ extension AppState {
         case .find:
             overlays.removeLast()
             remember(.find, text)
+            if screen == .log { return findInLog(step: -1) }
             return screen == .browse ? findInPane(step: 1) : findAgain(listPath, step: 1)
         case .sort: return submitSort(prompt, text)
         case .limit: return submitLimit(prompt, text)
+        case .slow: return submitSlowRate(prompt, text)
         case .slots, .parts: return submitSlots(prompt, text)
         case .goTo: return submitPlace(prompt, text)
-        case .command: return submitCommand(prompt, text)
         }
     }
 
@@ -192,20 +200,23 @@ extension AppState {
             if let refusal = refusal() { return fail(prompt, refusal) }
             overlays.removeLast()
             remember(.limit, text)
-            return [.setLimits(LimitsChange(rate: value))]
+            return setLimits(LimitsChange(rate: value))
         }
     }
 
     private mutating func submitSlots(_ prompt: Prompt, _ text: String) -> [Effect] {
-        let numbers = text.filter { $0 != " " }.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-        // What the engine accepts, so that a slip of the finger is caught here.
-        guard (1...2).contains(numbers.count), numbers.allSatisfy({ (1...1000).contains($0 ?? 0) }) else {
-            return fail(prompt, "expected a number from 1 to 1000\(prompt.kind == .slots ? ", or two as 5/16" : "")")
+        let changes: [SlotsChange?] = text.filter { $0 != " " }.split(separator: "/", omittingEmptySubsequences: false).map { word in
+            if word == "auto" { return .auto }
+            // What the engine accepts, so that a slip of the finger is caught here.
+            return Int(word).flatMap { (1...1000).contains($0) ? .number($0) : nil }
+        }
+        guard (1...2).contains(changes.count), changes.allSatisfy({ $0 != nil }), prompt.kind == .slots || changes.count == 1 else {
+            return fail(prompt, "expected a number from 1 to 1000 or auto\(prompt.kind == .slots ? ", or two as 5/16" : "")")
         }
         if let refusal = refusal() { return fail(prompt, refusal) }
         overlays.removeLast()
-        if prompt.kind == .parts { return [.setLimits(LimitsChange(parts: numbers[0]))] }
-        return [.setLimits(LimitsChange(uploads: numbers[0], parts: numbers.count == 2 ? numbers[1] : nil))]
+        if prompt.kind == .parts { return setLimits(LimitsChange(uploads: nil, parts: changes[0])) }
+        return setLimits(LimitsChange(uploads: changes[0], parts: changes.count == 2 ? changes[1] : nil))
     }
 
     private mutating func submitPlace(_ prompt: Prompt, _ text: String) -> [Effect] {
@@ -223,33 +234,6 @@ extension AppState {
         }
         browse.side = .local
         return openLocal(Paths.absolute(text, base: browse.local.place, home: options.homeFolder))
-    }
-
-    private mutating func submitCommand(_ prompt: Prompt, _ text: String) -> [Effect] {
-        let trimmed = text.drop { $0 == " " || $0 == ":" }
-        let word = String(trimmed.prefix { $0 != " " })
-        let rest = String(trimmed.dropFirst(word.count).drop { $0 == " " })
-        remember(.command, text)
-        switch word {
-        case "": overlays.removeLast()
-        case "quit", "q":
-            overlays.removeLast()
-            return [.leave(.detach)]
-        case "limit": return submitLimit(prompt, rest)
-        case "slots": return submitSlots(Prompt(kind: .slots, label: prompt.label, hint: prompt.hint, field: prompt.field), rest)
-        case "sort": return submitSort(prompt, rest)
-        case "filter":
-            overlays.removeLast()
-            return applyFilter(rest)
-        case "pause", "resume", "retry", "cancel", "abort":
-            guard !rest.isEmpty else { return fail(prompt, "\(word) what? all, or a query as in state:failed") }
-            if let refusal = refusal() { return fail(prompt, refusal) }
-            overlays.removeLast()
-            let request = ActionRequest(action: word, query: rest == "all" ? nil : rest, all: rest == "all" ? true : nil)
-            return word == "cancel" || word == "abort" ? askByDryRun(request) : send(request)
-        default: return fail(prompt, "no such command: \(word). One of \(Self.commands.joined(separator: " "))")
-        }
-        return []
     }
 }
 

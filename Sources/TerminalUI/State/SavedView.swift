@@ -13,6 +13,19 @@ public struct SavedView: Codable, Sendable, Equatable {
     public var localFolder: String?
     public var bucketPlace: String?
     public var showsHidden: Bool?
+    public var slowRate: Int64?
+    /// The limit that slow mode stands in for.
+    public var slowBefore: String?
+
+    public init() {}
+
+    /// Letters, digits, `-` and `_`, at most 40: it becomes part of a file's name.
+    public static func isName(_ name: String) -> Bool {
+        (1...40).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || Array("-_".utf8).contains(byte)
+            }
+    }
 
     /// More marked ids than this are not kept.
     static let mostMarks = 10_000
@@ -35,6 +48,8 @@ extension AppState {
         view.localFolder = browse.isBegun ? browse.local.place : nil
         view.bucketPlace = browse.isBegun ? browse.bucket.place : nil
         view.showsHidden = browse.showsHidden
+        view.slowRate = slow.rate
+        view.slowBefore = slow.before
         return view
     }
 
@@ -60,5 +75,7 @@ extension AppState {
         if let folder = view.localFolder, folder.utf8.first == UInt8(ascii: "/") { browse.local.place = folder }
         browse.bucket.wantedPlace = view.bucketPlace
         browse.showsHidden = view.showsHidden ?? false
+        if let rate = view.slowRate, rate > 0 { slow.rate = rate }
+        slow.before = view.slowBefore
     }
 }

@@ -9,6 +9,7 @@ enum RateText {
         let text = typed.filter { $0 != " " }
         if text.isEmpty { return .failure(Problem(text: "type a rate, or none")) }
         if text.lowercased() == "none" { return .success("none") }
+        if text.lowercased() == "schedule" { return .success("schedule") }
         if let sign = text.first, sign == "+" || sign == "-", text.last == "%" {
             guard let current, current > 0 else { return .failure(Problem(text: "there is no limit to change by percent")) }
             guard let percent = number(text.dropFirst().dropLast()), percent <= 1000 else { return .failure(unknown(text)) }

@@ -8,13 +8,15 @@ import TerminalUI
 struct Attach: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "The terminal; starts the engine when none runs. Without a terminal: status.",
-        discussion: "Examples: davit attach --read-only; davit attach --theme default-light --symbols ascii")
+        discussion: "Examples: davit attach --read-only; davit attach --theme default-light --symbols ascii; davit attach --view night-shift")
     @OptionGroup var global: GlobalOptions
     @Flag(name: .long, help: "Look, change nothing.") var readOnly = false
     @Option(name: .long, help: ArgumentHelp("A theme's name or file, or auto.", valueName: "name")) var theme: String?
     @Option(name: .long, help: ArgumentHelp("auto, unicode or ascii.", valueName: "set")) var symbols = "auto"
     @Flag(name: .long, help: "No mouse.") var noMouse = false
-    @Option(name: .long, help: ArgumentHelp("Screen, cursor, filter and marks are kept under this name.", valueName: "name")) var view = "usual"
+    @Option(name: .long, help: ArgumentHelp("Screen, cursor, filter and marks are kept under this name.", valueName: "name")) var view = ViewFile.usual
+    @Flag(name: .customLong("quiet-ui"), help: "For screen readers: nothing moves but after a key or a failure, rows are read out in sentences.")
+    var quietUI = false
 
     func run() async throws {
         guard isatty(0) == 1 && isatty(1) == 1 else { return try await Status(global: _global).run() }
@@ -29,24 +31,25 @@ struct Attach: AsyncParsableCommand {
         }
         let client = try await ControlClient.connect(global)
         let settings = try await client.get(SettingsView.self, "/v1/settings")
-        let files = ThemeFiles(places: try global.places())
+        let places = try global.places()
+        let files = ThemeFiles(places: places)
         // Checked before the terminal is taken over, so that a mistake is a line on the normal screen.
         let name = themeName(settings)
         _ = try files.load(name, depth: .rgb)
-        let keys = try KeysFile(places: try global.places()).load()
-        let viewFile = try ViewFile(places: try global.places(), name: view)
+        let keys = try KeysFile(places: places).load()
+        let viewFile = try ViewFile(places: places, name: view)
         let inbox = try Inbox()
-        let outcome = try terminal(client: client, inbox: inbox, files: files, theme: name, keys: keys, viewFile: viewFile)
+        let outcome = try terminal(client: client, inbox: inbox, files: files, theme: name, keys: keys, viewFile: viewFile, places: places)
         if let finish = outcome.finish { return try await stopEngine(global, finish: finish) }
         if let status = outcome.status, !outcome.endedBySignal { Output.result(Self.farewell(status)) }
         if outcome.endedBySignal { throw Finished(exit: 143) }
     }
 
     /// The loop blocks its thread; nothing else of this program needs it.
-    private func terminal(client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String, keys: KeyMap, viewFile: ViewFile) throws
-        -> (finish: Bool?, status: StatusView?, endedBySignal: Bool)
-    {
-        let link = EngineLink(options: global, inbox: inbox, client: client)
+    private func terminal(
+        client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String, keys: KeyMap, viewFile: ViewFile, places: Places
+    ) throws -> (finish: Bool?, status: StatusView?, endedBySignal: Bool) {
+        let link = EngineLink(options: global, inbox: inbox, client: client, places: places)
         let display = try Display(mouse: !noMouse, usesColors: usesColors)
         defer { display.stop() }
         let size = Display.windowSize() ?? Size(columns: 80, rows: 24)
@@ -55,13 +58,19 @@ struct Attach: AsyncParsableCommand {
         let options = ViewOptions(
             symbols: isPlain ? .ascii : .unicode, rules: TextRules(charset: Display.isUTF8 ? .utf8 : .ascii), isReadOnly: readOnly,
             homeFolder: environment["HOME"] ?? "/", startFolder: FileManager.default.currentDirectoryPath, userName: environment["USER"],
-            zone: UILoop.zone(), keys: keys)
-        let loaded = try files.load(theme, depth: depth(display.colors))
+            zone: UILoop.zone(), keys: keys, isQuiet: quietUI, isMouseOn: !noMouse,
+            language: Display.isUTF8 ? Language(locale: locale(environment)) : .english, theme: theme, themes: files.names(),
+            facts: [
+                SettingFact("colours", "\(depth(display.colors)) (\(Display.terminalType))"), SettingFact("config", global.config ?? places.configFile),
+                SettingFact("keys", places.configFolder + "/keys.toml"), SettingFact("queue", places.database), SettingFact("log", places.logFile),
+                SettingFact("socket", global.socket ?? places.socket),
+            ])
+        let themes = ThemeLoader(files: files, depth: depth(display.colors), standard: theme)
+        let loaded = try themes.load(theme)
         var state = AppState(options: options, size: size, now: UILoop.now())
         if let saved = viewFile.load() { state.restore(saved) }
         let loop = try UILoop(
-            state: state, display: display, theme: loaded, link: link, inbox: inbox,
-            options: global, client: client)
+            state: state, display: display, theme: loaded, themes: themes, link: link, inbox: inbox, options: global, client: client)
         let outcome = loop.run()
         viewFile.save(loop.savedView)
         return outcome
@@ -70,6 +79,11 @@ struct Attach: AsyncParsableCommand {
     private var usesColors: Bool {
         let noColor = getenv("NO_COLOR").map { $0[0] != 0 } ?? false
         return global.color != "never" && (!noColor || global.color == "always")
+    }
+
+    /// What decides the language of messages, as for every program.
+    private func locale(_ environment: [String: String]) -> String {
+        ["LC_ALL", "LC_MESSAGES", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? ""
     }
 
     private func depth(_ colors: Int) -> ColorDepth {

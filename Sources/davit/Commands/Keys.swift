@@ -45,12 +45,13 @@ struct KeysCommand: AsyncParsableCommand {
 
 struct KeysList: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Every action with its keys and its screens.", discussion: "Example: davit keys list --json")
+        commandName: "list", abstract: "Every action with its keys, its words for the palette and its screens.", discussion: "Example: davit keys list --json")
     @OptionGroup var global: GlobalOptions
 
     private struct Line: Codable {
         var action: String
         var keys: [String]
+        var commands: [String]
         var screens: [String]
         var text: String
     }
@@ -58,7 +59,7 @@ struct KeysList: ParsableCommand {
     func run() throws {
         let lines = try KeysFile(places: try global.places()).load().list
         if global.json {
-            let items = lines.map { Line(action: $0.action, keys: $0.keys, screens: $0.screens, text: $0.label) }
+            let items = lines.map { Line(action: $0.action, keys: $0.keys, commands: $0.commands, screens: $0.screens, text: $0.label) }
             return try Output.json(ListEnvelope(items: items, total: items.count))
         }
         let rows = lines.map { [$0.action, $0.keys.joined(separator: " "), $0.screens.isEmpty ? "all" : $0.screens.joined(separator: ","), $0.label] }

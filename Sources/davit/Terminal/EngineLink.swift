@@ -12,6 +12,9 @@ final class EngineLink: Sendable {
     /// Requests of one kind overtake each other: only the newest window and detail are worth asking for.
     private let windowTask = Lock<Task<Void, Never>?>(nil)
     private let detailTask = Lock<Task<Void, Never>?>(nil)
+    private let historyTask = Lock<Task<Void, Never>?>(nil)
+    private let log: LogTail
+    private let places: Places
 
     /// Trying costs next to nothing on this machine, and an engine that is back is wanted at once.
     private static let longestWait = 2
@@ -20,16 +23,21 @@ final class EngineLink: Sendable {
     /// Milliseconds.
     private let heardAt = Lock(UILoop.now())
 
-    init(options: GlobalOptions, inbox: Inbox, client: ControlClient) {
+    init(options: GlobalOptions, inbox: Inbox, client: ControlClient, places: Places) {
         self.options = options
+        log = LogTail(path: places.logFile)
+        self.places = places
         self.inbox = inbox
         self.client.withLock { $0 = client }
     }
 
-    func start() { redial(attempt: 0) }
+    func start() {
+        inbox.post(.views(ViewFile.all(places: places)))
+        redial(attempt: 0)
+    }
 
     func stop() {
-        for task in [followTask, windowTask, detailTask] { task.withLock { $0?.cancel() } }
+        for task in [followTask, windowTask, detailTask, historyTask] { task.withLock { $0?.cancel() } }
     }
 
     func perform(_ effect: Effect) {
@@ -38,6 +46,27 @@ final class EngineLink: Sendable {
             replace(windowTask) { link in await link.window(offset, count, query, sort, version) }
         case .fetchDetail(let id):
             replace(detailTask) { link in await link.detail(id) }
+        case .fetchHistory(let query, let sort, let after, let count, let version):
+            replace(historyTask) { link in await link.history(query, sort, after, count, version) }
+        case .readLog(let isWhole):
+            let (inbox, log) = (inbox, log)
+            Task.detached { inbox.post(log.read(isWhole: isWhole)) }
+        case .fetchAuth: run { client in .auth(try await client.get(AuthStatus.self, "/v1/auth")) } failed: { .authFailed(scope: "access", message: $0) }
+        case .testAuth(let scope):
+            let isURL = scope.hasPrefix("oss://")
+            let request = AuthTestRequest(
+                remote: isURL ? nil : scope, dest: isURL ? scope : nil, credentials: options.environmentCredentials(for: scope))
+            run { client in
+                .authChecked(scope: scope, try await client.post("/v1/auth/test", request, as: ListEnvelope<AuthCheck>.self).items)
+            } failed: { .authFailed(scope: scope, message: $0) }
+        case .renewAuth(let scope):
+            let request = AuthTestRequest(remote: scope.hasPrefix("oss://") ? nil : scope, dest: nil, credentials: nil)
+            run { client in
+                _ = try await client.post("/v1/auth/renew", request, as: AuthStatus.self)
+                return .authChecked(scope: scope, [])
+            } failed: { .authFailed(scope: scope, message: $0) }
+        case .saveView(let name, let view):
+            try? ViewFile(places: places, name: name).save(view)
         case .act(let request):
             run { client in .actionDone(try await client.post("/v1/actions", request, as: ActionResult.self)) } failed: { .actionFailed($0) }
         case .add(let sources, let dest, let orderOptions):
@@ -97,6 +126,18 @@ final class EngineLink: Sendable {
         do {
             let list = try await client.get(ListEnvelope<UploadView>.self, path)
             inbox.post(.window(WindowAnswer(version: version, offset: offset, total: list.total, rows: list.items)))
+        } catch let failure as Failure {
+            if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: failure.message)) }
+        } catch {
+            if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: "the engine's answer cannot be read")) }
+        }
+    }
+
+    private func history(_ query: String, _ sort: String, _ after: String?, _ count: Int, _ version: Int) async {
+        guard let client = client.withLock({ $0 }) else { return }
+        do {
+            let page = try await client.history(query.isEmpty ? nil : query, sort: sort, after: after, limit: min(1000, count))
+            inbox.post(.historyPage(version: version, page))
         } catch let failure as Failure {
             if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: failure.message)) }
         } catch {

@@ -27,6 +27,12 @@ struct ThemeFiles {
         return nil
     }
 
+    /// The folder a theme lies in.
+    func folder(of name: String) -> [String] {
+        guard let file = read(name)?.name, let slash = file.utf8.lastIndex(of: UInt8(ascii: "/")) else { return [] }
+        return [String(file[..<slash])]
+    }
+
     /// Names of all themes, each once.
     func names() -> [String] {
         var names: [String] = []

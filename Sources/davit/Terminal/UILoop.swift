@@ -8,7 +8,9 @@ import TerminalUI
 final class UILoop {
     private var state: AppState
     private var display: Display
-    private let theme: Theme
+    private var theme: Theme
+    /// Where the theme on the screen comes from, and what a changed file makes of it.
+    private let themes: ThemeLoader
     private let link: EngineLink
     private let inbox: Inbox
     private let options: GlobalOptions
@@ -30,7 +32,8 @@ final class UILoop {
     /// The last answers of the terminal are waited for so long: behind us they would be typed into the shell.
     private static let farewell: Int64 = 300
 
-    init(state: AppState, display: Display, theme: Theme, link: EngineLink, inbox: Inbox, options: GlobalOptions, client: ControlClient) throws {
+    init(state: AppState, display: Display, theme: Theme, themes: ThemeLoader, link: EngineLink, inbox: Inbox, options: GlobalOptions, client: ControlClient) throws {
+        self.themes = themes
         self.state = state
         self.display = display
         self.theme = theme
@@ -68,7 +71,7 @@ final class UILoop {
             if decoder.isWaiting { wait = min(wait, Self.escapeDelay) }
             var descriptors = [
                 pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0), pollfd(fd: inbox.wakeDescriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: signals.read, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals.read, events: Int16(POLLIN), revents: 0), pollfd(fd: themes.descriptor, events: Int16(POLLIN), revents: 0),
             ]
             let ready = poll(&descriptors, nfds_t(descriptors.count), Int32(clamping: wait))
             if ready == 0 && decoder.isWaiting { take(decoder.flush()) }
@@ -80,6 +83,7 @@ final class UILoop {
                 endedBySignal = true
                 break
             }
+            if descriptors[3].revents != 0, themes.hasChanged() { load(theme: themes.name) }
             if Self.now() >= nextTick {
                 handle(.tick(now: Self.now()))
                 nextTick = Self.now() + pace.tick
@@ -93,7 +97,7 @@ final class UILoop {
     private func heard(_ event: AppEvent) {
         // What a key has asked for is its effect.
         switch event {
-        case .window, .detail, .localListing: isAnswering = true
+        case .window, .detail, .localListing, .historyPage, .logLines: isAnswering = true
         default: break
         }
         handle(event)
@@ -181,8 +185,8 @@ final class UILoop {
     }
 
     private func handle(_ event: AppEvent) {
-        isDirty = true
         for effect in reduce(&state, event) { perform(effect) }
+        isDirty = isDirty || state.isDue
     }
 
     private func perform(_ effect: Effect) {
@@ -195,6 +199,7 @@ final class UILoop {
         case .redraw:
             display.redraw()
             lastFrame = nil
+        case .loadTheme(let name): load(theme: name)
         case .copy(let text): Output.terminal("\u{1B}]52;c;\(Self.base64(text))\u{07}")
         case .beep: Output.terminal("\u{07}")
         default: link.perform(effect)
@@ -214,7 +219,19 @@ final class UILoop {
         }
         lastDraw = Self.now()
         (isDirty, isAnswering) = (false, false)
+        state.drawn()
         for effect in reduce(&state, .painted(at: lastDraw)) { perform(effect) }
+    }
+
+    /// A file with an error leaves the old theme on and says where.
+    private func load(theme name: String) {
+        do {
+            theme = try themes.load(name)
+            lastFrame = nil
+            handle(.themeLoaded(name: themes.name))
+        } catch {
+            handle(.themeFailed((error as? Failure)?.message ?? "the theme cannot be read"))
+        }
     }
 
     /// What the next front end of this name begins with.

@@ -1,4 +1,5 @@
 import Contracts
+import FoundationEssentials
 import Platform
 import TerminalUI
 
@@ -9,8 +10,7 @@ struct ViewFile {
 
     /// - Throws: when `name` cannot be part of a file's name.
     init(places: Places, name: String) throws {
-        let isPlain = (1...40).contains(name.utf8.count) && name.utf8.allSatisfy { $0 == 0x2D || $0 == 0x5F || isLetterOrDigit($0) }
-        guard isPlain else {
+        guard SavedView.isName(name) else {
             throw Failure("--view \(Output.clean(name)) is no name. Use up to 40 letters, digits, - and _", exit: Exit.usage)
         }
         path = places.stateFolder + "/view-\(name).json"
@@ -22,12 +22,24 @@ struct ViewFile {
         return try? ContractJSON.decode(SavedView.self, from: bytes)
     }
 
+    /// What a front end without a name is kept as.
+    static let usual = "usual"
+    /// More views than this are not read.
+    private static let most = 200
+
+    /// Every view that has a name.
+    static func all(places: Places) -> [String: SavedView] {
+        var views: [String: SavedView] = [:]
+        for file in (try? FileManager.default.contentsOfDirectory(atPath: places.stateFolder))?.sorted() ?? [] {
+            guard file.hasPrefix("view-"), file.hasSuffix(".json"), views.count < most else { continue }
+            let name = String(file.dropFirst(5).dropLast(5))
+            if name != usual, let view = (try? ViewFile(places: places, name: name))?.load() { views[name] = view }
+        }
+        return views
+    }
+
     func save(_ view: SavedView) {
         guard let bytes = try? ContractJSON.encode(view) else { return }
         try? SecureFile.write(path, bytes)
     }
-}
-
-private func isLetterOrDigit(_ byte: UInt8) -> Bool {
-    (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
 }

@@ -194,7 +194,8 @@ class Authorization:
             return error.code, json.loads(error.read() or b"{}")
 
 
-def start_authorization(folder, sandbox, verbs=("upload", "get", "list"), duration="1h"):
+def start_authorization(folder, sandbox, verbs=("upload", "get", "list"), duration="1h", before=None):
+    """`before` runs in the server's process before the server does."""
     folder.mkdir()
     token = json.loads(subprocess.check_output([PROGRAMS / "davit-authd", "token", "new", "camera-7", "--json"], text=True))
     secret = folder / "ak.secret"
@@ -224,7 +225,8 @@ duration = "{duration}"
 requests-per-minute = 600
 """)
     process = subprocess.Popen(
-        [PROGRAMS / "davit-authd", "--config", folder / "authd.toml", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        [PROGRAMS / "davit-authd", "--config", folder / "authd.toml", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=before)
     return Authorization(process, first_line(process)["url"].rstrip("/"), token["token"], folder)
 
 

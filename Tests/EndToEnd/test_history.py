@@ -89,6 +89,24 @@ def test_verify_finds_what_was_replaced_or_is_gone_and_reads_no_file(davit, sand
     assert (answer["total"], answer["matched"], answer["truncated"]) == (5, 3, False) and len(answer["items"]) == 5
 
 
+def test_verify_of_a_job_that_was_stored_in_part_is_no_success(davit, sandbox, tmp_path):
+    sandbox.fault({"operation": "PutObject", "key": "bad*", "effect": "status", "status": 403, "code": "AccessDenied"})
+    for name in ["good", "bad1", "bad2"]:
+        make_file(tmp_path / "d" / name, 10)
+    davit.run("put", f"{tmp_path}/d/", f"oss://{sandbox.bucket}/", check=3)
+    job = davit.json("history")["items"][0]["job"]
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text(davit.run("receipt", job, check=0).stdout)
+
+    some = verified(davit, receipt)
+    assert some.returncode == 3 and "1 of 1" in some.stderr and "2 uploads were not stored" in some.stderr
+
+    parsed = json.loads(receipt.read_text())
+    parsed["objects"] = [item for item in parsed["objects"] if item["state"] != "done"]
+    receipt.write_text(json.dumps(parsed))
+    assert verified(davit, receipt).returncode == 1
+
+
 def test_verify_says_missing_and_exits_one_when_nothing_matches(davit, sandbox, tmp_path):
     davit.run("put", make_file(tmp_path / "f", 10), f"oss://{sandbox.bucket}/f", check=0)
     job = davit.json("history")["items"][0]["job"]

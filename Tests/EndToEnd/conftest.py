@@ -142,7 +142,10 @@ class Davit:
         return json.loads(self.run(*arguments, "--json", check=check).stdout)
 
     def uploads(self, *query):
-        return self.json("queue", *query)["items"]
+        done = self.run("queue", *query, "--json")
+        # 4: nothing matches.
+        assert done.returncode in (0, 4), done.stderr
+        return json.loads(done.stdout)["items"]
 
     def pid(self):
         return self.json("engine", "status")["pid"]

@@ -13,6 +13,7 @@ public enum AuthorizationProgram {
     ///   - json: one line `{"url":…}` on standard output once it answers.
     public static func run(config: String, listen: String?, json: Bool, environment: [String: String]) async -> Int32 {
         guard let settings = settings(config, environment) else { return 2 }
+        Descriptors.raiseLimit()
         let address: ListenAddress
         let audit: AuditFile
         let pem: HTTPServer.PEM?

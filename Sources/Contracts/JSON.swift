@@ -7,7 +7,47 @@ public enum ContractJSON {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(value))
+        return escaped(Array(try encoder.encode(value)))
+    }
+
+    /// What a terminal obeys or a reader cannot see, DEL, C1 and the controls of direction, as `\uXXXX`: names from outside may hold it.
+    ///
+    /// Outside of strings JSON is ASCII, so no byte of such a character can be anything else.
+    static func escaped(_ json: [UInt8]) -> [UInt8] {
+        guard json.contains(where: { $0 >= 0x7F }) else { return json }
+        var result: [UInt8] = []
+        result.reserveCapacity(json.count + 64)
+        var rest = json[...]
+        while let first = rest.first {
+            let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
+            let bytes = rest.prefix(length)
+            rest = rest.dropFirst(length)
+            let scalar: UInt32? =
+                switch length {
+                case 1: UInt32(first)
+                case 2 where bytes.count == 2: UInt32(first & 0x1F) << 6 | UInt32(bytes[bytes.startIndex + 1] & 0x3F)
+                case 3 where bytes.count == 3:
+                    UInt32(first & 0x0F) << 12 | UInt32(bytes[bytes.startIndex + 1] & 0x3F) << 6 | UInt32(bytes[bytes.startIndex + 2] & 0x3F)
+                default: nil
+                }
+            switch scalar {
+            case .some(let value) where isHidden(value): result += Array("\\u".utf8) + hex(value)
+            default: result += bytes
+            }
+        }
+        return result
+    }
+
+    private static func isHidden(_ scalar: UInt32) -> Bool {
+        switch scalar {
+        case 0x7F...0x9F, 0x061C, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
+
+    private static func hex(_ scalar: UInt32) -> [UInt8] {
+        let digits = Array("0123456789abcdef".utf8)
+        return [12, 8, 4, 0].map { digits[Int(scalar >> $0 & 15)] }
     }
 
     /// Unknown fields are ignored.
@@ -45,8 +85,10 @@ public struct ListEnvelope<Item: Codable & Sendable>: Codable, Sendable {
     public var items: [Item]
     public var total: Int
     public var truncated: Bool
-    public init(items: [Item], total: Int, truncated: Bool = false) {
-        (self.items, self.total, self.truncated) = (items, total, truncated)
+    /// `after` of the page that follows, where a list goes on from a place; left out at its end, and of lists without pages.
+    public var next: String?
+    public init(items: [Item], total: Int, truncated: Bool = false, next: String? = nil) {
+        (self.items, self.total, self.truncated, self.next) = (items, total, truncated, next)
     }
 }
 

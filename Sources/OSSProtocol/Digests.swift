@@ -3,7 +3,6 @@ import COpenSSL
 /// Digests and message authentication by OpenSSL, over bytes in memory.
 public enum Digests {
     public static func md5(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_md5(), count: 16) }
-    public static func sha1(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha1(), count: 20) }
     public static func sha256(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, HMACKey.digest, count: 32) }
 
     public static func hmacSHA1(key: [UInt8], message: [UInt8]) -> [UInt8] { hmac(key, message, EVP_sha1(), count: 20) }

@@ -52,8 +52,6 @@ extension Endpoint {
         return Endpoint.isRegion(region) ? String(region) : nil
     }
 
-    public var isAccelerate: Bool { ownName.map { Endpoint.accelerated.contains($0) } ?? false }
-
     /// The product that version 4 signs: `oss`, or `oss-cloudbox` for a cloud box.
     public var product: String {
         let isCloudBox = [Endpoint.cloudBox, "\(Endpoint.cloudBox)-control"].contains { ownName?.hasSuffix(".\($0)") == true }

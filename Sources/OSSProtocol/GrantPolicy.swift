@@ -1,7 +1,8 @@
 /// What a grant lets a client do under its prefix.
 public enum GrantVerb: String, Sendable, Codable, CaseIterable {
-    /// PutObject, multipart, abort and list of own parts; not HEAD, which needs `get`.
+    /// PutObject with tags, multipart, abort and list of own parts; not HEAD, which needs `get`.
     case upload
+    /// The objects and the unfinished multipart uploads below the prefix.
     case list
     case get
     case delete
@@ -30,14 +31,14 @@ extension SessionPolicy {
         let folder = prefix.isEmpty || prefix.utf8.last == UInt8(ascii: "/") ? prefix : "\(prefix)/"
 
         var actions: [String] = []
-        if wanted.contains(.upload) { actions += ["oss:PutObject", "oss:ListParts", "oss:AbortMultipartUpload"] }
+        if wanted.contains(.upload) { actions += ["oss:PutObject", "oss:PutObjectTagging", "oss:ListParts", "oss:AbortMultipartUpload"] }
         if wanted.contains(.get) { actions.append("oss:GetObject") }
         if wanted.contains(.delete) { actions.append("oss:DeleteObject") }
         var statements: [String] = []
         if !actions.isEmpty { statements.append(statement(actions, "acs:oss:*:*:\(bucket)/\(folder)*", condition: "")) }
         if wanted.contains(.list) {
             let condition = folder.isEmpty ? "" : ",\"Condition\":{\"StringLike\":{\"oss:Prefix\":[\("\(folder)*".quotedAsJSON)]}}"
-            statements.append(statement(["oss:ListObjects"], "acs:oss:*:*:\(bucket)", condition: condition))
+            statements.append(statement(["oss:ListObjects", "oss:ListMultipartUploads"], "acs:oss:*:*:\(bucket)", condition: condition))
         }
         let text = "{\"Version\":\"1\",\"Statement\":[\(statements.joined(separator: ","))]}"
         let length = text.unicodeScalars.count

@@ -27,7 +27,6 @@ public enum OSSLimitError: Error, Sendable, Equatable, CustomStringConvertible {
     case encryptionKeyWithoutKMS
     case pageSize(Int)
     case range(String)
-    case bodyTooLarge(bytes: Int64)
     case bucketsAtCustomDomain
 
     public var description: String {
@@ -58,8 +57,6 @@ public enum OSSLimitError: Error, Sendable, Equatable, CustomStringConvertible {
         case .contentMD5(let text): "\"\(text)\" is not a Content-MD5; give the base64 of the 16 bytes"
         case .encryptionKeyWithoutKMS: "a key id and data encryption go with KMS only; set the encryption to KMS or leave them out"
         case .range(let text): "\"\(text)\" is not a range; offsets begin at 0, and the last bytes are at least 1"
-        case .bodyTooLarge(let bytes):
-            "\(bytes) bytes are too many for one request; OSS takes at most \(OSSLimits.largestPart), so use parts"
         case .bucketsAtCustomDomain: "a custom domain stands for one bucket; list buckets at the endpoint of the region"
         case .pageSize(let count): "a page of \(count) is out of range: 1 to 1000"
         }
@@ -94,11 +91,6 @@ public enum OSSLimits {
         guard key.utf8.count <= keyBytes else { throw .keyTooLong(bytes: key.utf8.count) }
         guard first != UInt8(ascii: "/"), first != UInt8(ascii: "\\") else { throw .keyBeginsWithSlash(key) }
         guard key.isUTF8 else { throw .keyNotUTF8(key) }
-    }
-
-    /// The body of one PutObject or UploadPart.
-    public static func check(bodyBytes: Int64) throws(OSSLimitError) {
-        guard bodyBytes <= largestPart else { throw .bodyTooLarge(bytes: bodyBytes) }
     }
 
     static func check(partNumber: Int) throws(OSSLimitError) {

@@ -98,8 +98,8 @@ public enum OSSReply {
         var parts: [ListedPart] = []
         for element in root.all("Part") {
             guard let number = element["PartNumber"].flatMap({ Int.digits($0.utf8) }), OSSLimits.partNumbers.contains(number),
-                let size = element["Size"].flatMap({ Int.digits($0.utf8) }), let etag = element["ETag"]?.nonEmpty
-            else { throw OSSError(unusable: response, "a part has no number, size or ETag") }
+                let size = element["Size"].flatMap({ Int.digits($0.utf8) }), size <= OSSLimits.largestPart, let etag = element["ETag"]?.nonEmpty
+            else { throw OSSError(unusable: response, "a part has no number, no size that a part can have, or no ETag") }
             parts.append(
                 ListedPart(
                     number: number, size: Int64(size), etag: etag, crc64: element["HashCrc64ecma"].flatMap { CRC64.parse($0) },

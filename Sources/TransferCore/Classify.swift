@@ -71,26 +71,3 @@ extension RequestFailure {
         if case .answer(let status, _, _) = cause { status } else { nil }
     }
 }
-
-extension FailureClass {
-    /// What davit does about it: one sentence.
-    public var reaction: String {
-        let meaning: FailureTable.Meaning =
-            switch self {
-            case .transient: .transient
-            case .throttled: .throttled
-            case .staleLease: .staleLease
-            case .clockSkew: .clockSkew
-            case .uploadGone: .uploadGone
-            case .partsDiffer: .partsDiffer
-            case .checksumMismatch: .checksumMismatch
-            case .sourceChanged: .sourceChanged
-            case .conflict: .conflict
-            case .denied: .denied
-            case .permanent: .permanent
-            case .storedCallbackFailed: .storedCallbackFailed
-            case .cancelled: .cancelled
-            }
-        return FailureTable.reaction(to: meaning)
-    }
-}

@@ -127,12 +127,6 @@ public struct EtaEstimator: Sendable, Equatable {
         return isSmall && overheadCount >= EtaEstimator.fewestSmall ? .infinity : nil
     }
 
-    /// Of one upload, with its own decayed rate.
-    public func estimate(upload left: Int64, rate: Double?) -> Int64? {
-        guard let rate = rate ?? payload.rate, rate > 0 else { return nil }
-        return EtaEstimator.whole(Double(max(left, 0)) / rate + overhead)
-    }
-
     private func time(_ left: Left, _ slots: Int, _ rate: Double) -> Double {
         let work = Double(left.uploads) * overhead + Double(left.bytes) / rate
         let tail = overhead + Double(left.largest) / (left.largestRate.flatMap { $0 > 0 ? $0 : nil } ?? rate)

@@ -33,25 +33,6 @@ enum FailureTable {
         }
     }
 
-    /// What davit itself does about each class.
-    static let reactions: [(meaning: Meaning, reaction: String)] = [
-        (.transient, "Tries again after a short pause that doubles each time."),
-        (.throttled, "Sends less at once and tries again when the server says so."),
-        (.staleLease, "Gets new credentials, signs again and tries again."),
-        (.clockSkew, "Learns the server's clock from the answer, signs again and tries again."),
-        (.uploadGone, "Looks whether the object is complete already, and else begins the upload anew."),
-        (.partsDiffer, "Lists the parts that are stored, sends the missing ones and completes again."),
-        (.checksumMismatch, "Reads the part again and sends it again, a few times at most."),
-        (.conflict, "Compares the object that is there with the file and stops unless they are the same."),
-        (.denied, "Stops; the parts that are stored stay for a retry."),
-        (.permanent, "Stops; the parts that are stored stay for a retry."),
-        (.storedCallbackFailed, "Counts the object as stored, sends nothing again and says that the callback failed."),
-        (.sourceChanged, "Stops and aborts the upload, since its parts would be of two versions of the file."),
-        (.cancelled, "Ends the request that is not wanted any more."),
-    ]
-
-    static func reaction(to meaning: Meaning) -> String { reactions.first { $0.meaning == meaning }?.reaction ?? "" }
-
     // MARK: - Answers of OSS
 
     /// In order: code and EC, EC alone, code alone, status.

@@ -15,7 +15,9 @@ extension RequestFailure {
     static func line(_ text: String) -> String {
         var line = String.UnicodeScalarView()
         for scalar in text.unicodeScalars.prefix(longestLine) {
-            line.append(scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) ? " " : scalar)
+            // U+2028 and U+2029 break lines; direction controls turn the rest of the line round.
+            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x2028...0x2029).contains(scalar.value)
+            line.append(isControl || scalar.properties.isBidiControl ? " " : scalar)
         }
         while let last = line.last, last == " " || last == "." || last == "。" { line.removeLast() }
         return String(line)

@@ -43,7 +43,7 @@ enum Glob {
                     }
                     nodes.append(.star(isDouble ? .byte(.all) : .byte(notSlash)))
                 case UInt8(ascii: "?"): nodes.append(.character(but: [UInt8(ascii: "/")]))
-                case UInt8(ascii: "["): nodes.append(.byte(try set()))
+                case UInt8(ascii: "["): nodes.append(try set().node)
                 case UInt8(ascii: "{"): nodes.append(try alternatives(nested: nested + 1))
                 case UInt8(ascii: "}") where nested > 0:
                     ways.append(.sequence(nodes))
@@ -65,8 +65,8 @@ enum Glob {
 
         private var notSlash: ByteSet { ByteSet([UInt8(ascii: "/")]).inverted }
 
-        /// After the `[`. ASCII only: a set of characters of several bytes is no set of bytes.
-        private mutating func set() throws(Failure) -> ByteSet {
+        /// After the `[`. Only ASCII can be named in it; `[!…]` is also every other character.
+        private mutating func set() throws(Failure) -> CharacterSet {
             var isInverted = false
             if place < text.count, [UInt8(ascii: "!"), UInt8(ascii: "^")].contains(text[place]) {
                 isInverted = true
@@ -88,8 +88,9 @@ enum Glob {
             }
             guard place < text.count else { throw Failure(message: "a [ without its ]") }
             place += 1
-            var found = isInverted ? set.inverted : set
-            found.remove(UInt8(ascii: "/"))
+            let named = CharacterSet(ascii: set)
+            var found = isInverted ? named.inverted : named
+            found.ascii.remove(UInt8(ascii: "/"))
             return found
         }
 

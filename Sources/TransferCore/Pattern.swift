@@ -122,6 +122,7 @@ struct ByteSet: Sendable, Equatable {
     mutating func insert(_ byte: UInt8) { words[Int(byte >> 6)] |= 1 << UInt64(byte & 63) }
     mutating func remove(_ byte: UInt8) { words[Int(byte >> 6)] &= ~(1 << UInt64(byte & 63)) }
     mutating func formUnion(_ other: ByteSet) { words |= other.words }
+    mutating func formIntersection(_ other: ByteSet) { words &= other.words }
     func contains(_ byte: UInt8) -> Bool { words[Int(byte >> 6)] & 1 << UInt64(byte & 63) != 0 }
 
     var inverted: ByteSet {
@@ -147,9 +148,33 @@ extension Pattern.Node {
 
     /// One whole UTF-8 character of any kind, or a stray byte, so that `?` counts as people do.
     static func character(but excluded: [UInt8] = []) -> Pattern.Node {
-        var single = ByteSet(0...0x7f)
+        CharacterSet(ascii: ByteSet(excluded)).inverted.node
+    }
+}
+
+/// A set of characters as `[…]` and `\d` write it: some of ASCII, and of all the others every one or none.
+struct CharacterSet: Sendable, Equatable {
+    private static let allASCII = ByteSet(0...0x7f)
+
+    var ascii: ByteSet
+    var hasOthers = false
+
+    var inverted: CharacterSet {
+        var rest = ascii.inverted
+        rest.formIntersection(CharacterSet.allASCII)
+        return CharacterSet(ascii: rest, hasOthers: !hasOthers)
+    }
+
+    mutating func formUnion(_ other: CharacterSet) {
+        ascii.formUnion(other.ascii)
+        hasOthers = hasOthers || other.hasOthers
+    }
+
+    /// One whole character of it: a set of bytes would stop within one of several bytes.
+    var node: Pattern.Node {
+        guard hasOthers else { return .byte(ascii) }
+        var single = ascii
         single.formUnion(ByteSet(0xf8...0xff))
-        for byte in excluded { single.remove(byte) }
         let tail = Pattern.Node.byte(ByteSet(0x80...0xbf))
         return .either([
             .byte(single), .sequence([.byte(ByteSet(0xc0...0xdf)), tail]), .sequence([.byte(ByteSet(0xe0...0xef)), tail, tail]),

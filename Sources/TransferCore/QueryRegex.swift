@@ -44,11 +44,11 @@ enum QueryRegex {
                 guard place < text.count else { throw Glob.Failure(message: "a ( without its )") }
                 place += 1
                 return node
-            case UInt8(ascii: "["): return .byte(try set())
+            case UInt8(ascii: "["): return try set().node
             case UInt8(ascii: "\\"):
                 guard place < text.count else { throw Glob.Failure(message: "a \\ at the end") }
                 place += 1
-                return .byte(try escaped(text[place - 1]))
+                return folded(try escaped(text[place - 1])).node
             case UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"):
                 throw Glob.Failure(message: "nothing before the \(Character(Unicode.Scalar(byte))) to repeat")
             default: return .byte(folded(ByteSet([byte])))
@@ -97,13 +97,13 @@ enum QueryRegex {
             return Int(String(decoding: digits, as: UTF8.self))
         }
 
-        private mutating func set() throws(Glob.Failure) -> ByteSet {
+        private mutating func set() throws(Glob.Failure) -> CharacterSet {
             var isInverted = false
             if place < text.count, text[place] == UInt8(ascii: "^") {
                 isInverted = true
                 place += 1
             }
-            var set = ByteSet()
+            var set = CharacterSet(ascii: ByteSet())
             var isFirst = true
             while place < text.count, text[place] != UInt8(ascii: "]") || isFirst {
                 isFirst = false
@@ -117,9 +117,9 @@ enum QueryRegex {
                     let high = text[place + 1]
                     place += 2
                     guard low <= high, high < 0x80 else { throw Glob.Failure(message: "a range in […] that runs backwards") }
-                    set.formUnion(ByteSet(low...high))
+                    set.ascii.formUnion(ByteSet(low...high))
                 } else {
-                    set.insert(low)
+                    set.ascii.insert(low)
                 }
             }
             guard place < text.count else { throw Glob.Failure(message: "a [ without its ]") }
@@ -128,25 +128,27 @@ enum QueryRegex {
             return isInverted ? set.inverted : set
         }
 
-        private func escaped(_ byte: UInt8) throws(Glob.Failure) -> ByteSet {
-            let digits = ByteSet(48...57)
+        private func escaped(_ byte: UInt8) throws(Glob.Failure) -> CharacterSet {
+            let digits = CharacterSet(ascii: ByteSet(48...57))
+            let spaces = CharacterSet(ascii: ByteSet([9, 10, 11, 12, 13, 32]))
             switch byte {
             case UInt8(ascii: "d"): return digits
             case UInt8(ascii: "D"): return digits.inverted
-            case UInt8(ascii: "s"): return ByteSet([9, 10, 11, 12, 13, 32])
-            case UInt8(ascii: "S"): return ByteSet([9, 10, 11, 12, 13, 32]).inverted
+            case UInt8(ascii: "s"): return spaces
+            case UInt8(ascii: "S"): return spaces.inverted
             case UInt8(ascii: "w"), UInt8(ascii: "W"):
                 var word = digits
-                word.formUnion(ByteSet(65...90))
-                word.formUnion(ByteSet(97...122))
-                word.insert(UInt8(ascii: "_"))
+                word.ascii.formUnion(ByteSet(65...90))
+                word.ascii.formUnion(ByteSet(97...122))
+                word.ascii.insert(UInt8(ascii: "_"))
                 return byte == UInt8(ascii: "w") ? word : word.inverted
             case 48...57, 65...90, 97...122:
                 throw Glob.Failure(message: "\\\(Character(Unicode.Scalar(byte))) means nothing here; \\d \\w \\s do")
-            default: return ByteSet([byte])
+            default: return CharacterSet(ascii: ByteSet([byte]))
             }
         }
 
         private func folded(_ set: ByteSet) -> ByteSet { isCaseless ? set.caseless : set }
+        private func folded(_ set: CharacterSet) -> CharacterSet { CharacterSet(ascii: folded(set.ascii), hasOthers: set.hasOthers) }
     }
 }

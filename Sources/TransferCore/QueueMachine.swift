@@ -59,25 +59,6 @@ public struct QueueLanding: Sendable, Equatable {
     }
 }
 
-/// Where an upload stands in the line: higher priority first, then the smaller position. What will happen next is what sorts first.
-public struct QueuePlace: Sendable, Hashable, Comparable {
-    /// 0 high, 1 normal, 2 low.
-    public var priority: Int
-    /// Unique in the queue; new uploads get a larger one, `front` a smaller one than all others.
-    public var position: Int64
-
-    public init(priority: Int, position: Int64) { (self.priority, self.position) = (priority, position) }
-
-    public static func < (a: QueuePlace, b: QueuePlace) -> Bool {
-        a.priority == b.priority ? a.position < b.position : a.priority < b.priority
-    }
-
-    /// - Parameter edge: the smallest position in use with that priority.
-    public static func front(_ priority: Int, edge: Int64?) -> QueuePlace { QueuePlace(priority: priority, position: (edge ?? 1) - 1) }
-    /// - Parameter edge: the largest position in use with that priority.
-    public static func back(_ priority: Int, edge: Int64?) -> QueuePlace { QueuePlace(priority: priority, position: (edge ?? -1) + 1) }
-}
-
 /// Decisions about the queue as a whole. It holds limits, never the rows: a million of them stay in the store, and each question comes
 /// with the values it is about.
 public struct QueueMachine: Sendable, Equatable {
@@ -96,28 +77,7 @@ public struct QueueMachine: Sendable, Equatable {
 
     private static func bounded(_ slots: Int) -> Int { min(max(slots, 1), mostSlots) }
 
-    // MARK: - Turns
-
-    /// How many more uploads may get their turn. Uploads that only wait for an abort to be answered take no slot.
-    public func freeSlots(running: Int) -> Int { isPaused ? 0 : max(slots - running, 0) }
-
-    /// Whether an upload that is not running may get its turn.
-    ///
-    /// - Parameter notBefore: of a held upload, or the start time of an order (`--at`).
-    /// - Parameter isHoldOver: for a held one without a time: what it waited for (its lease, its endpoint) is back.
-    public func mayStart(_ state: QueueState, notBefore: Timestamp?, isHoldOver: Bool = false, at now: Timestamp) -> Bool {
-        guard !isPaused else { return false }
-        switch state {
-        case .queued: return notBefore.map { now >= $0 } ?? true
-        case .held: return isHoldOver || (notBefore.map { now >= $0 } ?? false)
-        // Only running rows have these; without a machine they are left over from a crash, and `afterRestart` queues them.
-        case .uploading, .verifying, .retrying: return false
-        case .scanning, .paused, .failed, .done, .cancelled, .skipped: return false
-        }
-    }
-
-    /// What a row becomes when the engine comes up again: whatever ran is queued, in its old place; everything else stays.
-    public static func afterRestart(_ state: QueueState) -> QueueState { state.isActive ? .queued : state }
+    // MARK: - Endings
 
     /// - Parameter wholeQueue: the pause was of the queue, so the upload goes on with the queue.
     public func landing(of outcome: UploadOutcome, wholeQueue: Bool = false) -> QueueLanding {

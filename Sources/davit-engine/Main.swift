@@ -39,6 +39,21 @@ private func end(_ failure: EngineFailure) -> Never {
     exit(failure.exit)
 }
 
+/// To standard output. What does not arrive there is a failure; whoever stops reading knows why.
+private func deliver(_ text: String) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+        let count = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else {
+            let code = errno
+            if code == EPIPE { return }
+            end(EngineFailure("the result cannot be written (\(String(cString: strerror(code)))). Make room for it, then repeat", exit: 1))
+        }
+        bytes = bytes.dropFirst(count)
+    }
+}
+
 private func stderrStream() -> UnsafeMutablePointer<FILE>? { fdopen(2, "w") }
 
 private func environment(home: String?) -> [String: String] {
@@ -102,8 +117,7 @@ struct Config: ParsableCommand {
             } catch {
                 end(error)
             }
-            print(result.output, terminator: "")
-            fflush(nil)
+            deliver(result.output)
             fputs(result.complaints, stderrStream())
             fflush(nil)
             if result.exit != 0 { throw ExitCode(result.exit) }
@@ -144,7 +158,7 @@ struct Examine: ParsableCommand {
 
     func run() throws {
         do throws(EngineFailure) {
-            print(Examination.json(try Examination.checks(file: config.map(absolute), environment: environment(home: home))))
+            deliver(Examination.json(try Examination.checks(file: config.map(absolute), environment: environment(home: home))) + "\n")
         } catch {
             end(error)
         }

@@ -7,12 +7,17 @@ struct ControlClient: Sendable {
     let http: LocalHTTP
     /// A command's answer may take as long as the engine needs for one look at OSS.
     var timeout: Duration = .seconds(60)
+    /// The caller said how long: `--timeout`.
+    private var isTimed = false
+
+    private init(http: LocalHTTP) { self.http = http }
 
     /// Connects to the engine of this `DAVIT_HOME`.
     /// - Parameter start: start one when none answers.
     static func connect(_ options: GlobalOptions, start: Bool = true) async throws -> ControlClient {
         let places = try options.places()
-        let client = ControlClient(http: try LocalHTTP(socketPath: options.socket ?? places.socket))
+        var client = ControlClient(http: try LocalHTTP(socketPath: options.socket ?? places.socket))
+        if let timeout = try options.timeoutDuration() { (client.timeout, client.isTimed) = (timeout, true) }
         if try await client.answers() { return client }
         guard start else {
             throw Failure("the engine is not running (nothing answers at \(places.socket)). Start it with: davit engine start", exit: Exit.noEngine)
@@ -21,6 +26,13 @@ struct ControlClient: Sendable {
         // The starter returns when the engine said "ready", so the first try answers; a second one covers a hand-over.
         for _ in 0..<2 where try await client.answers() { return client }
         throw Failure("the engine was started but does not answer at \(places.socket). See its log: \(places.logFile)", exit: Exit.noEngine)
+    }
+
+    /// For calls in which the engine asks OSS or the queue many times: minutes, unless `--timeout` says how long.
+    var patient: ControlClient {
+        var client = self
+        if !isTimed { client.timeout = .seconds(600) }
+        return client
     }
 
     /// - Throws: when an engine answers that speaks another API, which a front end of another version left running.
@@ -66,6 +78,8 @@ struct ControlClient: Sendable {
         do {
             let reply = try await http.request(method, path, body: body, timeout: timeout)
             answer = HTTPReply(status: reply.status, body: reply.body)
+        } catch where isTimed && error.isTimeout {
+            throw Failure("time is over (--timeout): the engine has not answered. What it was asked to do may still be done", exit: Exit.timeout)
         } catch {
             throw Failure("the engine does not answer (\(Output.clean(error.message))). See: davit engine status", exit: Exit.noEngine)
         }
@@ -80,21 +94,40 @@ struct ControlClient: Sendable {
         }
     }
 
-    /// All uploads that match, by pages of 1,000.
-    func allUploads(query: String?, sort: String? = nil, limit: Int = .max) async throws -> ListEnvelope<UploadView> {
-        var items: [UploadView] = []
-        var total = 0
-        while items.count < limit {
+    /// `nil` where there is no such thing.
+    func find<T: Decodable>(_ type: T.Type, _ path: String) async throws -> T? {
+        do { return try await get(type, path) } catch let failure as Failure where failure.exit == Exit.nothingMatched { return nil }
+    }
+
+    /// The first uploads that match.
+    func firstUploads(query: String, limit: Int) async throws -> ListEnvelope<UploadView> {
+        try await get(ListEnvelope<UploadView>.self, "/v1/uploads?" + Self.query([("query", query), ("limit", String(limit))]))
+    }
+
+    /// Uploads that match, at most 1,000 at a time: each once, though the queue moves between two pages.
+    /// - Returns: how many match.
+    @discardableResult
+    func eachPage(
+        of query: String?, sort: String? = nil, limit: Int = .max, _ body: ([UploadView]) throws -> Void
+    ) async throws -> Int {
+        var seen: Set<String> = []
+        var after: String?
+        var (offset, total) = (0, 0)
+        while seen.count < limit {
+            let count = min(1_000, limit - seen.count)
             let page = try await get(
                 ListEnvelope<UploadView>.self,
                 "/v1/uploads?" + Self.query([
-                    ("query", query), ("sort", sort), ("offset", String(items.count)), ("limit", String(min(1000, limit - items.count))),
+                    ("query", query), ("sort", sort), after.map { ("after", $0) } ?? ("offset", String(offset)), ("limit", String(count)),
                 ]))
             total = page.total
-            items += page.items
-            if page.items.isEmpty || items.count >= total { break }
+            offset += page.items.count
+            try body(page.items.filter { seen.insert($0.id).inserted })
+            // A list that is sorted by what changes has no place to go on from: it is counted off.
+            after = page.next
+            if page.items.isEmpty || after == nil && (page.items.count < count || offset >= total) { break }
         }
-        return ListEnvelope(items: items, total: total, truncated: items.count < total)
+        return max(total, seen.count)
     }
 
     /// `name=value&…` of what is not nil, percent-encoded.

@@ -42,12 +42,12 @@ enum Program {
             } else {
                 try command.run()
             }
-            exit(Exit.done)
+            exit(Output.exitStatus(Exit.done))
         } catch let finished as Finished {
-            exit(finished.exit)
+            exit(Output.exitStatus(finished.exit))
         } catch let failure as Failure {
             Output.note("davit: error: \(failure.message)")
-            exit(failure.exit)
+            exit(Output.exitStatus(failure.exit))
         } catch {
             explain(error)
         }
@@ -57,7 +57,7 @@ enum Program {
     private static func explain(_ error: any Error) -> Never {
         if Davit.exitCode(for: error) == .success {
             Output.result(Davit.fullMessage(for: error))
-            exit(Exit.done)
+            exit(Output.exitStatus(Exit.done))
         }
         let message = Davit.message(for: error)
         let line = message.split(separator: "\n").first.map(String.init) ?? "the command line cannot be read"

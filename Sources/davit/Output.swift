@@ -9,8 +9,20 @@ enum Output {
     static let isTerminal = isatty(1) == 1
     static let errorIsTerminal = isatty(2) == 1
 
+    /// Why the first result could not be written: 0 while all could.
+    private static let trouble = Lock<Int32>(0)
+
     static func result(_ text: String) { write(text + "\n", to: 1) }
     static func raw(_ text: String) { write(text, to: 1) }
+    static func raw(_ bytes: [UInt8]) { write(bytes[...], to: 1) }
+
+    /// What a command ends with. A result that did not arrive is no success; whoever stops reading (`head`) knows why.
+    static func exitStatus(_ status: Int32) -> Int32 {
+        let code = trouble.withLock { $0 }
+        guard code != 0, code != EPIPE else { return status }
+        note("davit: error: the result cannot be written (\(String(cString: strerror(code)))). Make room for it, then repeat")
+        return status == Exit.done ? Exit.failed : status
+    }
     /// A sequence for the terminal itself, while the terminal UI is up.
     static func terminal(_ sequence: String) { write(sequence, to: 1) }
     static func note(_ text: String) { write(text + "\n", to: 2) }
@@ -51,11 +63,20 @@ enum Output {
     /// - Returns: whether somebody still reads it: a command that goes on by itself ends when nobody does.
     @discardableResult
     static func write(_ text: String, to descriptor: Int32) -> Bool {
-        var bytes = Array(text.utf8)[...]
+        write(Array(text.utf8)[...], to: descriptor)
+    }
+
+    @discardableResult
+    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
+        var bytes = bytes
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
-            if count <= 0 { return false }
+            if count <= 0 {
+                let code = errno
+                if descriptor == 1 { trouble.withLock { if $0 == 0 { $0 = code } } }
+                return false
+            }
             bytes = bytes.dropFirst(count)
         }
         return true

@@ -47,6 +47,11 @@ import Testing
         #expect(bench.audit.all.isEmpty)
     }
 
+    @Test(arguments: [(1_048_576, 4096), (1024, 960), (256, 192), (64, 1), (10, 1)])
+    func connectionsStayBelowTheLimitOfOpenFiles(files: Int, connections: Int) {
+        #expect(HTTPServer.connections(openFiles: files) == connections)
+    }
+
     @Test func healthNeedsNoToken() async throws {
         let answer = try await exchange(Bench(), .get, "/healthz")
         let head = try await exchange(Bench(), .head, "/healthz")

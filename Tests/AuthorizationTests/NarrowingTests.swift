@@ -78,7 +78,7 @@ import Testing
         let prefixes: [String?] = [nil, "uploads/camera-7/a", "uploads/camera-7/\"q\"/", "uploads/camera-7/é"]
         let actions: [(String, GrantVerb?)] = [
             ("oss:PutObject", .upload), ("oss:AbortMultipartUpload", .upload), ("oss:ListParts", .upload), ("oss:GetObject", .get),
-            ("oss:DeleteObject", .delete), ("oss:PutObjectAcl", nil), ("oss:PutObjectTagging", nil), ("oss:GetObjectAcl", nil),
+            ("oss:DeleteObject", .delete), ("oss:PutObjectAcl", nil), ("oss:PutObjectTagging", .upload), ("oss:GetObjectAcl", nil),
             ("oss:DeleteObjectVersion", nil), ("oss:ListMultipartUploads", nil), ("oss:PutBucketPolicy", nil),
         ]
         let keys = [

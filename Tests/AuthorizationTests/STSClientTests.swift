@@ -100,6 +100,25 @@ final class ScriptedTransport: Transport {
         #expect(transport.requests.count == 1)
     }
 
+    @Test(arguments: ["Thu, 15 Jan 2099 08:30:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"])
+    func aPageThatIsNoAnswerOfSTSTeachesNoTime(date: String) async throws {
+        let (client, _, serverClock) = client(
+            .success(HTTPResponse(status: 502, headers: ["Date": date], body: Array("<html>a proxy</html>".utf8))),
+            .success(HTTPResponse(status: 200, headers: ["Date": date], body: Array("<html>sign in</html>".utf8))))
+
+        for _ in 0..<2 { await #expect(throws: IssueFailure.self) { try await client.token(for: scope, sts: Bench.sts) } }
+        #expect(serverClock.now() == clock.now())
+    }
+
+    @Test func aTimeThatNoServerOfOursHasIsNotLearnt() {
+        let serverClock = ServerClock(clock.now)
+
+        serverClock.learn(Timestamp(seconds: 0))
+        serverClock.learn(Timestamp(seconds: 253_402_300_799))
+
+        #expect(serverClock.now() == clock.now())
+    }
+
     @Test func anAnswerThatIsOverAlreadyIsAFailure() async throws {
         let (client, _, _) = client(success(expiration: "2026-01-15T08:29:59Z"))
         let error = await #expect(throws: IssueFailure.self) { try await client.token(for: scope, sts: Bench.sts) }

@@ -37,7 +37,7 @@ import Testing
         #expect(settings.auditLog == "/etc/davit/audit.jsonl")
         #expect(settings.sts.endpoint.description == "http://127.0.0.1:9002")
         #expect(settings.sts.credentials == .fixed(accessKeyID: "LTAI", secretFile: "/etc/davit/ak.secret", securityTokenFile: nil))
-        let client = try #require(settings.client(named: "camera-7".utf8))
+        let client = try #require(settings.clients.first { $0.name == "camera-7" })
         #expect(!client.mayUsePath)
         #expect(client.grants.count == 1)
         #expect(client.grants[0].prefix == "uploads/camera-7/")

@@ -28,6 +28,18 @@ import Testing
         #expect(answer.bucket == "media-ingest" && answer.prefix == "uploads/camera-7/" && answer.serverTime == "2026-01-15T08:30:00Z")
     }
 
+    @Test(arguments: [
+        ("https://oss-cn-hangzhou.aliyuncs.com", "cn-hangzhou%2Foss%2F"),
+        ("https://cb-f8z7yvzgwfkl9q0h.cn-hangzhou.oss-cloudbox.aliyuncs.com", "%2Foss-cloudbox%2F"),
+    ]) func theProductOfTheEndpointIsSigned(endpoint: String, scope: String) async throws {
+        var grant = Bench.grant()
+        grant.endpoint = try Endpoint(endpoint)
+
+        let url = try #require(try await Bench(grants: [grant]).urls(order("put")).urls.first).url
+
+        #expect(url.contains(scope), "\(url)")
+    }
+
     @Test func headersAreSignedAndComeBack() async throws {
         let plain = try await Bench().urls(order("put"))
         let typed = try await Bench().urls(order("put", ",\"headers\":{\"Content-Type\":\"video/mp4\",\"x-oss-meta-a\":\"1\"}"))

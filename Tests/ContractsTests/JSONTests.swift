@@ -79,6 +79,20 @@ struct Sample: Sendable, CustomTestStringConvertible {
         #expect(try ContractJSON.decode(UploadView.self, from: text.utf8) == Samples.bareUpload)
     }
 
+    @Test func whatATerminalObeysIsWrittenAsEscapes() throws {
+        let names = ["\u{7F}", "\u{80}", "\u{9B}31m", "\u{9F}", "a\u{202E}gpj.exe", "\u{2066}x\u{2069}", "\u{200F}", "\u{61C}"]
+        let plain = ["\u{A0}", "é", "猫", "\u{202F}", "\u{2065}", "😀", "\u{7E}", "\u{FFFD}"]
+
+        let bytes = try ContractJSON.encode(names + plain)
+
+        #expect(try ContractJSON.decode([String].self, from: bytes) == names + plain)
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            #expect(!(0x7F...0x9F).contains(scalar.value) && !scalar.properties.isBidiControl, "\(scalar.value)")
+        }
+        #expect(try ContractJSON.encode(plain) == Array("[\"\(plain.joined(separator: "\",\""))\"]".utf8))
+        #expect(try ContractJSON.encode(["\u{9B}"]) == Array(#"["\u009b"]"#.utf8))
+    }
+
     @Test func slashesAreNotEscapedAndKeysAreSorted() throws {
         let text = String(decoding: try ContractJSON.encode(Samples.upload), as: UTF8.self)
         #expect(text.contains("\"dest\":\"oss://media-prod/2026/11/raw/camera-03.mov\""))

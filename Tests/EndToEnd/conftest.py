@@ -154,7 +154,10 @@ class Davit:
         return json.loads(self.run(*arguments, "--json", check=check).stdout)
 
     def uploads(self, *query):
-        return self.json("queue", *query)["items"]
+        done = self.run("queue", *query, "--json")
+        # 4: nothing matches.
+        assert done.returncode in (0, 4), done.stderr
+        return json.loads(done.stdout)["items"]
 
     def pid(self):
         return self.json("engine", "status")["pid"]
@@ -206,7 +209,8 @@ class Authorization:
             return error.code, json.loads(error.read() or b"{}")
 
 
-def start_authorization(folder, sandbox, verbs=("upload", "get", "list"), duration="1h"):
+def start_authorization(folder, sandbox, verbs=("upload", "get", "list"), duration="1h", before=None):
+    """`before` runs in the server's process before the server does."""
     folder.mkdir()
     token = json.loads(subprocess.check_output([PROGRAMS / "davit-authd", "token", "new", "camera-7", "--json"], text=True))
     secret = folder / "ak.secret"
@@ -236,7 +240,8 @@ duration = "{duration}"
 requests-per-minute = 600
 """)
     process = subprocess.Popen(
-        [PROGRAMS / "davit-authd", "--config", folder / "authd.toml", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        [PROGRAMS / "davit-authd", "--config", folder / "authd.toml", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=before)
     return Authorization(process, first_line(process)["url"].rstrip("/"), token["token"], folder)
 
 

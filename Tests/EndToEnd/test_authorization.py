@@ -1,6 +1,11 @@
 """Temporary credentials and signed URLs: what a client may do, and what it may not."""
 import json
+import resource
+import signal
+import socket
 import subprocess
+import time
+import urllib.request
 
 import pytest
 
@@ -60,6 +65,48 @@ def test_an_unknown_token_is_refused_and_both_decisions_are_audited(authorizatio
     text = (authorization.folder / "audit.jsonl").read_text()
     assert len(text.splitlines()) == 2
     assert authorization.token not in text and "CAIS" not in text
+
+
+def processor_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def test_half_a_line_of_the_audit_log_is_ended_before_the_next(sandbox, tmp_path):
+    """The disk fills up in the middle of a line, has room again, and the file is opened anew."""
+    server = start_authorization(tmp_path / "authd", sandbox, before=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+    try:
+        assert server.call("POST", "/v1/credentials", {})[0] == 200
+        size = (server.folder / "audit.jsonl").stat().st_size
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size + 20, resource.RLIM_INFINITY))
+        assert server.call("POST", "/v1/credentials", {})[0] == 503
+        assert (server.folder / "audit.jsonl").stat().st_size == size + 20
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        urllib.request.urlopen(server.url + "/readyz", timeout=10).close()
+        assert server.call("POST", "/v1/credentials", {})[0] == 200
+    finally:
+        stop(server.process)
+
+    lines = (server.folder / "audit.jsonl").read_text().splitlines()
+    assert len(lines) == 3 and len(lines[1]) == 20 and json.loads(lines[2])["decision"] == "allowed"
+
+
+def test_connections_beyond_the_open_files_do_not_spin(sandbox, tmp_path):
+    server = start_authorization(tmp_path / "authd", sandbox, before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)))
+    connections = []
+    try:
+        host, port = server.url.removeprefix("http://").split(":")
+        for _ in range(200):
+            connections.append(socket.create_connection((host, int(port)), timeout=10))
+        before = processor_seconds(server.process.pid)
+        time.sleep(1)
+        assert processor_seconds(server.process.pid) - before < 0.5
+        for connection in connections:
+            connection.close()
+        assert server.call("POST", "/v1/credentials", {})[0] == 200
+    finally:
+        stop(server.process)
 
 
 def test_a_hundred_requests_cost_one_call_to_sts(authorization, sandbox):

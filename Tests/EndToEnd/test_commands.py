@@ -245,6 +245,44 @@ def test_the_same_submission_id_queues_once(davit, sandbox, tmp_path):
     assert len(jobs) == 1 and len(davit.uploads()) == 1
 
 
+def test_a_submission_id_that_was_another_order_is_refused(davit, sandbox, tmp_path):
+    first, second = make_file(tmp_path / "f", 10), make_file(tmp_path / "g", 10)
+    davit.run("put", first, f"oss://{sandbox.bucket}/f", "--submission-id", "night-1", check=0)
+
+    refused = davit.run("put", second, f"oss://{sandbox.bucket}/g", "--submission-id", "night-1")
+
+    assert refused.returncode == 1 and "was another order (j-1)" in refused.stderr
+    assert list(sandbox.objects()) == ["f"]
+
+
+def test_a_dry_run_says_what_is_missing_by_its_exit_status(davit, sandbox, tmp_path):
+    file = make_file(tmp_path / "f", 10)
+    for command in ["put", "add"]:
+        some = davit.run(command, file, tmp_path / "none", f"oss://{sandbox.bucket}/", "--dry-run")
+        assert some.returncode == 3 and "would queue 1 files" in some.stdout, command
+
+
+def test_rates_and_sizes_are_read_alike_everywhere(davit, sandbox, tmp_path):
+    file = make_file(tmp_path / "f", 10)
+    for rate, bytes_a_second in [("16Mbit", 2_000_000), ("5MiB", 5 << 20), ("none", None), ("800kbit/s", 100_000)]:
+        job = davit.json("add", file, f"oss://{sandbox.bucket}/f", "--limit", rate, "--paused")
+        davit.run("limit", rate, job["uploads"][0], check=0)
+        assert davit.json("show", job["uploads"][0])["limit" if bytes_a_second else "schema"] == (bytes_a_second or 1)
+    for option in ["--limit", "--part-size", "--min-size"]:
+        refused = davit.run("add", file, f"oss://{sandbox.bucket}/f", option, "5Mb")
+        assert refused.returncode == 2 and option in refused.stderr and "bits or bytes" in refused.stderr
+    davit.run("add", file, f"oss://{sandbox.bucket}/f", "--part-size", "1.5 MiB", "--paused", check=0)
+
+
+def test_a_timeout_ends_any_question_to_the_engine(davit, sandbox, tmp_path):
+    davit.run("queue", check=0)
+    sandbox.fault({"operation": "ListMultipartUploads", "effect": "black-hole"})
+    sandbox.fault({"operation": "ListObjectsV2", "effect": "black-hole"})
+    for words in [["orphans", f"oss://{sandbox.bucket}/"], ["ls", f"oss://{sandbox.bucket}/"]]:
+        done = davit.run(*words, "--timeout", "1s", seconds=30)
+        assert done.returncode == 8 and "--timeout" in done.stderr, done.stderr
+
+
 def test_dry_run_queues_nothing(davit, sandbox, tmp_path):
     file = make_file(tmp_path / "f", 10)
     assert "would queue 1 files" in davit.run("add", file, f"oss://{sandbox.bucket}/f", "--dry-run", check=0).stdout

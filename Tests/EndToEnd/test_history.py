@@ -89,6 +89,24 @@ def test_verify_finds_what_was_replaced_or_is_gone_and_reads_no_file(davit, sand
     assert (answer["total"], answer["matched"], answer["truncated"]) == (5, 3, False) and len(answer["items"]) == 5
 
 
+def test_verify_of_a_job_that_was_stored_in_part_is_no_success(davit, sandbox, tmp_path):
+    sandbox.fault({"operation": "PutObject", "key": "bad*", "effect": "status", "status": 403, "code": "AccessDenied"})
+    for name in ["good", "bad1", "bad2"]:
+        make_file(tmp_path / "d" / name, 10)
+    davit.run("put", f"{tmp_path}/d/", f"oss://{sandbox.bucket}/", check=3)
+    job = davit.json("history")["items"][0]["job"]
+    receipt = tmp_path / "receipt.json"
+    receipt.write_text(davit.run("receipt", job, check=0).stdout)
+
+    some = verified(davit, receipt)
+    assert some.returncode == 3 and "1 of 1" in some.stderr and "2 uploads were not stored" in some.stderr
+
+    parsed = json.loads(receipt.read_text())
+    parsed["objects"] = [item for item in parsed["objects"] if item["state"] != "done"]
+    receipt.write_text(json.dumps(parsed))
+    assert verified(davit, receipt).returncode == 1
+
+
 def test_verify_says_missing_and_exits_one_when_nothing_matches(davit, sandbox, tmp_path):
     davit.run("put", make_file(tmp_path / "f", 10), f"oss://{sandbox.bucket}/f", check=0)
     job = davit.json("history")["items"][0]["job"]
@@ -135,7 +153,7 @@ def test_verify_uses_the_credentials_of_the_receipts_remote(broker, sandbox, tmp
     assert verified(broker, receipt).returncode == 0
 
 
-def test_a_receipt_of_failed_uploads_says_why_and_verify_leaves_them_out(davit, sandbox, tmp_path):
+def test_a_receipt_of_failed_uploads_says_why_and_verify_does_not_ask_for_them(davit, sandbox, tmp_path):
     sandbox.fault({"operation": "PutObject", "key": "x/bad", "effect": "status", "status": 403, "code": "AccessDenied"})
     for name in ["good", "bad"]:
         make_file(tmp_path / "x" / name, 10)
@@ -147,7 +165,7 @@ def test_a_receipt_of_failed_uploads_says_why_and_verify_leaves_them_out(davit, 
     objects = {item["key"]: item for item in json.loads(path.read_text())["objects"]}
     assert objects["x/bad"]["state"] == "failed" and objects["x/bad"]["reason"] and objects["x/bad"]["etag"] is None
     done = verified(davit, path)
-    assert done.returncode == 0 and "1 of 1" in done.stderr and "1 uploads were not stored" in done.stderr
+    assert done.returncode == 3 and "1 of 1" in done.stderr and "1 uploads were not stored" in done.stderr
 
 
 def test_a_plan_says_what_would_happen_and_sends_nothing(davit, sandbox, tmp_path):
@@ -166,7 +184,7 @@ def test_a_plan_says_what_would_happen_and_sends_nothing(davit, sandbox, tmp_pat
     assert plan["existing"]["objects"] == 1 and plan["existing"]["keys"] == ["p/a"]
     assert all(check["ok"] for check in plan["checks"] if check["check"] in ("endpoint", "credentials", "put"))
     assert not [entry for entry in sandbox.requests() if entry["operation"] in ("PutObject", "UploadPart")]
-    assert sandbox.uploads() == [] and davit.json("queue", "state:queued,uploading")["total"] == 0
+    assert sandbox.uploads() == [] and davit.uploads("state:queued,uploading") == []
     text = davit.run("put", f"{folder}/", f"oss://{sandbox.bucket}/p/", "--plan", check=0)
     assert "3, " in text.stdout and "overwritten" in text.stdout
 

@@ -54,7 +54,6 @@ import Testing
         let abc = Array("abc".utf8)
 
         #expect(Hex.encode(Digests.md5(abc)) == "900150983cd24fb0d6963f7d28e17f72")
-        #expect(Hex.encode(Digests.sha1(abc)) == "a9993e364706816aba3e25717850c26c9cd0d89d")
         #expect(Hex.encode(Digests.sha256(abc)) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
         let (key, message) = (Array("Jefe".utf8), Array("what do ya want for nothing?".utf8))
         #expect(Hex.encode(Digests.hmacSHA1(key: key, message: message)) == "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")

@@ -70,8 +70,7 @@ import Testing
 
         #expect(endpoint.description == "https://\(host)")
         #expect(try Endpoint(host) == endpoint)
-        #expect(endpoint.isAccelerate == (network == .accelerate || network == .accelerateOverseas))
-        #expect(endpoint.region == (endpoint.isAccelerate ? nil : "eu-west-1"))
+        #expect(endpoint.region == ([.accelerate, .accelerateOverseas].contains(network) ? nil : "eu-west-1"))
     }
 
     @Test func networksAreWrittenAsInTheConfiguration() {

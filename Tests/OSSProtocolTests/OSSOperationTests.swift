@@ -261,9 +261,4 @@ import Testing
             #expect(throws: OSSLimitError.pageSize(size)) { try operation.validate(bucket: "media-7", key: nil) }
         }
     }
-
-    @Test func oneRequestTakesFiveGibibytes() throws {
-        try OSSLimits.check(bodyBytes: 5 << 30)
-        #expect(throws: OSSLimitError.bodyTooLarge(bytes: 5 << 30 + 1)) { try OSSLimits.check(bodyBytes: 5 << 30 + 1) }
-    }
 }

@@ -111,6 +111,8 @@ import Testing
 
     @Test(arguments: [
         "", "<html/>", "<ListPartsResult><Part><PartNumber>0</PartNumber><Size>1</Size><ETag>e</ETag></Part></ListPartsResult>",
+        "<ListPartsResult><Part><PartNumber>1</PartNumber><Size>5368709121</Size><ETag>e</ETag></Part></ListPartsResult>",
+        "<ListPartsResult><Part><PartNumber>1</PartNumber><Size>999999999999999999</Size><ETag>e</ETag></Part></ListPartsResult>",
     ])
     func aSuccessThatCannotBeUsedIsAnError(body: String) {
         let error = #expect(throws: OSSError.self) { try OSSReply.listParts(HTTPResponse(status: 200, body: Array(body.utf8))) }

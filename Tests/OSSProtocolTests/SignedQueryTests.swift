@@ -18,9 +18,16 @@ import Testing
         }
     }
 
-    @Test(arguments: [nil, "", "uploads", "x-oss-date=20260115T083000Z&x-oss-expires=9", "OSSAccessKeyId=a&Expires=soon", "OSSAccessKeyId=&Expires=1"])
+    @Test(arguments: [nil, "", "uploads", "x-oss-date=20260115T083000Z&x-oss-expires=9", "OSSAccessKeyId=a&Expires=soon", "OSSAccessKeyId=&Expires=1",
+        "OSSAccessKeyId=a&Expires=999999999999999999", "OSSAccessKeyId=a&Expires=253402300800",
+        "x-oss-credential=a/b&x-oss-date=20260115T083000Z&x-oss-expires=999999999999999999",
+    ])
     func whatIsNotSignedSaysNothing(query: String?) {
         #expect(SignedQuery(query) == nil)
+    }
+
+    @Test func theLastSecondThatHasADateIsRead() {
+        #expect(SignedQuery("OSSAccessKeyId=a&Expires=253402300799")?.end.iso8601 == "9999-12-31T23:59:59Z")
     }
 
     @Test func theFirstOfTwoOfOneNameWins() {

@@ -43,6 +43,14 @@ import Testing
         #expect(Timestamp(httpDate: text) == nil)
     }
 
+    @Test func whatDoesNotFitEndsAtTheEndsOfTheRange() {
+        #expect(Timestamp(seconds: .max).milliseconds == .max && Timestamp(seconds: .min).milliseconds == .min)
+        #expect(Duration.seconds(Int64.max).inMilliseconds == .max && Duration.seconds(Int64.min).inMilliseconds == .min)
+        let (first, last) = (Timestamp(milliseconds: .min), Timestamp(milliseconds: .max))
+        #expect(last + .seconds(1) == last && first - .seconds(1) == first && last - first == .milliseconds(Int64.max))
+        #expect(Timestamp(milliseconds: 5) - .milliseconds(7) == Timestamp(milliseconds: -2))
+    }
+
     @Test(arguments: [Int64.min, Int64.max]) func theEndsOfTheRangeAreWritableToo(milliseconds: Int64) {
         #expect(Timestamp(milliseconds: milliseconds).iso8601.count == 20)
     }

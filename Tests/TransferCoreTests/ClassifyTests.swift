@@ -133,12 +133,10 @@ import Testing
         }
     }
 
-    @Test func davitSaysForEachClassWhatItDoes() {
-        let said = FailureTable.reactions.map(\.meaning)
+    @Test func whatAServerSaysIsOneLineThatNothingTurnsRound() {
+        let failure = RequestFailure(.unusableAnswer, message: "a\u{202E}b\u{2028}c\u{9B}d\u{200F}e\n")
 
-        #expect(FailureTable.Meaning.allCases.allSatisfy { meaning in said.count { $0 == meaning } == 1 })
-        #expect(FailureClass.throttled(retryAfter: nil).reaction == "Sends less at once and tries again when the server says so.")
-        #expect(FailureTable.reactions.allSatisfy { $0.reaction.hasSuffix(".") })
+        #expect(failure.sentence == "a b c d e")
     }
 
     /// The error vectors, as the protocol's own tests read them.

@@ -98,38 +98,13 @@ import Testing
         #expect(short(QueueMachine().decide(.retry, facts, at: now)) == "-")
     }
 
-    // MARK: - Turns
+    // MARK: - Endings
 
-    @Test func slotsAreNeverExceededAndAPausedQueueHasNone() {
+    @Test func thereIsAtLeastOneSlot() {
         var machine = QueueMachine(slots: 5)
-
-        #expect(machine.freeSlots(running: 3) == 2)
-        #expect(machine.freeSlots(running: 9) == 0)
-        machine.isPaused = true
-        #expect(machine.freeSlots(running: 0) == 0)
         machine.slots = 0
-        #expect(machine.slots == 1)
-    }
 
-    @Test(arguments: QueueState.allCases) func onlyQueuedAndHeldUploadsStart(state: QueueState) {
-        let machine = QueueMachine()
-
-        #expect(machine.mayStart(state, notBefore: now, at: now) == [.queued, .held].contains(state))
-        #expect(!machine.mayStart(state, notBefore: now + .seconds(1), at: now))
-        #expect(!QueueMachine(isPaused: true).mayStart(state, notBefore: nil, at: now))
-    }
-
-    @Test func aHeldUploadWithoutATimeWaitsForWhatItNeeds() {
-        let machine = QueueMachine()
-
-        #expect(!machine.mayStart(.held, notBefore: nil, at: now))
-        #expect(machine.mayStart(.held, notBefore: nil, isHoldOver: true, at: now))
-    }
-
-    @Test(arguments: QueueState.allCases) func aRestartQueuesWhatRanAndNothingElse(state: QueueState) {
-        let expected: QueueState = [.uploading, .verifying, .retrying].contains(state) ? .queued : state
-
-        #expect(QueueMachine.afterRestart(state) == expected)
+        #expect(machine.slots == 1 && QueueMachine(slots: 1_000_000).slots == QueueMachine.mostSlots)
     }
 
     @Test func everyOutcomeHasItsLanding() {
@@ -142,18 +117,6 @@ import Testing
         #expect(machine.landing(of: .aborted).state == .cancelled)
         #expect(machine.landing(of: .failed(UploadFailureReason(code: "X", message: ""))).state == .failed)
         #expect(machine.landing(of: .held(.network, until: now)) == QueueLanding(state: .held, held: .network, notBefore: now))
-    }
-
-    @Test func thePriorityComesBeforeThePosition() {
-        let places = [
-            QueuePlace(priority: 2, position: 1), QueuePlace(priority: 0, position: 9), QueuePlace(priority: 1, position: -4),
-            QueuePlace(priority: 1, position: 3),
-        ]
-
-        #expect(places.sorted().map(\.position) == [9, -4, 3, 1])
-        #expect(QueuePlace.front(1, edge: -4).position == -5)
-        #expect(QueuePlace.back(1, edge: 3).position == 4)
-        #expect(QueuePlace.back(1, edge: nil).position == 0)
     }
 
     @Test func theNamesAreThoseOfTheInterface() {

@@ -46,6 +46,18 @@ import Testing
         #expect(try UploadQuery(text, now: UploadQueryTests.now).matches(UploadQueryTests.facts()))
     }
 
+    @Test(arguments: ["/^[^a]$/", "/^\\D$/", "/^\\W$/", "/^\\S$/", "/^[\\D]$/", "/^.$/", "/^[^\\d]$/"])
+    func aSetOfTheOthersHoldsLettersOutsideOfASCII(text: String) throws {
+        let query = try UploadQuery(text, now: UploadQueryTests.now)
+
+        for name in ["é", "猫", "😀"] { #expect(query.matches(UploadQueryTests.facts(name: name)), "\(name)") }
+        #expect(!query.matches(UploadQueryTests.facts(name: "éé")))
+    }
+
+    @Test(arguments: ["/^[^é]$/", "/^[a-é]$/"]) func aSetNamesASCIIOnly(text: String) {
+        #expect(throws: QueryError.self) { try UploadQuery(text, now: UploadQueryTests.now) }
+    }
+
     @Test(arguments: failing) func theseDoNot(text: String) throws {
         #expect(try !UploadQuery(text, now: UploadQueryTests.now).matches(UploadQueryTests.facts()))
     }

@@ -56,9 +56,14 @@ struct STSClient: TokenSource {
         } catch {
             throw IssueFailure(code: "STSUnreachable", message: "\(sts.endpoint) does not answer (\(error.message))")
         }
-        if let date = response.headers["Date"].flatMap({ Timestamp(httpDate: $0) }) { clock.learn(date) }
+        let date = response.headers["Date"].flatMap { Timestamp(httpDate: $0) }
         let credentials: Credentials
-        do throws(STSError) { credentials = try STS.parseAssumeRole(response) } catch {
+        do throws(STSError) {
+            credentials = try STS.parseAssumeRole(response)
+            if let date { clock.learn(date) }
+        } catch {
+            // What is no answer of STS, such as a proxy's page, knows nothing of its clock.
+            if let date, error.code != OSSError.badErrorResponse, error.code != OSSError.unusableAnswer { clock.learn(date) }
             throw IssueFailure(code: error.code, message: Line.clean(error.message), requestID: error.requestID)
         }
         let now = clock.now()

@@ -88,7 +88,8 @@ final class AuditFile: AuditSink {
         let fresh = try AuditFile.open(path)
         state.withLock { state in
             close(state.descriptor)
-            state = State(descriptor: fresh)
+            // It may be the same file still, with half a line at its end.
+            state.descriptor = fresh
         }
     }
 

@@ -3,6 +3,7 @@ import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore
+import Platform
 
 /// Serves `AuthorizationService` by Hummingbird: reads a bounded request, hands it over, writes the answer.
 ///
@@ -27,10 +28,16 @@ struct HTTPServer: Sendable {
     let onListening: @Sendable (Int) async -> Void
 
     private static let mostConnections = 4096
+    /// Kept free of connections: the audit log, questions to STS, the runtime's own. Files.
+    private static let ownFiles = 64
     /// A slow peer holds a connection for so long at most.
     private static let idle: TimeAmount = .seconds(60)
     private static let mostHeaderBytes = 16 << 10
     private static let mostHeaders = 100
+
+    /// Past the limit of open files accepting fails again and again, at the whole processor's expense.
+    /// - Parameter openFiles: as many as may be open at once.
+    static func connections(openFiles: Int) -> Int { max(1, min(mostConnections, openFiles - ownFiles)) }
 
     /// Until SIGTERM or SIGINT; requests under way are finished.
     func run() async throws {
@@ -47,7 +54,7 @@ struct HTTPServer: Sendable {
             responder: ServiceResponder(service: service), server: builder,
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port),
-                availableConnectionsDelegate: MaximumAvailableConnections(HTTPServer.mostConnections)),
+                availableConnectionsDelegate: MaximumAvailableConnections(HTTPServer.connections(openFiles: Descriptors.limits().soft))),
             onServerRunning: { [onListening, port] channel in await onListening(channel.localAddress?.port ?? port) }, logger: logger)
         try await application.runService()
     }

@@ -9,8 +9,8 @@ enum Line {
                 isCut = true
                 break
             }
-            let isUnfit = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || scalar.properties.isBidiControl
-            result.append(isUnfit ? "\u{FFFD}" : scalar)
+            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x2028...0x2029).contains(scalar.value)
+            result.append(isControl || scalar.properties.isBidiControl ? "\u{FFFD}" : scalar)
         }
         return String(result) + (isCut ? "…" : "")
     }

@@ -12,10 +12,6 @@ public struct Settings: Sendable, Equatable {
     public var listen: ListenAddress
     public var tls: TLSFiles?
     public var auditLog: String
-
-    public func client(named name: some Sequence<UInt8>) -> Client? {
-        clients.first { $0.name.utf8.elementsEqual(name) }
-    }
 }
 
 public struct ListenAddress: Sendable, Equatable {

@@ -91,7 +91,7 @@ struct URLSigner: Sendable {
 
     func sign(_ orders: [SigningOrder]) throws(Refusal) -> [SignedURLsAnswer.Item] {
         let address = BucketAddress(endpoint: scope.endpoint, addressing: .virtual, region: scope.region, bucket: scope.bucket)
-        let signer = V4Signer(region: scope.region)
+        let signer = V4Signer(region: scope.region, product: scope.endpoint.product)
         let expires = end.iso8601
         var items: [SignedURLsAnswer.Item] = []
         items.reserveCapacity(orders.count)

@@ -165,7 +165,7 @@ extension RemoteOperations {
             let response = try await requests.send(.listParts(uploadID: entry.uploadID, after: after), key: entry.key, target: target)
             do throws(OSSError) {
                 let page = try OSSReply.listParts(response)
-                bytes += page.parts.reduce(0) { $0 + $1.size }
+                bytes.addSaturating(page.parts.map(\.size).total)
                 since = since ?? page.parts.first?.lastModified
                 guard let next = page.next else { break }
                 after = next

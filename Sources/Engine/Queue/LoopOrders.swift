@@ -17,10 +17,11 @@ extension EngineLoop {
             throw OrderError(
                 code: "Stopping", message: "the engine is stopping and takes no orders. Start it again, then repeat the order", exit: 5)
         }
-        let submission = order.submissionId
+        let (submission, fingerprint) = (order.submissionId, order.fingerprint)
         if let known = try? await store.read({ db in try QueueStore.job(db, submission: submission) }),
-            let view = await job(JobID.text(known))
+            let view = await job(JobID.text(known.id))
         {
+            try known.check(fingerprint)
             return view
         }
         let (order, target) = try await withoutSignedURL(order)
@@ -31,18 +32,19 @@ extension EngineLoop {
         if order.options.dryRun == true { return await dryRun(order, plan) }
 
         let at = clocks.wall()
-        let made = Lock<(id: Int64, isNew: Bool)?>(nil)
+        let made = Lock<(job: SubmittedJob, isNew: Bool)?>(nil)
         let stored = plan
         do {
             try await writeNow { db in
-                let job = try QueueStore.addJob(db, order, dest: dest, plan: stored, at: at)
+                let job = try QueueStore.addJob(db, order, fingerprint: fingerprint, dest: dest, plan: stored, at: at)
                 made.withLock { $0 = job }
             }
         } catch {
             throw storeFailure(error)
         }
-        guard let job = made.withLock({ $0 }) else { throw storeFailure(StoreIsGone()) }
-        if job.isNew {
+        guard let (job, isNew) = made.withLock({ $0 }) else { throw storeFailure(StoreIsGone()) }
+        if !isNew { try job.check(fingerprint) }
+        if isNew {
             jobs[job.id] = JobFacts(id: job.id, dest: dest, target: plan.target, options: plan.options, headers: plan.headers)
             startScan(job.id, plan, order.sources)
             let isFew = !kinds.isEmpty && !kinds.contains(.folder)

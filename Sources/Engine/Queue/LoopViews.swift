@@ -24,17 +24,21 @@ extension EngineLoop {
         guard let (row, job, parts, events) = read ?? nil, let job else { return nil }
         if let run = runs[number], !run.isLanding {
             return UploadDetail(
-                upload: view(run.row, job, run), map: map(run), active: active(run), events: withMilestones(events, run.row), limit: uploadLimits[number])
+                upload: view(run.row, job, run), map: map(run), active: active(run), events: withMilestones(events, run.row, job), limit: uploadLimits[number])
         }
         let isDone = row.state == .done
         return UploadDetail(
-            upload: view(row, job), map: map(row, parts), active: [], events: withMilestones(events, row),
+            upload: view(row, job), map: map(row, parts), active: [], events: withMilestones(events, row, job),
             versionId: isDone ? row.versionID : nil, requestId: isDone ? row.requestID : nil, limit: uploadLimits[number])
     }
 
     /// What every upload goes through is not written as events: the row's times say it.
-    private func withMilestones(_ events: [UploadEventView], _ row: UploadRow) -> [UploadEventView] {
+    private func withMilestones(_ events: [UploadEventView], _ row: UploadRow, _ job: JobFacts) -> [UploadEventView] {
         var all = [UploadEventView(at: row.added.iso8601, kind: "queued", text: "queued")]
+        if let wanted = job.options.partSize, let plan = try? PartPlan(fileSize: row.size, preferred: wanted), plan.isRaised(over: wanted) {
+            let text = "parts of \(plan.partSize) bytes, not \(wanted) as ordered: an upload has at most \(PartPlan.mostParts)"
+            all.append(UploadEventView(at: row.added.iso8601, kind: "queued", text: text))
+        }
         if let started = row.started { all.append(UploadEventView(at: started.iso8601, kind: "start", text: "started")) }
         all += events
         if row.state == .done, let finished = row.finished {

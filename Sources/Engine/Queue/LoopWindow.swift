@@ -41,14 +41,19 @@ extension EngineLoop {
         // In their own order what runs comes first; sorted by anything else it stands among the others, where its row puts it.
         let leading =
             isByOrder || sort.contains { ["rate", "eta", "state"].contains($0.name) } || plan.query != nil ? Self.inOrder(active, sort) : []
-        let hidesRunning = !leading.isEmpty || plan.query != nil
+        let place = request.after.flatMap { WindowPlace($0) }
+        guard place == nil || isByOrder else { throw .option("after takes that place only in the queue's own order, without a sort") }
+        // Behind a place what runs stands where its row is: it may have begun since the page before.
+        let hidesRunning = (!leading.isEmpty || plan.query != nil) && place == nil
         let excluded = hidesRunning ? runs.values.filter { !$0.isLanding }.map(\.id) : []
 
         var question = WindowQuestion(
             plan: plan, sort: sort, excluding: excluded, offset: max(request.offset - leading.count, 0), after: nil, limit: limit,
             jobs: jobs, now: now)
         var shown = Array(leading.dropFirst(request.offset).prefix(limit))
-        if let after = request.after {
+        if let place {
+            (question.offset, question.behind, shown) = (0, place, [])
+        } else if let after = request.after {
             guard let id = UploadID.row(after) else { throw .option("\(after) is no upload's id") }
             question.offset = 0
             if let index = leading.firstIndex(where: { $0.id == id }) {
@@ -64,17 +69,22 @@ extension EngineLoop {
         for row in answer.rows {
             guard let job = jobs[row.job] ?? answer.jobs[row.job] else { continue }
             let run = runs[row.id].flatMap { $0.isLanding ? nil : $0 }
+            if place != nil, let run, let query = plan.query, !query.matches(run.row.facts(run.job, run: run, now: clocks.steady())) { continue }
             // It may have begun, or ended, since the rows were read.
             views.append(run.map { view($0.row, $0.job, $0) } ?? view(row, job))
         }
         if answer.jobs.count < 1_000 { jobs.merge(answer.jobs) { old, _ in old } }
-        let total = answer.total + leading.count
-        return ListEnvelope(items: views, total: total, truncated: total > views.count)
+        let total = answer.total + (place == nil ? leading.count : 0)
+        var next: String?
+        // A list that was kept from before may name a row that stands elsewhere by now: no place to go on from.
+        let isFresh = plan.isExact || place != nil || answer.matching != nil
+        if isByOrder, isFresh, answer.rows.count == question.limit, let last = answer.rows.last { next = WindowPlace(last, total: total).text }
+        return ListEnvelope(items: views, total: total, truncated: total > views.count, next: next)
     }
 
     private func rows(_ question: WindowQuestion, _ text: String) async throws(OrderError) -> WindowAnswer {
         do {
-            if question.isInOwnOrder { return try await store.read { db in try QueueStore.window(db, question) } }
+            if question.isInOwnOrder || question.behind != nil { return try await store.read { db in try QueueStore.window(db, question) } }
             if let making = windowMaking, making.query == text, making.sort == question.sort { _ = try? await making.task.value }
             if let memo = windowMemo, memo.query == text, memo.sort == question.sort,
                 memo.revision == revision || clocks.steady() < memo.until

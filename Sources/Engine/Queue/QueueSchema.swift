@@ -79,6 +79,10 @@ enum QueueSchema {
             // Few uploads have one: no column of every row.
             try db.execute(sql: "CREATE TABLE uploadLimits (upload INTEGER PRIMARY KEY, rate INTEGER NOT NULL)")
         }
+        migrator.registerMigration("10 what was ordered") { db in
+            // Tells the same order sent again from another one under its submission id; not known of jobs from before.
+            try db.execute(sql: "ALTER TABLE jobs ADD COLUMN fingerprint TEXT")
+        }
         return migrator
     }
 

@@ -9,23 +9,25 @@ extension QueueStore {
     /// What a job keeps of refusals; beyond that they are only counted.
     static let mostRefused = 1_000
 
-    static func addJob(_ db: Database, _ order: JobOrder, dest: String, plan: OrderPlan, at: Timestamp) throws -> (id: Int64, isNew: Bool) {
+    static func addJob(
+        _ db: Database, _ order: JobOrder, fingerprint: String? = nil, dest: String, plan: OrderPlan, at: Timestamp
+    ) throws -> (job: SubmittedJob, isNew: Bool) {
         try db.execute(
             sql: """
-                INSERT OR IGNORE INTO jobs (submission, isScanning, dest, scope, endpoint, target, options, sources, added)
-                VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?)
+                INSERT OR IGNORE INTO jobs (submission, isScanning, dest, scope, endpoint, target, options, sources, added, fingerprint)
+                VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 order.submissionId, dest, plan.target.scope, plan.target.endpoint, try json(plan.target), try json(plan.options),
-                try json(order.sources), at.milliseconds,
+                try json(order.sources), at.milliseconds, fingerprint,
             ])
-        if db.changesCount > 0 { return (db.lastInsertedRowID, true) }
-        let id = try Int64.fetchOne(db, sql: "SELECT id FROM jobs WHERE submission = ?", arguments: [order.submissionId])
-        return (id ?? 0, false)
+        if db.changesCount > 0 { return (SubmittedJob(id: db.lastInsertedRowID, fingerprint: fingerprint), true) }
+        return (try job(db, submission: order.submissionId) ?? SubmittedJob(id: 0, fingerprint: nil), false)
     }
 
-    static func job(_ db: Database, submission: String) throws -> Int64? {
-        try Int64.fetchOne(db, sql: "SELECT id FROM jobs WHERE submission = ?", arguments: [submission])
+    static func job(_ db: Database, submission: String) throws -> SubmittedJob? {
+        let row = try Row.fetchOne(db, sql: "SELECT id, fingerprint FROM jobs WHERE submission = ?", arguments: [submission])
+        return row.map { SubmittedJob(id: $0[0], fingerprint: $0[1]) }
     }
 
     /// - Returns: an order that cannot be read too, with `problem`: its uploads must be seen and not wait for ever.

@@ -13,6 +13,8 @@ struct WindowQuestion: Sendable {
     var offset: Int
     /// Begin behind that row instead.
     var after: Int64?
+    /// Begin behind where a row was; only in the queue's own order.
+    var behind: WindowPlace?
     var limit: Int
     var jobs: [Int64: JobFacts]
     var now: Timestamp
@@ -66,7 +68,10 @@ extension QueueStore {
         let order = try orderClause(question.sort)
         let scope = "hidden = 0\(question.excluding.isEmpty ? "" : " AND id NOT IN (\(list(question.excluding)))")"
         let arguments = StatementArguments(question.plan.arguments)
-        if question.isDirect(rows: try counted(db, states: nil)) {
+        if let place = question.behind {
+            answer.total = place.total
+            answer.rows = try rows(db, behind: place, question, "\(scope) AND \(question.plan.condition)")
+        } else if question.isDirect(rows: try counted(db, states: nil)) {
             let filter = "\(scope) AND \(question.plan.condition)"
             answer.total = try total(db, question, filter)
             if question.after != nil {
@@ -123,20 +128,31 @@ extension QueueStore {
     /// to find the ids behind one.
     private static func behind(_ db: Database, _ question: WindowQuestion, _ filter: String) throws -> [UploadRow] {
         guard let after = question.after,
-            let place = try Row.fetchOne(db, sql: "SELECT state, priority, position FROM uploads WHERE id = ?", arguments: [after])
+            let row = try Row.fetchOne(db, sql: "SELECT \(UploadRow.columns) FROM uploads WHERE id = ?", arguments: [after]).map(UploadRow.init)
         else { return [] }
-        let (state, priority, position): (Int64, Int64, Int64) = (place[0], place[1], place[2])
+        return try rows(db, behind: WindowPlace(row, total: 0), question, filter)
+    }
+
+    private static func rows(_ db: Database, behind place: WindowPlace, _ question: WindowQuestion, _ filter: String) throws -> [UploadRow] {
+        let (state, priority, position) = (place.state, place.priority, place.position)
         let steps = [
-            "state = \(state) AND priority = \(priority) AND position = \(position) AND id > \(after)",
+            "state = \(state) AND priority = \(priority) AND position = \(position) AND id > \(place.id)",
             "(state, priority, position) > (\(state), \(priority), \(position))",
         ]
+        // What SQLite cannot judge is looked at row by row, until there are enough.
+        let query = question.plan.isExact ? nil : question.plan.query
+        var lookup = JobLookup(question.jobs)
         var found: [UploadRow] = []
         for step in steps where found.count < question.limit {
             let sql = """
                 SELECT \(UploadRow.columns) FROM uploads WHERE \(filter) AND \(step)
-                ORDER BY hidden, state, priority, position, id LIMIT \(question.limit - found.count)
+                ORDER BY hidden, state, priority, position, id\(query == nil ? " LIMIT \(question.limit - found.count)" : "")
                 """
-            found += try Row.fetchAll(db, sql: sql, arguments: StatementArguments(question.plan.arguments)).map(UploadRow.init)
+            let cursor = try Row.fetchCursor(db, sql: sql, arguments: StatementArguments(question.plan.arguments))
+            while found.count < question.limit, let row = try cursor.next().map(UploadRow.init) {
+                if let query, !query.matches(row.facts(try lookup.job(row.job, db), now: question.now)) { continue }
+                found.append(row)
+            }
         }
         return found
     }

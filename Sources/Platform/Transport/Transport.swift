@@ -85,6 +85,9 @@ public struct TransportError: Error, Sendable, Equatable, CustomStringConvertibl
     }
 
     public var description: String { message }
+
+    /// It took too long.
+    public var isTimeout: Bool { kind == .curl(28) }
 }
 
 extension Transport {

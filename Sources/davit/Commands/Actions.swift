@@ -22,7 +22,7 @@ struct ActionArguments: ParsableArguments {
         if all { request.all = true }
         if asks && !dryRun && !global.yes { try await confirm(action, request, client) }
         request.dryRun = dryRun ? true : nil
-        let result = try await client.post("/v1/actions", request, as: ActionResult.self)
+        let result = try await client.patient.post("/v1/actions", request, as: ActionResult.self)
         if global.json {
             try Output.json(result)
         } else if !global.quiet {

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Platform
 import TerminalUI
+import TransferCore
 
 /// Options of `put` and `add`.
 struct OrderFlags: ParsableArguments {
@@ -98,7 +99,7 @@ struct OrderFlags: ParsableArguments {
             }
         }
         if let priority { options.priority = Priority(rawValue: try Self.oneOf(priority, ["high", "normal", "low"], "--priority")) }
-        options.limit = try limit.map { try Self.size($0, "--limit") }
+        options.limit = try limit.flatMap { try Self.rate($0, "--limit") }
         options.at = try at.map(Self.start)
         if paused { options.paused = true }
         if let links { options.links = try Self.oneOf(links, ["skip", "follow"], "--links") }
@@ -128,10 +129,16 @@ struct OrderFlags: ParsableArguments {
     }
 
     private static func size(_ text: String, _ option: String) throws -> Int64 {
-        guard let size = parseSize(text) else {
-            throw Failure("\(option) \(Output.clean(text)) is not a size. Use for example 100KiB, 16MiB, 5GB or a number of bytes", exit: Exit.usage)
+        do throws(ByteTextError) { return try ByteSize(parsing: text).bytes } catch {
+            throw Failure("\(option): \(Output.clean(error.description))", exit: Exit.usage)
         }
-        return size
+    }
+
+    /// - Returns: `nil` for no limit.
+    private static func rate(_ text: String, _ option: String) throws -> Int64? {
+        do throws(ByteTextError) { return try ByteRate(parsing: text).bytesPerSecond } catch {
+            throw Failure("\(option): \(Output.clean(error.description)). For the limit also 16Mbit, or none", exit: Exit.usage)
+        }
     }
 
     private static func seconds(_ text: String, _ option: String) throws -> Double {
@@ -176,18 +183,6 @@ struct OrderFlags: ParsableArguments {
     }
 }
 
-/// `5`, `100KiB`, `16MiB`, `1G` (GiB), `5GB` (SI). Bytes.
-func parseSize(_ text: String) -> Int64? {
-    let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-    guard let number = Double(digits), number >= 0 else { return nil }
-    let units: [String: Double] = [
-        "": 1, "b": 1, "k": 1024, "kib": 1024, "kb": 1000, "m": 1_048_576, "mib": 1_048_576, "mb": 1_000_000, "g": 1_073_741_824,
-        "gib": 1_073_741_824, "gb": 1_000_000_000, "t": 1_099_511_627_776, "tib": 1_099_511_627_776, "tb": 1_000_000_000_000,
-    ]
-    guard let unit = units[text.dropFirst(digits.count).lowercased()], number * unit < 9e18 else { return nil }
-    return Int64(number * unit)
-}
-
 /// What `put` and `add` have in common: the order, sent.
 struct Ordering {
     let global: GlobalOptions
@@ -205,9 +200,7 @@ struct Ordering {
     /// Says what the order would do.
     func plan(with client: ControlClient) async throws {
         let (order, missing, _) = try order()
-        var patient = client
-        patient.timeout = .seconds(600)
-        let report = PlanReport(plan: try await patient.post("/v1/plan", order, as: PlanView.self), missing: missing)
+        let report = PlanReport(plan: try await client.patient.post("/v1/plan", order, as: PlanView.self), missing: missing)
         if global.json { try Output.json(report.plan) } else { report.say() }
         if report.exit != Exit.done { throw Finished(exit: report.exit) }
     }
@@ -245,7 +238,10 @@ struct Ordering {
                 present.append(EngineStarter.absolute(path))
             } else {
                 missing += 1
-                Output.note("davit: error: \(Output.clean(path)) cannot be read (\(String(cString: strerror(errno)))). It was not queued")
+                let reason = String(cString: strerror(errno))
+                // What is not UTF-8 arrives here with this sign in its place.
+                let advice = path.unicodeScalars.contains("\u{FFFD}") ? ". A name that is not UTF-8 can only be queued with its folder" : ""
+                Output.note("davit: error: \(Output.clean(path)) cannot be read (\(reason))\(advice). It was not queued")
             }
         }
         if present.isEmpty { throw Finished(exit: Exit.usage) }
@@ -276,6 +272,16 @@ struct Ordering {
         } catch let error as FileError {
             throw Failure("\(Output.clean(error.message)). Nothing was queued")
         }
+    }
+
+    /// The answer to an order that is not waited for.
+    func end(_ job: JobView, missing: Int) throws {
+        if global.json {
+            try Output.json(job)
+        } else {
+            Output.result(flags.dryRun ? "would queue \(job.total) files, \(Formats.size(job.bytes))" : job.job)
+        }
+        if missing + job.refused.count > 0 { throw Finished(exit: job.total > 0 ? Exit.partly : Exit.failed) }
     }
 
     static func report(_ refused: [JobView.Refused]) {
@@ -320,12 +326,6 @@ struct Add: AsyncParsableCommand {
         let (job, missing) = try await ordering.send(to: client)
         Ordering.report(job.refused)
         if !global.quiet { Ordering.reportLinks(job) }
-        if global.json {
-            try Output.json(job)
-        } else {
-            Output.result(flags.dryRun ? "would queue \(job.total) files, \(Formats.size(job.bytes))" : job.job)
-        }
-        let lost = missing + job.refused.count
-        if lost > 0 { throw Finished(exit: job.total > 0 ? Exit.partly : Exit.failed) }
+        try ordering.end(job, missing: missing)
     }
 }

@@ -25,8 +25,7 @@ struct Put: AsyncParsableCommand {
         let (order, missing) = try await ordering.send(to: client)
         Ordering.report(order.refused)
         if flags.dryRun {
-            if global.json { try Output.json(order) } else { Output.result("would queue \(order.total) files, \(Formats.size(order.bytes))") }
-            return
+            return try ordering.end(order, missing: missing)
         }
         let follower = Follower(client: client, job: order.job, quiet: global.quiet, deadline: deadline)
         var job = try await follower.untilEnded()
@@ -43,7 +42,7 @@ struct Put: AsyncParsableCommand {
         let failed = job.counts["failed", default: 0] + job.counts["cancelled", default: 0]
         let lost = failed + missing + job.refused.count
         if failed > 0 {
-            let page = try await client.allUploads(query: "job:\(job.job) state:failed", limit: 20)
+            let page = try await client.firstUploads(query: "job:\(job.job) state:failed", limit: 20)
             for upload in page.items {
                 let reason = upload.lastError.map { Output.clean($0.message) } ?? "no reason was recorded"
                 Output.note("davit: error: \(Output.clean(upload.path)) failed (\(reason))")
@@ -56,6 +55,14 @@ struct Put: AsyncParsableCommand {
             Output.note("\(done) of \(job.total + missing) stored, \(Formats.size(job.stored))\(lost > 0 ? ", \(lost) not" : "")")
         }
         if lost > 0 { throw Finished(exit: done > 0 ? Exit.partly : Exit.failed) }
+    }
+}
+
+extension JobView {
+    /// How much of it is stored; 100% only where all of it is done.
+    var percent: String {
+        if state != "scanning", total > 0, counts[UploadState.done.rawValue] == total { return "100%" }
+        return Formats.percent(stored, of: bytes) ?? ""
     }
 }
 
@@ -118,7 +125,7 @@ struct Follower {
     private func held(_ view: JobView) async throws -> UploadView? {
         let alive = ["uploading", "verifying", "retrying", "queued"].reduce(0) { $0 + view.counts[$1, default: 0] }
         guard view.counts["held", default: 0] > 0, alive == 0 else { return nil }
-        return try await client.allUploads(query: "job:\(job) state:held", limit: 1).items.first
+        return try await client.firstUploads(query: "job:\(job) state:held", limit: 1).items.first
     }
 
     /// Says once what is waited for.
@@ -130,7 +137,7 @@ struct Follower {
     }
 
     private func line(_ view: JobView, ended: Int) -> String {
-        let percent = view.bytes > 0 ? " \(Formats.percent(view.stored, of: view.bytes) ?? "")" : ""
+        let percent = view.bytes > 0 ? " \(view.percent)" : ""
         let scanning = view.state == "scanning" ? "+" : ""
         let held = view.counts["held", default: 0]
         let retrying = view.counts["retrying", default: 0]

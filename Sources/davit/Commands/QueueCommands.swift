@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contracts
+import FoundationEssentials
 import TerminalUI
 
 struct Queue: AsyncParsableCommand {
@@ -19,27 +20,39 @@ struct Queue: AsyncParsableCommand {
     @Argument(help: "What to show.") var query: [String] = []
 
     func run() async throws {
-        let client = try await ControlClient.connect(global)
-        let wanted = limit ?? (global.json || global.plain || nul ? Int.max : 1000)
-        let list = try await client.allUploads(query: Selection(query).query, sort: sort, limit: max(0, wanted))
-        if nul {
-            for upload in list.items { Output.raw(upload.path + "\0") }
-            return
-        }
-        if global.json { return try Output.json(list) }
         let names = (columns ?? "id,state,size,stored,rate,name,dest").split(separator: ",").map(String.init)
         for name in names where Self.cell(name, nil, plain: false) == nil {
             throw Failure("--columns: \(Output.clean(name)) is not known. Use: id state name size stored rate eta dest error", exit: Exit.usage)
         }
-        let rows = list.items.map { upload in names.map { Self.cell($0, upload, plain: global.plain) ?? "" } }
-        if global.plain { return Output.plain(rows) }
-        if rows.isEmpty {
-            Output.note(query.isEmpty ? "The queue is empty. Add to it with: davit add PATH... DEST" : "No upload matches.")
-            return
-        }
+        if let limit, limit < 0 { throw Failure("--limit takes a number from 0, not \(limit)", exit: Exit.usage) }
+        let client = try await ControlClient.connect(global)
+        let wanted = limit ?? (global.json || global.plain || nul ? Int.max : 1000)
         let numbers = Set(names.indices.filter { ["size", "stored", "rate", "eta"].contains(names[$0]) })
-        Output.table([names.map { $0.uppercased() }] + rows, right: numbers)
-        if list.truncated { Output.note("\(list.items.count) of \(list.total) shown; --limit shows more") }
+        var list = JSONList()
+        var count = 0
+        // Page by page, so that a million uploads need no memory.
+        let total = try await client.eachPage(of: Selection(query).query, sort: sort, limit: wanted) { page in
+            defer { count += page.count }
+            if nul { return page.forEach { Output.raw(Self.pathBytes($0) + [0]) } }
+            if global.json { return try list.add(page) }
+            let rows = page.map { upload in names.map { Self.cell($0, upload, plain: global.plain) ?? "" } }
+            if global.plain { return Output.plain(rows) }
+            if !rows.isEmpty { Output.table((count == 0 ? [names.map { $0.uppercased() }] : []) + rows, right: numbers) }
+        }
+        if global.json, !nul { list.end(total: total) }
+        if !global.json, !global.plain, !nul {
+            if count == 0, wanted > 0 {
+                Output.note(query.isEmpty ? "The queue is empty. Add to it with: davit add PATH... DEST" : "No upload matches.")
+            } else if count < total {
+                Output.note("\(count) of \(total) shown; --limit shows more")
+            }
+        }
+        if count == 0, !query.isEmpty, wanted > 0 { throw Finished(exit: Exit.nothingMatched) }
+    }
+
+    /// The name as the system has it, UTF-8 or not.
+    private static func pathBytes(_ upload: UploadView) -> [UInt8] {
+        upload.pathB64.flatMap { Data(base64Encoded: $0) }.map { Array($0) } ?? Array(upload.path.utf8)
     }
 
     /// `nil` when there is no such column; a missing upload asks only that.
@@ -140,7 +153,7 @@ extension Show {
         var rows = [
             ["job", job.job], ["state", job.state], ["uploads", "\(Formats.count(job.total))" + (counts.isEmpty ? "" : ": \(counts.joined(separator: "  "))")],
             ["size", "\(Formats.size(job.bytes)) (\(job.bytes) bytes)"],
-            ["stored", "\(Formats.size(job.stored))  \(Formats.percent(job.stored, of: job.bytes) ?? "")"],
+            ["stored", "\(Formats.size(job.stored))  \(job.percent)"],
         ]
         if !job.refused.isEmpty { rows.append(["not queued", "\(Formats.count(job.refused.count)), see below"]) }
         Output.table(rows)

@@ -119,7 +119,7 @@ struct Orphans: AsyncParsableCommand {
         let place = destination ?? global.remote.map { $0 + ":" }
         let request = OrphansRequest(
             dest: place, credentials: global.environmentCredentials(for: place), abort: abort ? true : nil, olderThan: age, adopt: adopt ? true : nil)
-        let list = try await client.post("/v1/orphans", request, as: ListEnvelope<OrphanView>.self)
+        let list = try await client.patient.post("/v1/orphans", request, as: ListEnvelope<OrphanView>.self)
         if global.json { return try Output.json(list) }
         let rows = list.items.map {
             [

@@ -29,6 +29,15 @@ struct Selection {
         word.hasPrefix("u-") && word.utf8.count > 2 && word.utf8.dropFirst(2).allSatisfy { (48...57).contains($0) || (65...90).contains($0) }
     }
 
+    /// The jobs' ids where the words name whole jobs and nothing else: `j-31`, `job:j-31,j-32`.
+    static func jobs(_ words: [String]) -> [String]? {
+        guard words.count == 1 || words.allSatisfy(isJob) else { return nil }
+        let names = words.flatMap { word in
+            (word.hasPrefix("job:") ? word.dropFirst(4) : word[...]).split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        }
+        return !names.isEmpty && names.allSatisfy(isJob) ? names.map { $0.lowercased() } : nil
+    }
+
     /// `j-` and a number.
     static func isJob(_ word: String) -> Bool {
         let bytes = Array(word.utf8)

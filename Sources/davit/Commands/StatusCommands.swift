@@ -21,7 +21,8 @@ func statusLines(_ status: StatusView) -> [String] {
     let until = status.limits.rateUntil.map { " until \($0)" } ?? ""
     let limit = status.limits.rate.map { " of \(Formats.size($0))/s\(until)" } ?? ""
     let totals = status.totals
-    let percent = totals.bytes > 0 ? "  \(Formats.percent(totals.stored, of: totals.bytes) ?? "")" : ""
+    let isDone = totals.uploads > 0 && status.counts[UploadState.done.rawValue] == totals.uploads
+    let percent = totals.bytes > 0 ? "  \(isDone ? "100%" : Formats.percent(totals.stored, of: totals.bytes) ?? "")" : ""
     lines.append("rate     \(Formats.size(status.rate))/s\(limit)\(percent)  \(Formats.size(totals.stored)) of \(Formats.size(totals.bytes)) stored")
     if let low = status.etaLow, let high = status.etaHigh, high > 0 {
         lines.append("eta      \(low == high ? Formats.duration(Double(high)) : "\(Formats.duration(Double(low))) to \(Formats.duration(Double(high)))")")

@@ -71,7 +71,7 @@ struct Watch: AsyncParsableCommand {
         // As it came: it is one object on one line already.
         if global.json { return Output.write(String(decoding: event.data, as: UTF8.self) + "\n", to: 1) }
         guard let upload = try? ContractJSON.decode(UploadView.self, from: event.data) else { return true }
-        let size = Formats.percent(upload.stored, of: upload.size) ?? ""
+        let size = upload.state == .done ? "100%" : Formats.percent(upload.stored, of: upload.size) ?? ""
         let fields = [upload.id, upload.state.rawValue, size, Output.clean(upload.path), Output.clean(upload.dest)]
         return Output.write(fields.joined(separator: global.plain ? "\t" : "  ") + "\n", to: 1)
     }

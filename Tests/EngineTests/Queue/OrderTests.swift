@@ -228,6 +228,57 @@ import TransferCore
         await second.stop(finishRunning: false)
     }
 
+    @Test func aSubmissionIDThatWasAnotherOrderIsRefused() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let order = bench.order([bench.file("f", 10)]) { $0.paused = true }
+        let job = try await loop.add(order)
+
+        let others = [
+            bench.order([bench.file("g", 10)]) { $0.paused = true },
+            bench.order(order.sources, "oss://b/elsewhere/") { $0.paused = true },
+            bench.order(order.sources) { ($0.paused, $0.storageClass) = (true, "IA") },
+        ]
+        for other in others {
+            let error = await #expect(throws: OrderError.self) { try await loop.add(other) }
+            #expect(error?.code == "SubmissionTaken" && error?.message.contains(job.job) == true && error?.exit == 1)
+        }
+        // The same command given again: only what it was given at differs.
+        var again = order
+        again.options.at = "2099-01-01T00:00:00Z"
+        again.credentials = OrderCredentials(
+            accessKeyId: "a", accessKeySecret: "s", securityToken: nil, region: nil, endpoint: nil, addressing: nil)
+        #expect(try await loop.add(again).job == job.job)
+        #expect(try await loop.uploads(UploadsRequest()).total == 1)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func anOrderFromBeforeItsContentsWereKeptIsStillTheSame() async throws {
+        let bench = QueueBench()
+        let store = try bench.store()
+        let loop = try await bench.loop(store)
+        let job = try await loop.add(bench.order([bench.file("f", 10)]) { $0.paused = true })
+        try await store.pool.write { db in try db.execute(sql: "UPDATE jobs SET fingerprint = NULL") }
+
+        #expect(try await loop.add(bench.order([bench.file("g", 10)])).job == job.job)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func aPartSizeThatWasTooSmallForTheFileIsToldOfTheUpload() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let path = bench.file("holes", 1)
+        truncate(path, 20 << 30)
+
+        let job = try await loop.add(bench.order([path, bench.file("small", 10)]) { ($0.paused, $0.partSize) = (true, 1 << 20) })
+
+        for id in job.uploads {
+            let detail = try #require(await loop.upload(id))
+            #expect(detail.events.contains { $0.text.contains("parts of 3145728 bytes, not 1048576") } == (detail.upload.size != 10))
+        }
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func looksAtTheDestinationAreNoMoreAtOnceThanParts() async throws {
         let bench = QueueBench()
         bench.oss.setFaults { _ in .blackHole }

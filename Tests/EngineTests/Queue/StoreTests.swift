@@ -103,7 +103,7 @@ enum QueueFiller {
         let order = JobOrder(submissionId: "fill", sources: ["/x"], dest: "oss://bucket/")
         try await store.commit([
             { db in
-                let job = try QueueStore.addJob(db, order, dest: "oss://bucket/", plan: plan, at: Timestamp(milliseconds: 0)).id
+                let job = try QueueStore.addJob(db, order, dest: "oss://bucket/", plan: plan, at: Timestamp(milliseconds: 0)).job.id
                 try QueueStore.endScan(db, job: job)
                 for start in stride(from: 0, to: count, by: 1_000) {
                     let rows = (start..<min(start + 1_000, count)).map { number in

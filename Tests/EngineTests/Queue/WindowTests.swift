@@ -48,6 +48,54 @@ import Testing
         await loop.stop(finishRunning: false)
     }
 
+    /// Page by page, with `next`; what `between` does happens after the first page.
+    private func walked(_ loop: EngineLoop, _ query: String?, limit: Int, between: () async throws -> Void) async throws -> [Int64] {
+        var page = try await loop.uploads(UploadsRequest(query: query, limit: limit))
+        var found = page.items
+        try await between()
+        while let next = page.next {
+            page = try await loop.uploads(UploadsRequest(query: query, after: next, limit: limit))
+            found += page.items
+        }
+        return found.compactMap { UploadID.row($0.id) }
+    }
+
+    @Test(arguments: [nil, "state:paused,cancelled,failed", "job:j-1", "name:file-*", "file"])
+    func pagesHoldEachRowThoughTheQueueMovesBetweenThem(query: String?) async throws {
+        let bench = QueueBench()
+        let store = try bench.store()
+        try await QueueFiller.fill(store, 500, state: .paused)
+        let loop = try await bench.loop(store)
+
+        // The last row of the first page, and others of it, end: they go to the end of the queue.
+        let ids = try await walked(loop, query, limit: 100) {
+            let some = [1, 50, 99, 100].map { UploadID.text($0) }
+            let cancelled = try await loop.act(ActionRequest(action: "cancel", ids: some))
+            #expect(cancelled.changed == 4)
+        }
+
+        #expect(Set(ids) == Set(1...500))
+        // Nobody is left out, and who moved on may come once more.
+        #expect(ids.count <= 504)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func aPlaceNeedsTheQueuesOwnOrder() async throws {
+        let bench = QueueBench()
+        let store = try bench.store()
+        try await QueueFiller.fill(store, 10, state: .paused)
+        let loop = try await bench.loop(store)
+
+        let page = try await loop.uploads(UploadsRequest(limit: 4))
+        let next = try #require(page.next)
+
+        #expect(try await loop.uploads(UploadsRequest(after: next, limit: 4)).total == 10)
+        #expect(try await loop.uploads(UploadsRequest(limit: 20)).next == nil)
+        await #expect(throws: OrderError.self) { try await loop.uploads(UploadsRequest(sort: "name", after: next)) }
+        await #expect(throws: OrderError.self) { try await loop.uploads(UploadsRequest(after: "1.2.3.4")) }
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func whatRunsComesFirst() async throws {
         let bench = QueueBench()
         bench.oss.setFaults { _ in .blackHole }

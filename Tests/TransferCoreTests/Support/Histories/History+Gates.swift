@@ -175,12 +175,10 @@ extension History {
         }
     }
 
-    private func byPlace() -> [Int] {
-        disk.rows.indices.sorted {
-            QueuePlace(priority: disk.rows[$0].priority, position: disk.rows[$0].position)
-                < QueuePlace(priority: disk.rows[$1].priority, position: disk.rows[$1].position)
-        }
-    }
+    private func byPlace() -> [Int] { disk.rows.indices.sorted { place($0) < place($1) } }
+
+    /// Higher priority first, then the smaller position.
+    func place(_ row: Int) -> (Int, Int64) { (disk.rows[row].priority, disk.rows[row].position) }
 
     // MARK: - The lease desk
 

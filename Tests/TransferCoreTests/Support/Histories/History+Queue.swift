@@ -33,8 +33,7 @@ extension History {
             guard gate(row) == nil else { continue }
             let isSmall = files[row].sizes[disk.rows[row].version] <= disk.rows[row].partSize
             guard isSmall ? smallMayGo : engine.multipart.count < engine.queueMachine.slots else { continue }
-            let place = QueuePlace(priority: disk.rows[row].priority, position: disk.rows[row].position)
-            if let other = best, !(place < QueuePlace(priority: disk.rows[other].priority, position: disk.rows[other].position)) { continue }
+            if let other = best, !(place(row) < place(other)) { continue }
             best = row
         }
         return best

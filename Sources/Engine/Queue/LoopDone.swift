@@ -45,6 +45,8 @@ extension EngineLoop {
             left(run)
         } failed: { [self] _ in
             left(run)
+            // Its row still says that it waits.
+            forgetReady()
         }
     }
 }

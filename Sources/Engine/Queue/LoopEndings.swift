@@ -127,6 +127,8 @@ extension EngineLoop {
             left(run)
         } failed: { [self] _ in
             left(run)
+            // Its row says what it said before.
+            forgetReady()
         }
         changed(run.id)
     }

@@ -192,12 +192,13 @@ extension EngineLoop {
         let epoch = readyEpoch
         let (scopes, endpoints) = (closedScopes, closedEndpoints)
         let known = Set(jobs.keys)
+        let before = ready.known
         let store = store
         // Unstructured on purpose: the loop goes on while the store reads.
         Task {
             let found = try? await store.read { db in
                 let lanes = try QueueStore.nextLanes(
-                    db, excluding: running, closedScopes: scopes, closedEndpoints: endpoints, limit: Self.readAhead)
+                    db, excluding: running, known: before, closedScopes: scopes, closedEndpoints: endpoints, limit: Self.readAhead)
                 var facts: [JobFacts] = []
                 for job in Set(lanes.map(\.job)).subtracting(known) {
                     if let read = try QueueStore.job(db, id: job) { facts.append(read) }
@@ -217,12 +218,12 @@ extension EngineLoop {
         isDry = !found.lanes.contains(where: \.hasMore)
         let ended = endedSinceRefill
         for job in Set(found.lanes.map(\.job)) { if let facts = jobs[job], facts.problem != nil { failUploads(of: facts) } }
-        ready = ReadyRows(
+        ready.add(
             found.lanes.compactMap { lane in
                 guard let job = jobs[lane.job], job.problem == nil else { return nil }
                 var lane = lane
                 lane.rows.removeAll { runs[$0.id] != nil || ended.contains($0.id) }
-                return lane.rows.isEmpty && !lane.hasMore ? nil : lane
+                return lane
             })
         if !ready.isEmpty { schedule() }
     }

@@ -11,9 +11,11 @@ extension QueueStore {
     ///
     /// - Parameters:
     ///   - running: by job: they stay `queued` on the disk.
-    ///   - limit: rows in all, and lanes.
+    ///   - known: lanes that go on behind what was read of them before.
+    ///   - limit: rows in all, those that are known included, and lanes.
     static func nextLanes(
-        _ db: Database, excluding running: [Int64: [Int64]], closedScopes: [String], closedEndpoints: [String], limit: Int
+        _ db: Database, excluding running: [Int64: [Int64]], known: [ReadyRows.Known] = [], closedScopes: [String], closedEndpoints: [String],
+        limit: Int
     ) throws -> [ReadyRows.Lane] {
         let most = limit * 3 / 4
         var lanes: [String: Int] = [:]
@@ -26,23 +28,24 @@ extension QueueStore {
             var share = max(left / max(level.count, 1), 1)
             // What some do not need the others get.
             for (index, job) in level.enumerated() where left > 0 {
-                let rows = try nextRows(db, priority: priority, job: job, excluding: running[job] ?? [], limit: min(share, left))
                 let asked = min(share, left)
-                left -= rows.count
+                let before = known.first { $0.job == job && $0.priority.code == priority }
+                let wanted = max(asked - (before?.count ?? 0), 0)
+                let rows =
+                    try before.map { try nextRows(db, priority: priority, job: job, behind: $0.end, limit: wanted) }
+                    ?? nextRows(db, priority: priority, job: job, excluding: running[job] ?? [], limit: wanted)
+                left -= rows.count + (before?.count ?? 0)
                 if index + 1 < level.count { share = max(left / (level.count - index - 1), 1) }
                 found.append(
-                    ReadyRows.Lane(job: job, priority: Priority(code: priority), rows: rows[...], asked: asked, hasMore: rows.count == asked))
+                    ReadyRows.Lane(
+                        job: job, priority: Priority(code: priority), rows: rows[...], asked: asked, hasMore: rows.count == wanted,
+                        end: rows.last.map { ReadyRows.Place(position: $0.position, id: $0.id) } ?? before?.end, isContinued: before != nil))
             }
             level = []
         }
-        let next = try db.cachedStatement(
-            sql: """
-                SELECT priority, job FROM uploads INDEXED BY uploadsInTurn
-                WHERE hidden = 0 AND state = 0 AND (priority, job) > (?, ?) ORDER BY priority, job LIMIT 1
-                """)
         var place: (priority: Int, job: Int64) = (-1, .min)
-        while left > 0, found.count + level.count < limit, looks < mostLooks, let row = try Row.fetchOne(next, arguments: [place.priority, place.job]) {
-            place = (row[0], row[1])
+        while left > 0, found.count + level.count < limit, looks < mostLooks, let next = try nextJob(db, after: place) {
+            place = next
             if place.priority != priority {
                 try fill()
                 priority = place.priority
@@ -56,6 +59,20 @@ extension QueueStore {
         return found
     }
 
+    /// In two questions: asked for `(priority, job) > (?, ?)` SQLite walks over every row of that job.
+    private static func nextJob(_ db: Database, after place: (priority: Int, job: Int64)) throws -> (priority: Int, job: Int64)? {
+        for condition in ["priority = ? AND job > ?", "priority > ?"] {
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT priority, job FROM uploads INDEXED BY uploadsInTurn
+                    WHERE hidden = 0 AND state = 0 AND \(condition) ORDER BY priority, job LIMIT 1
+                    """)
+            let arguments: StatementArguments = condition == "priority > ?" ? [place.priority] : [place.priority, place.job]
+            if let row = try Row.fetchOne(statement, arguments: arguments) { return (row[0], row[1]) }
+        }
+        return nil
+    }
+
     private static func nextRows(_ db: Database, priority: Int, job: Int64, excluding running: [Int64], limit: Int) throws -> [UploadRow] {
         let others = running.isEmpty ? "" : " AND id NOT IN (\(list(running)))"
         let sql = """
@@ -64,6 +81,21 @@ extension QueueStore {
             """
         let arguments: StatementArguments = [priority, job, limit]
         return try UploadRow.all(running.isEmpty ? db.cachedStatement(sql: sql) : db.makeStatement(sql: sql), arguments)
+    }
+
+    /// As above, two questions: those at the same place, then those at later ones.
+    private static func nextRows(_ db: Database, priority: Int, job: Int64, behind end: ReadyRows.Place, limit: Int) throws -> [UploadRow] {
+        var rows: [UploadRow] = []
+        for condition in ["position = ? AND id > ?", "position > ?"] where rows.count < limit {
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT \(UploadRow.columns) FROM uploads INDEXED BY uploadsInTurn
+                    WHERE hidden = 0 AND state = 0 AND priority = ? AND job = ? AND \(condition) ORDER BY position, id LIMIT ?
+                    """)
+            let place: StatementArguments = condition == "position > ?" ? [end.position] : [end.position, end.id]
+            rows += try UploadRow.all(statement, [priority, job] + place + [limit - rows.count])
+        }
+        return rows
     }
 
     /// Jobs that are looked at for one read ahead: a look is some microseconds.

@@ -141,13 +141,34 @@ extension UploadRow {
                   started = ?, finished = ?, nextTry = ?, error = ?, etag = ?, crc64 = ?, isVerified = ?, phase = ?, partSize = ?,
                   uploadID = ?, partsStored = ?, completeSent = ?, changed = ?, initiateSent = ?, versionID = ?, requestID = ? WHERE id = ?
                 """)
-        let values: [(any DatabaseValueConvertible)?] = [
-            size, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode), identity.modified, state.code, held?.rawValue,
-            stored, resent, tries, started?.milliseconds, finished?.milliseconds, nextTry?.milliseconds, try error?.json, etag,
-            crc64.map { Int64(bitPattern: $0) }, isVerified, phase.rawValue, partSize, uploadID, partsStored, completeSent,
-            identity.changed, initiateSent?.milliseconds, versionID, requestID, id,
-        ]
-        try statement.run(values)
+        try statement.run { values in
+            values.add(size)
+            values.add(Int64(bitPattern: identity.device))
+            values.add(Int64(bitPattern: identity.inode))
+            values.add(identity.modified)
+            values.add(state.code)
+            values.add(held?.rawValue)
+            values.add(stored)
+            values.add(resent)
+            values.add(tries)
+            values.add(started?.milliseconds)
+            values.add(finished?.milliseconds)
+            values.add(nextTry?.milliseconds)
+            values.add(try error?.json)
+            values.add(etag)
+            values.add(crc64.map { Int64(bitPattern: $0) })
+            values.add(isVerified)
+            values.add(phase.rawValue)
+            values.add(partSize)
+            values.add(uploadID)
+            values.add(partsStored)
+            values.add(completeSent)
+            values.add(identity.changed)
+            values.add(initiateSent?.milliseconds)
+            values.add(versionID)
+            values.add(requestID)
+            values.add(id)
+        }
     }
 
     /// - Returns: whether it was new; the job may hold that key already, after an interrupted scan.

@@ -2,11 +2,12 @@ import GRDB
 import GRDBSQLite
 
 extension Statement {
-    /// Executes a prepared change with these values, one for each `?`: what `execute(arguments:)` does, at a tenth of its cost. For
-    /// statements that run once an upload.
-    func run(_ values: [(any DatabaseValueConvertible)?]) throws {
+    /// Executes a prepared change with these values, one for each `?` in order: what `execute(arguments:)` does, at a tenth of its cost.
+    /// For statements that run once an upload.
+    func run(_ give: (inout StatementValues) throws -> Void = { _ in }) throws {
         defer { sqlite3_reset(sqliteStatement) }
-        for (index, value) in values.enumerated() { bind(value?.databaseValue.storage ?? .null, at: Int32(index) + 1) }
+        var values = StatementValues(sqliteStatement)
+        try give(&values)
         var code = sqlite3_step(sqliteStatement)
         while code == SQLITE_ROW { code = sqlite3_step(sqliteStatement) }
         guard code == SQLITE_DONE else { throw failure(code) }
@@ -23,34 +24,41 @@ extension Statement {
         }
     }
 
-    private func bind(_ value: DatabaseValue.Storage, at place: Int32) {
-        // SQLite copies texts and blobs: the values are gone before it is done with them.
-        let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-        switch value {
-        case .null: sqlite3_bind_null(sqliteStatement, place)
-        case .int64(let number): sqlite3_bind_int64(sqliteStatement, place, number)
-        case .double(let number): sqlite3_bind_double(sqliteStatement, place, number)
-        case .string(var text):
-            text.withUTF8 { utf8 in
-                let start = UnsafeRawPointer(utf8.baseAddress)?.assumingMemoryBound(to: CChar.self)
-                _ = sqlite3_bind_text(sqliteStatement, place, start ?? Statement.nothing, Int32(utf8.count), copied)
-            }
-        case .blob(let data):
-            data.withUnsafeBytes { bytes in
-                _ = sqlite3_bind_blob(sqliteStatement, place, bytes.baseAddress ?? UnsafeRawPointer(Statement.nothing), Int32(bytes.count), copied)
-            }
-        }
-    }
-
-    /// An empty text is not NULL.
-    nonisolated(unsafe) private static let nothing: UnsafePointer<CChar> = {
-        let place = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
-        place.initialize(to: 0)
-        return UnsafePointer(place)
-    }()
-
     private func failure(_ code: Int32) -> DatabaseError {
         let message = sqlite3_db_handle(sqliteStatement).flatMap { sqlite3_errmsg($0) }.map { String(cString: $0) }
         return DatabaseError(resultCode: ResultCode(rawValue: code), message: message, sql: sql)
+    }
+}
+
+/// Hands values to SQLite one after the other, without a box around each.
+struct StatementValues {
+    private let statement: OpaquePointer
+    private var place: Int32 = 0
+    /// SQLite copies texts: they are gone before it is done with them.
+    private static var copied: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
+
+    fileprivate init(_ statement: OpaquePointer) { self.statement = statement }
+
+    mutating func add(_ number: Int64?) {
+        place += 1
+        if let number { sqlite3_bind_int64(statement, place, number) } else { sqlite3_bind_null(statement, place) }
+    }
+
+    mutating func add(_ number: Int) { add(Int64(number)) }
+    mutating func add(_ flag: Bool?) { add(flag.map { $0 ? 1 : 0 }) }
+
+    mutating func add(_ text: String?) {
+        guard var text else { return add(nil as Int64?) }
+        place += 1
+        text.withUTF8 { utf8 in
+            // An empty text is not NULL.
+            guard let start = utf8.baseAddress else {
+                sqlite3_bind_text(statement, place, "", 0, StatementValues.copied)
+                return
+            }
+            start.withMemoryRebound(to: CChar.self, capacity: utf8.count) {
+                _ = sqlite3_bind_text(statement, place, $0, Int32(utf8.count), StatementValues.copied)
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ extension QueueStore {
     /// Writes rows as `UploadRow.update` does, and counts them once for all instead of a row at a time: the trigger's four statements cost
     /// more than the row itself.
     static func finish(_ db: Database, _ rows: [UploadRow]) throws {
-        try db.cachedStatement(sql: "INSERT INTO countedTogether (one) VALUES (1)").run([])
+        try db.cachedStatement(sql: "INSERT INTO countedTogether (one) VALUES (1)").run()
         let before = try db.cachedStatement(sql: "SELECT job, state, hidden, size, stored, resent FROM uploads WHERE id = ?")
         var tally = CountTally()
         for row in rows {
@@ -18,7 +18,7 @@ extension QueueStore {
                 to: (row.state.code, StateCount(uploads: 1, bytes: row.size, stored: row.stored, resent: row.resent)))
         }
         try tally.write(db)
-        try db.cachedStatement(sql: "DELETE FROM countedTogether").run([])
+        try db.cachedStatement(sql: "DELETE FROM countedTogether").run()
     }
 }
 
@@ -46,7 +46,11 @@ private struct CountTally {
                   stored = stored + excluded.stored, resent = resent + excluded.resent
                 """)
         for (place, count) in changes {
-            try statement.run([place.job, place.state, count.uploads, count.bytes, count.stored, count.resent])
+            try statement.run { values in
+                values.add(place.job)
+                values.add(place.state)
+                for number in [Int64(count.uploads), count.bytes, count.stored, count.resent] { values.add(number) }
+            }
         }
     }
 }

@@ -40,10 +40,18 @@ extension QueueStore {
         var known: [UploadRow] = []
         var (count, bytes) = (0, Int64(0))
         for row in rows {
-            try statement.run([
-                row.path, row.key, row.size, Int64(bitPattern: row.identity.device), Int64(bitPattern: row.identity.inode),
-                row.identity.modified, row.partSize, row.identity.changed, held, error,
-            ])
+            try statement.run { values in
+                values.add(row.path)
+                values.add(row.key)
+                values.add(row.size)
+                values.add(Int64(bitPattern: row.identity.device))
+                values.add(Int64(bitPattern: row.identity.inode))
+                values.add(row.identity.modified)
+                values.add(row.partSize)
+                values.add(row.identity.changed)
+                values.add(held)
+                values.add(error)
+            }
             if db.changesCount > 0 {
                 count += 1
                 bytes.addSaturating(row.size)

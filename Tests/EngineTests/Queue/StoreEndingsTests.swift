@@ -115,16 +115,22 @@ import Testing
         let store = try bench.store()
 
         let read = try store.pool.write { db in
-            try db.execute(sql: "CREATE TABLE things (i INTEGER, t TEXT, r REAL, b BLOB)")
+            try db.execute(sql: "CREATE TABLE things (i INTEGER, t TEXT, n INTEGER, f INTEGER)")
             let statement = try db.makeStatement(sql: "INSERT INTO things VALUES (?, ?, ?, ?)")
             // Twice: what was bound before must not stay.
-            try statement.run([Int64.max, "before", 0.5, Data([1])])
-            try statement.run([Int64.min, text, 1.25, text.map { Data($0.utf8) }])
-            return try Row.fetchAll(db, sql: "SELECT i, t, r, b, typeof(t) FROM things").last
+            for (number, text, flag) in [(Int64.max, "before", true), (Int64.min, text, nil)] as [(Int64, String?, Bool?)] {
+                try statement.run { values in
+                    values.add(number)
+                    values.add(text)
+                    values.add(7)
+                    values.add(flag)
+                }
+            }
+            return try Row.fetchAll(db, sql: "SELECT i, t, n, f, typeof(t) FROM things")
         }
 
-        #expect(read?[0] as Int64? == .min && read?[1] as String? == text && read?[2] as Double? == 1.25)
-        #expect(read?[3] as Data? == text.map { Data($0.utf8) } && read?[4] as String? == (text == nil ? "null" : "text"))
+        #expect(read.last?[0] as Int64? == .min && read.last?[1] as String? == text && read.last?[2] as Int? == 7)
+        #expect(read.first?[3] as Bool? == true && read.last?[3] as Bool? == nil && read.last?[4] as String? == (text == nil ? "null" : "text"))
     }
 
     @Test func aRefusedChangeSaysWhy() async throws {
@@ -134,7 +140,10 @@ import Testing
 
         await #expect(throws: DatabaseError.self) {
             try await store.pool.write { db in
-                try db.makeStatement(sql: "INSERT INTO uploads (id, job) VALUES (?, ?)").run([1, nil])
+                try db.makeStatement(sql: "INSERT INTO uploads (id, job) VALUES (?, ?)").run { values in
+                    values.add(1)
+                    values.add(nil as Int64?)
+                }
             }
         }
     }

@@ -30,8 +30,12 @@ public struct HTTPHeaders: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
     public mutating func add(_ name: String, _ value: String) { fields.append(Field(name, value)) }
 
+    /// For so many fields at once.
+    public mutating func reserve(_ count: Int) { fields.reserveCapacity(count) }
+
     static func sameName(_ a: String, _ b: String) -> Bool {
         guard a.utf8.count == b.utf8.count else { return false }
+        if a == b { return true }
         var (left, right) = (a.utf8.makeIterator(), b.utf8.makeIterator())
         while let one = left.next(), let other = right.next() {
             if one != other, lower(one) != lower(other) { return false }

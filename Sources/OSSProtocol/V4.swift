@@ -72,11 +72,7 @@ public enum V4 {
         text.append(lineFeed)
         text.append(contentsOf: date.utf8)
         text.append(lineFeed)
-        for part in [scope.day, scope.region, scope.product] {
-            text.append(contentsOf: part.utf8)
-            text.append(UInt8(ascii: "/"))
-        }
-        text.append(contentsOf: terminator.utf8)
+        append(scope, to: &text)
         text.append(lineFeed)
         Hex.append(Digests.sha256(canonicalRequest), to: &text)
         return text
@@ -102,9 +98,20 @@ public enum V4 {
     public static func additionalNames(_ wished: [String], in headers: HTTPHeaders, host: String? = nil) -> [String] {
         if wished.isEmpty { return [] }
         let names = Set(wished.map { lower(trimmed($0)) }).filter { name in
-            !isSignedAnyway(name.utf8) && (headers[name] != nil || (name == "host" && host != nil))
+            !isSignedAnyway(name) && (headers[name] != nil || (name == "host" && host != nil))
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// `20260115/cn-hangzhou/oss/aliyun_v4_request`.
+    static func append(_ scope: Scope, to text: inout [UInt8]) {
+        text.append(contentsOf: scope.day.utf8)
+        text.append(UInt8(ascii: "/"))
+        text.append(contentsOf: scope.region.utf8)
+        text.append(UInt8(ascii: "/"))
+        text.append(contentsOf: scope.product.utf8)
+        text.append(UInt8(ascii: "/"))
+        text.append(contentsOf: terminator.utf8)
     }
 
     static func append(_ names: [String], to text: inout [UInt8]) {
@@ -162,9 +169,10 @@ public enum V4 {
     /// `name:value` lines of content-type, content-md5, `x-oss-*` and the additional headers; two of one name are joined by a comma.
     private static func appendHeaders(_ headers: HTTPHeaders, host: String?, additional: [String], to text: inout [UInt8]) {
         var signed: [(name: String, value: String)] = []
+        signed.reserveCapacity(headers.fields.count)
         for field in headers.fields {
             let name = lower(field.name)
-            guard isSignedAnyway(name.utf8) || additional.contains(name) else { continue }
+            guard isSignedAnyway(name) || additional.contains(name) else { continue }
             if let place = signed.firstIndex(where: { $0.name == name }) {
                 signed[place].value += ",\(field.value)"
             } else {
@@ -199,8 +207,8 @@ public enum V4 {
         text.append(contentsOf: bytes[start..<end])
     }
 
-    private static func isSignedAnyway(_ name: String.UTF8View) -> Bool {
-        name.starts(with: "x-oss-".utf8) || name.elementsEqual("content-type".utf8) || name.elementsEqual("content-md5".utf8)
+    private static func isSignedAnyway(_ name: String) -> Bool {
+        name.hasPrefix("x-oss-") || name == "content-type" || name == "content-md5"
     }
 
     /// ASCII only, and without work for the usual case of a name that is lower already.

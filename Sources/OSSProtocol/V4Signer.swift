@@ -36,12 +36,28 @@ public struct V4Signer: RequestSigner {
             method: signed.method, resource: resource, query: signed.query, headers: signed.headers, host: signed.host,
             additionalHeaders: additionalHeaders)
         let (scope, signature) = sign(canonical, date: date, credentials)
-        var value = "\(V4.algorithm) Credential=\(credentials.accessKeyID)/\(scope)"
         let names = V4.additionalNames(additionalHeaders, in: signed.headers, host: signed.host)
-        if !names.isEmpty { value += ",AdditionalHeaders=\(names.joined(separator: ";"))" }
-        value += ",Signature=\(signature)"
-        signed.headers.add("Authorization", value)
+        let credential = V4.Credential(accessKeyID: credentials.accessKeyID, scope: scope)
+        signed.headers.add("Authorization", V4Signer.authorization(credential, names, signature))
         return signed
+    }
+
+    /// As bytes: a text that grows piece by piece costs several times as much.
+    private static func authorization(_ credential: V4.Credential, _ names: [String], _ signature: String) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity(256)
+        text.append(contentsOf: V4.algorithm.utf8)
+        text.append(contentsOf: " Credential=".utf8)
+        text.append(contentsOf: credential.accessKeyID.utf8)
+        text.append(UInt8(ascii: "/"))
+        V4.append(credential.scope, to: &text)
+        if !names.isEmpty {
+            text.append(contentsOf: ",AdditionalHeaders=".utf8)
+            V4.append(names, to: &text)
+        }
+        text.append(contentsOf: ",Signature=".utf8)
+        text.append(contentsOf: signature.utf8)
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// Puts the signature into the query. The headers `Content-Type`, `Content-MD5` and `x-oss-*` of the request are part of it and
@@ -97,6 +113,8 @@ private final class DerivedKeys: @unchecked Sendable {
 
     private let lock = CRYPTO_THREAD_lock_new()
     private var kept: [Name: HMACKey] = [:]
+    /// Asked for again and again, and compared faster than hashed.
+    private var last: (name: Name, key: HMACKey)?
 
     deinit { CRYPTO_THREAD_lock_free(lock) }
 
@@ -104,10 +122,11 @@ private final class DerivedKeys: @unchecked Sendable {
         let name = Name(secret: secret, scope: scope)
         CRYPTO_THREAD_write_lock(lock)
         defer { CRYPTO_THREAD_unlock(lock) }
-        if let key = kept[name] { return key }
+        if let last, last.name == name { return last.key }
+        let key = kept[name] ?? HMACKey(V4.signingKey(secret: secret, scope: scope))
         if kept.count >= DerivedKeys.most { kept.removeAll(keepingCapacity: true) }
-        let key = HMACKey(V4.signingKey(secret: secret, scope: scope))
         kept[name] = key
+        last = (name, key)
         return key
     }
 }

@@ -64,24 +64,18 @@ extension Exchange {
     }
 
     /// A small body as a whole, so that it leaves in one send with its headers.
-    /// - Returns: `nil` when it cannot be read; `failure` says why.
-    func readWhole(_ body: FileBody) -> [UInt8]? {
-        var result: Result<Int, ReadFailure> = .success(0)
-        let bytes = [UInt8](unsafeUninitializedCapacity: Int(body.length)) { buffer, count in
-            guard let start = buffer.baseAddress else { return }
-            result = body.source.read(into: UnsafeMutableRawPointer(start), Int(body.length), at: body.offset)
-            if case .success(let got) = result { count = got }
-        }
-        switch result {
+    /// - Returns: false when it cannot be read; `failure` says why.
+    func readWhole(_ body: FileBody, into buffer: UnsafeMutableRawPointer) -> Bool {
+        switch body.source.read(into: buffer, Int(body.length), at: body.offset) {
         case .success(let count) where count == Int(body.length):
-            guard isStill(body) else { return nil }
-            crc.update(bytes)
+            guard isStill(body) else { return false }
+            crc.update(UnsafeRawBufferPointer(start: buffer, count: count))
             position = body.length
-            return bytes
+            return true
         case .success: failure = Exchange.failure(0, body)
         case .failure(let error): failure = Exchange.failure(error.errno, body)
         }
-        return nil
+        return false
     }
 
     /// Everything was read. Of a guarded body the rest leaves only if it is all of one state of the file.

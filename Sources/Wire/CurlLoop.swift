@@ -214,28 +214,27 @@ final class CurlLoop: @unchecked Sendable {
     private func begin(_ exchange: Exchange) {
         guard !exchange.isCancelled.withLock({ $0 }) else { return exchange.fail(.cancelled, "cancelled") }
         exchange.loop = self
-        var content = exchange.request.body
-        var use = EasyHandle.Use.small
+        var use = EasyHandle.Use.inMemory
         if let body = exchange.body {
             let isHeldBack = limit.isSet || times.isSlow || body.source.mayHang || exchange.options.pace.isLimited
-            if body.length > CurlLoop.smallBody || (body.length > 0 && isHeldBack) {
-                use = .fileBody
-                _ = CurlLoop.keepsBuffers
-            } else if let bytes = exchange.readWhole(body) {
-                content = bytes
-            } else if let failure = exchange.failure {
-                return exchange.fail(failure.kind, failure.message)
-            }
-        } else {
-            exchange.crc.update(content)
+            use = body.length > CurlLoop.smallBody || (body.length > 0 && isHeldBack) ? .fileBody : .smallFile
         }
+        if use == .fileBody { _ = CurlLoop.keepsBuffers }
         guard let handle = idle[use]?.popLast() ?? EasyHandle(use) else {
             return exchange.fail(.curl(Int32(CURLE_OUT_OF_MEMORY.rawValue)), "out of memory")
+        }
+        if use == .smallFile, let body = exchange.body {
+            guard exchange.readWhole(body, into: handle.room(for: Int(body.length))) else {
+                idle[use, default: []].append(handle)
+                return exchange.fail(exchange.failure?.kind ?? .source(errno: 0), exchange.failure?.message ?? "")
+            }
+        } else if use == .inMemory {
+            exchange.crc.update(exchange.request.body)
         }
         exchange.handle = handle
         active[exchange.id] = exchange
         byHandle[handle.easy] = exchange
-        if let (code, message) = handle.prepare(exchange, settings, sockets, content: content) {
+        if let (code, message) = handle.prepare(exchange, settings, sockets) {
             return end(exchange) { $0.fail(.curl(Int32(code.rawValue)), message) }
         }
         let code = curl_multi_add_handle(multi, handle.easy)

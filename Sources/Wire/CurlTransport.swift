@@ -21,6 +21,8 @@ public final class CurlTransport: Transport {
         public var userAgent: String?
         /// Authorities instead of the system's.
         var bundle: String?
+        /// No proxy is set for anything: libcurl looks for the variables at every request.
+        var hasNoProxy = false
         public init() {}
     }
 
@@ -49,6 +51,7 @@ public final class CurlTransport: Transport {
         var settings = configuration
         if settings.caFile?.isEmpty == true { settings.caFile = nil }
         settings.bundle = CurlTransport.environmentBundle()
+        settings.hasNoProxy = CurlTransport.environmentHasNoProxy()
         settings.uploadBuffer = min(max(settings.uploadBuffer, 16 << 10), 2 << 20)
         let times = ReadTimes(slow: slowRead)
         var loops: [CurlLoop] = []
@@ -67,6 +70,11 @@ public final class CurlTransport: Transport {
             if let value = getenv(name), value.pointee != 0 { return String(cString: value) }
         }
         return nil
+    }
+
+    private static func environmentHasNoProxy() -> Bool {
+        let names: [String] = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+        return names.allSatisfy { getenv($0) == nil }
     }
 
     /// Bytes a second over the bodies of all files together, at once; `nil` is no limit, 0 stops them.

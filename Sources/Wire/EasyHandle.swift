@@ -5,11 +5,28 @@ import Platform
 /// One libcurl easy handle, used again and again. Belongs to its loop's thread.
 final class EasyHandle {
     /// What the handle is set up for: its buffers differ, so it stays what it is.
-    enum Use { case fileBody, small }
+    enum Use {
+        /// A file that the read callback sends.
+        case fileBody
+        /// A file that is read before, to leave with its headers.
+        case smallFile
+        /// A request with its own body, or none.
+        case inMemory
+    }
+    /// What a handle for small files keeps from one request to the next.
+    private struct Kept: Equatable {
+        var method: String
+        var avoidsProxy: Bool
+    }
 
     let use: Use
     let easy: UnsafeMutableRawPointer
     private let errorText: UnsafeMutablePointer<CChar>
+    private var kept: Kept?
+    /// Holds a small file until it is sent.
+    private var body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    /// One header, as libcurl wants it.
+    private var line: [UInt8] = []
 
     init?(_ use: Use) {
         guard let easy = curl_easy_init() else { return nil }
@@ -22,7 +39,19 @@ final class EasyHandle {
     deinit {
         curl_easy_cleanup(easy)
         errorText.deallocate()
+        body.deallocate()
     }
+
+    /// Where a small file is read to; its bytes stay there until the handle is used again.
+    func room(for count: Int) -> UnsafeMutableRawPointer {
+        if body.count < max(count, 1) {
+            body.deallocate()
+            body = .allocate(byteCount: max(count, EasyHandle.usualBody), alignment: 16)
+        }
+        return body.baseAddress ?? UnsafeMutableRawPointer(errorText)
+    }
+
+    private static let usualBody = 4096
 
     /// libcurl's own sentence about what went wrong, else its general one.
     func explanation(of code: CURLcode) -> String {
@@ -31,11 +60,8 @@ final class EasyHandle {
     }
 
     /// Everything libcurl must know, and nothing it would add by itself: a signer never sends what it did not sign.
-    /// - Parameter content: the body when it is in memory.
     /// - Returns: what is wrong with the request.
-    func prepare(
-        _ exchange: Exchange, _ settings: CurlTransport.Configuration, _ sockets: Sockets, content: [UInt8]
-    ) -> (CURLcode, String)? {
+    func prepare(_ exchange: Exchange, _ settings: CurlTransport.Configuration, _ sockets: Sockets) -> (CURLcode, String)? {
         let request = exchange.request
         // libcurl would encode or refuse them each in its own way; a signed path is sent as it is or not at all.
         let url = request.url
@@ -43,19 +69,25 @@ final class EasyHandle {
             request.method.utf8.allSatisfy({ (0x41...0x5A).contains($0) })
         else { return (CURLE_URL_MALFORMAT, "the request's method or address holds characters that cannot be sent") }
         errorText.pointee = 0
-        // Frees the small body of the request before; a file body's buffer stays.
-        if use == .small { curl_easy_reset(easy) }
-        setConnection(settings, exchange.options)
-        sockets.install(on: easy)
+        let kept = use == .smallFile ? Kept(method: request.method, avoidsProxy: exchange.options.avoidsProxy) : nil
+        if kept == nil || kept != self.kept {
+            // Frees the body of the request before; a file body's buffer stays.
+            if use != .fileBody { curl_easy_reset(easy) }
+            setConnection(settings, exchange.options)
+            sockets.install(on: easy)
+            self.kept = kept
+        }
+        _ = dcurl_set_long(easy, CURLOPT_FRESH_CONNECT, exchange.options.mayRepeat ? 0 : 1)
+        _ = dcurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(clamping: exchange.options.connectTimeout.inMilliseconds)))
         let code = dcurl_set_text(easy, CURLOPT_URL, url)
         guard code == CURLE_OK else { return (code, explanation(of: code)) }
         guard setHeaders(exchange, settings) else {
             return (CURLE_BAD_FUNCTION_ARGUMENT, "a header of the request holds a line end or has no name")
         }
-        if use == .fileBody {
-            setFileBody(exchange, settings)
-        } else {
-            setMethod(request, content)
+        switch use {
+        case .fileBody: setFileBody(exchange, settings)
+        case .smallFile: setBody(UnsafeRawPointer(room(for: 1)), Int(exchange.bodyLength), request.method)
+        case .inMemory: setMethod(request)
         }
         return setCallbacks(exchange)
     }
@@ -64,19 +96,17 @@ final class EasyHandle {
         _ = dcurl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         _ = dcurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
         _ = dcurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
-        _ = dcurl_set_long(easy, CURLOPT_FRESH_CONNECT, options.mayRepeat ? 0 : 1)
         _ = dcurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
         _ = dcurl_set_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         _ = dcurl_set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https")
         _ = dcurl_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         _ = dcurl_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
-        _ = dcurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(clamping: options.connectTimeout.inMilliseconds)))
         setAuthorities(settings)
         _ = dcurl_set_text(easy, CURLOPT_TLS13_CIPHERS, EasyHandle.ciphers)
         if let socket = settings.unixSocket {
             _ = dcurl_set_text(easy, CURLOPT_UNIX_SOCKET_PATH, socket)
         }
-        if settings.unixSocket != nil || options.avoidsProxy { _ = dcurl_set_text(easy, CURLOPT_NOPROXY, "*") }
+        if settings.unixSocket != nil || options.avoidsProxy || settings.hasNoProxy { _ = dcurl_set_text(easy, CURLOPT_NOPROXY, "*") }
         if let agent = settings.userAgent { _ = dcurl_set_text(easy, CURLOPT_USERAGENT, agent) }
     }
 
@@ -107,7 +137,8 @@ final class EasyHandle {
         for field in headers.fields {
             // libcurl says it from the body it sends.
             if field.name.utf8.count == EasyHandle.contentLength.utf8.count, HTTPHeaders([field])[EasyHandle.contentLength] != nil { continue }
-            guard EasyHandle.withLine(field, { list = curl_slist_append(list, $0) }) else { return false }
+            guard fillLine(field) else { return false }
+            line.withUnsafeBytes { list = curl_slist_append(list, $0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
         }
         exchange.headerList = list
         _ = dcurl_set_list(easy, CURLOPT_HTTPHEADER, list)
@@ -116,32 +147,22 @@ final class EasyHandle {
 
     private static let contentLength = "Content-Length"
 
-    /// Hands on the field as libcurl wants it. On the stack, since there is one for each header of each request.
-    /// - Returns: whether it can be sent.
-    private static func withLine(_ field: HTTPHeaders.Field, _ use: (UnsafePointer<CChar>) -> Void) -> Bool {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: field.name.utf8.count + field.value.utf8.count + 3) { line in
-            var end = 0
-            for byte in field.name.utf8 {
-                guard byte > 0x20, byte < 0x7F, byte != 0x3A, byte != 0x3B else { return false }
-                line[end] = byte
-                end += 1
-            }
-            guard end > 0 else { return false }
-            line[end] = field.value.utf8.isEmpty ? 0x3B : 0x3A
-            end += 1
-            if !field.value.utf8.isEmpty {
-                line[end] = 0x20
-                end += 1
-            }
-            for byte in field.value.utf8 {
-                guard byte != 10, byte != 13, byte != 0 else { return false }
-                line[end] = byte
-                end += 1
-            }
-            line[end] = 0
-            line.baseAddress?.withMemoryRebound(to: CChar.self, capacity: end + 1) { use($0) }
-            return true
+    /// - Returns: whether the field can be sent.
+    private func fillLine(_ field: HTTPHeaders.Field) -> Bool {
+        line.removeAll(keepingCapacity: true)
+        line.append(contentsOf: field.name.utf8)
+        guard !line.isEmpty, line.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }) else { return false }
+        let name = line.count
+        if field.value.isEmpty {
+            line.append(UInt8(ascii: ";"))
+        } else {
+            line.append(UInt8(ascii: ":"))
+            line.append(UInt8(ascii: " "))
+            line.append(contentsOf: field.value.utf8)
         }
+        guard line[name...].allSatisfy({ $0 != 10 && $0 != 13 && $0 != 0 }) else { return false }
+        line.append(0)
+        return true
     }
 
     private func setFileBody(_ exchange: Exchange, _ settings: CurlTransport.Configuration) {
@@ -151,20 +172,24 @@ final class EasyHandle {
         _ = dcurl_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, settings.uploadBuffer)
     }
 
-    private func setMethod(_ request: HTTPRequest, _ content: [UInt8]) {
-        let mayHaveBody = ["PUT", "POST", "PATCH"].contains(request.method)
-        if mayHaveBody || !content.isEmpty {
-            // Every method with a body goes the way of POST: body and headers leave in one send, and an empty one says its length.
-            _ = dcurl_set_long(easy, CURLOPT_POST, 1)
-            _ = dcurl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(content.count))
-            content.withUnsafeBytes { _ = dcurl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, $0.baseAddress ?? UnsafeRawPointer(errorText)) }
-            if request.method != "POST" { _ = dcurl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method) }
+    private func setMethod(_ request: HTTPRequest) {
+        let content = request.body
+        if ["PUT", "POST", "PATCH"].contains(request.method) || !content.isEmpty {
+            content.withUnsafeBytes { setBody($0.baseAddress ?? UnsafeRawPointer(errorText), content.count, request.method, isCopied: true) }
         } else if request.method == "HEAD" {
             _ = dcurl_set_long(easy, CURLOPT_NOBODY, 1)
         } else {
             _ = dcurl_set_long(easy, CURLOPT_HTTPGET, 1)
             if request.method != "GET" { _ = dcurl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method) }
         }
+    }
+
+    /// Every method with a small body goes the way of POST: body and headers leave in one send, and an empty one says its length.
+    private func setBody(_ bytes: UnsafeRawPointer, _ count: Int, _ method: String, isCopied: Bool = false) {
+        _ = dcurl_set_long(easy, CURLOPT_POST, 1)
+        _ = dcurl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(count))
+        _ = dcurl_set_pointer(easy, isCopied ? CURLOPT_COPYPOSTFIELDS : CURLOPT_POSTFIELDS, bytes)
+        if method != "POST" { _ = dcurl_set_text(easy, CURLOPT_CUSTOMREQUEST, method) }
     }
 
     private func setCallbacks(_ exchange: Exchange) -> (CURLcode, String)? {

@@ -70,6 +70,7 @@ final class Exchange: @unchecked Sendable {
 
     /// More is no answer of a server that means well. libcurl's own bound is 100 KiB a line.
     private static let mostHeaderBytes = 256 << 10
+    private static let usualHeaders = 12
     private static let progressInterval: UInt64 = 100_000_000
     private static let shortestCheck: UInt64 = 5_000_000
     /// Silence that somebody who judges patience hears of.
@@ -105,11 +106,12 @@ final class Exchange: @unchecked Sendable {
         }
         var text = line[...]
         while let last = text.last, last == 10 || last == 13 || last == 32 || last == 9 { text = text.dropLast() }
-        if text.starts(with: "HTTP/".utf8), headersComplete || status == 0 {
+        if text.first == UInt8(ascii: "H"), text.starts(with: "HTTP/".utf8), headersComplete || status == 0 {
             // Also after an interim answer (1xx): what was read so far was about that one.
             let number = text.drop { $0 != 32 }.dropFirst().prefix(3)
             status = number.reduce(0) { $0 * 10 + Int($1 &- 48) }
             headers = HTTPHeaders()
+            headers.reserve(Exchange.usualHeaders)
             headersComplete = false
             return true
         }

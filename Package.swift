@@ -25,6 +25,7 @@ let package = Package(
         .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
         .target(name: "CPosix"),
         .target(name: "CCRC64"),
         .systemLibrary(name: "CLzma"),
@@ -54,7 +55,7 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire", "Credentials",
+                "OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire", "Credentials", "CSQLite",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -15,7 +15,7 @@ import Testing
         "Platform": ["OSSProtocol", "CPosix", "CCRC64", "CLzma"],
         "Wire": ["OSSProtocol", "Platform", "CCurl", "CPosix"],
         "Credentials": ["OSSProtocol", "Contracts", "TOML", "Platform"],
-        "Engine": ["OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire", "Credentials"],
+        "Engine": ["OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire", "Credentials", "CSQLite"],
         "Authorization": ["OSSProtocol", "Contracts", "TOML", "Platform", "Wire", "Credentials"],
         "Sandbox": ["OSSProtocol", "Platform", "Wire"],
         "davit": ["Contracts", "TerminalUI", "TOML", "Platform", "CNcurses"],
@@ -23,7 +23,7 @@ import Testing
         "davit-authd": ["Authorization"],
         "davit-sandbox": ["Sandbox"],
     ]
-    static let ours = Set(allowed.keys).union(["COpenSSL", "CCurl", "CPosix", "CCRC64", "CLzma", "CNcurses"])
+    static let ours = Set(allowed.keys).union(["COpenSSL", "CCurl", "CPosix", "CCRC64", "CLzma", "CNcurses", "CSQLite"])
     static let pure = ["OSSProtocol", "TransferCore", "Contracts", "TOML", "TerminalUI"]
     /// Modules that end up in the front end: whole Foundation there costs 12 MB of memory and half the start-up time.
     static let light = pure + ["Platform", "davit"]

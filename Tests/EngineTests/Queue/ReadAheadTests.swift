@@ -1,6 +1,7 @@
 import Contracts
 import GRDB
 import OSSProtocol
+import Platform
 import Testing
 
 @testable import Engine
@@ -33,7 +34,7 @@ import Testing
                         identity: SourceIdentity(device: 1, inode: UInt64(number), size: 1, modified: 0), added: Timestamp(milliseconds: 1),
                         partSize: 8 << 20)
                 }
-                #expect(try QueueStore.insert(db, rows).isEmpty)
+                _ = try QueueStore.insert(db, rows)
             }
         ])
     }

@@ -210,6 +210,7 @@ final class Exchange: @unchecked Sendable {
     func nextCheck(now: UInt64) -> UInt64 {
         var wait = options.stallTimeout.inNanoseconds / 4
         if body != nil || progress != nil { wait = min(wait, Exchange.progressInterval) }
+        if options.isPatient != nil { wait = min(wait, Exchange.shortSilence / 2) }
         if let total = options.total { wait = min(wait, total.inNanoseconds - min(now - begun, total.inNanoseconds)) }
         return now &+ min(max(wait, Exchange.shortestCheck), 1 << 50)
     }

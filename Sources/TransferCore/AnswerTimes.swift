@@ -3,8 +3,8 @@ import OSSProtocol
 /// How long one kind of request to one endpoint is answered after, and from that how long silence may be believed.
 ///
 /// A request is given up early only where others that were sent with it were answered meanwhile: a line that is slow or away for a moment is
-/// slow or away for all of them, and sending everything again would make it worse. Each further try of the same request waits twice as long,
-/// so that one that only ever takes its time gets it.
+/// slow or away for all of them, and sending everything again would make it worse. From the third on each further try of the same request waits
+/// twice as long, so that one that only ever takes its time gets it; where some are lost, two in a row are still no sign of that.
 public struct AnswerTimes: Sendable, Equatable {
     /// Fewer answers say nothing about what is usual.
     public static let enough = 20
@@ -60,7 +60,7 @@ public struct AnswerTimes: Sendable, Equatable {
         guard let slow else { return false }
         let usual = Duration.milliseconds(Int64(Double(slow) * AnswerTimes.factor))
         let least = least ?? self.least
-        let limit = max(usual, isWhole ? least : max(AnswerTimes.leastForBody, least)) * (1 << min(max(attempt - 1, 0), 5))
+        let limit = max(usual, isWhole ? least : max(AnswerTimes.leastForBody, least)) * (1 << min(max(attempt - 2, 0), 5))
         if others >= AnswerTimes.others { return silence >= min(limit, AnswerTimes.longest) }
         // The last one of many has nobody to be compared with.
         return isWhole && silence >= min(limit * 2, AnswerTimes.longest)

@@ -41,6 +41,10 @@ extension RequestFailure {
         }
     }
 
+    /// It was lost or broken, as others beside it were not. What a busy server refuses is not meant: that asks for patience, whoever gets
+    /// through.
+    var isAlone: Bool { othersAnswered && isUnreachable && classify(self) == .transient }
+
     /// The server may have done what was asked, although nobody heard of it.
     var mayHaveBeenDone: Bool {
         switch cause {

@@ -28,6 +28,8 @@ public struct RequestFailure: Sendable, Equatable {
     public var authority: Authority
     /// What the operator should do, where the driver knows more than the table (`FailureAdvice`).
     public var advice: String?
+    /// Others were answered there after this one was sent, or fell silent: neither the endpoint nor the way to it is away.
+    public var othersAnswered = false
 
     public init(
         _ cause: Cause, requestID: String? = nil, retryAfter: Duration? = nil, serverTime: Timestamp? = nil, message: String = "",

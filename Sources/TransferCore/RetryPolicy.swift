@@ -29,12 +29,20 @@ public struct RetryPolicy: Sendable, Hashable, Codable {
         self.cures = cures
     }
 
+    /// The longest wait where others get through: waiting longer spares nobody anything.
+    public static let alone = Duration.seconds(1)
+    /// So many times the tries for a request that others beside it do not share the fate of: its endpoint is not away, so it is not held for that.
+    static let triesAlone = 3
+
     /// Full jitter: anything from 0 to base × 2^(failures - 1), at most `cap`; never sooner than the server asked for.
     ///
-    /// - Parameter failures: failed tries so far, from 1.
-    public func delay(afterFailures failures: Int, retryAfter: Duration? = nil, random: inout SeededRandom) -> Duration {
+    /// - Parameters:
+    ///   - failures: failed tries so far, from 1.
+    ///   - isAlone: others at the same endpoint were answered meanwhile, and nobody asked to slow down.
+    public func delay(afterFailures failures: Int, retryAfter: Duration? = nil, isAlone: Bool = false, random: inout SeededRandom) -> Duration {
         // 2^20 × base is past every cap; a larger shift would overflow.
-        let ceiling = min(base.inMilliseconds << min(max(failures - 1, 0), 20), cap.inMilliseconds)
+        var ceiling = min(base.inMilliseconds << min(max(failures - 1, 0), 20), cap.inMilliseconds)
+        if isAlone { ceiling = min(ceiling, RetryPolicy.alone.inMilliseconds) }
         let jittered = Int64(random.unit() * Double(ceiling))
         let asked = min(retryAfter?.inMilliseconds ?? 0, longestRetryAfter.inMilliseconds)
         return .milliseconds(max(jittered, asked))

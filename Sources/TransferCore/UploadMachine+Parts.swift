@@ -65,7 +65,8 @@ extension UploadMachine {
             // While other parts of this upload get through, an overloaded endpoint is no reason to give up on one of them.
             let isMoving = failure.isUnreachable && (lastSuccess.map { now - $0 < settings.policy.hold } ?? false)
             guard part.failures < settings.policy.tries || isMoving else { return triesUsedUp(failure, part: number, at: now) }
-            let delay = settings.policy.delay(afterFailures: part.failures, retryAfter: failure.retryAfter, random: &random)
+            let delay = settings.policy.delay(
+                afterFailures: part.failures, retryAfter: failure.retryAfter, isAlone: failure.isAlone, random: &random)
             part.place = pause(delay, at: now)
             return []
         case .staleLease:

@@ -323,8 +323,10 @@ public struct UploadMachine: Sendable {
             return [.correctClock(serverTime: serverTime)] + ask(request, at: now)
         case .transient, .throttled, .clockSkew, .cancelled, .partsDiffer, .checksumMismatch, .uploadGone, .storedCallbackFailed:
             let used = request == .complete ? completesSent : requestFailures
-            guard used < settings.policy.tries else { return triesUsedUp(failure, part: nil, at: now) }
-            let delay = settings.policy.delay(afterFailures: used, retryAfter: failure.retryAfter, random: &random)
+            let tries = settings.policy.tries * (failure.isAlone && request != .complete ? RetryPolicy.triesAlone : 1)
+            guard used < tries else { return triesUsedUp(failure, part: nil, at: now) }
+            let delay = settings.policy.delay(
+                afterFailures: used, retryAfter: failure.retryAfter, isAlone: failure.isAlone, random: &random)
             step = .waiting(next ?? request, until: now + delay)
             return []
         case .sourceChanged: return sourceChanged(failure.message, at: now)

@@ -64,6 +64,8 @@ final class Exchange: @unchecked Sendable {
     private var heldSince: UInt64?
     private var heldTime: UInt64 = 0
     private var lastReported: Int64 = -1
+    /// For which it is given up.
+    private var silence = Duration.zero
     /// When the last byte of a file body was given to libcurl, and when the answer began.
     var lastGiven: UInt64 = 0
     private var firstHeard: UInt64 = 0
@@ -195,9 +197,11 @@ final class Exchange: @unchecked Sendable {
             return nil
         }
         if hold == nil, let isPatient = options.isPatient, !isPatient(.milliseconds(Int64(idle / 1_000_000)), uploaded >= bodyLength && left == 0) {
+            silence = .milliseconds(Int64(idle / 1_000_000))
             return "no byte moved for \(idle / 1_000_000) ms, unlike with others"
         }
         guard idle >= stall else { return nil }
+        silence = .milliseconds(Int64(idle / 1_000_000))
         return hold == .reading
             ? "the file could not be read for \(text(of: options.stallTimeout))" : "no byte moved for \(text(of: options.stallTimeout))"
     }
@@ -206,6 +210,7 @@ final class Exchange: @unchecked Sendable {
     func nextCheck(now: UInt64) -> UInt64 {
         var wait = options.stallTimeout.inNanoseconds / 4
         if body != nil || progress != nil { wait = min(wait, Exchange.progressInterval) }
+        if options.isPatient != nil { wait = min(wait, Exchange.shortSilence / 2) }
         if let total = options.total { wait = min(wait, total.inNanoseconds - min(now - begun, total.inNanoseconds)) }
         return now &+ min(max(wait, Exchange.shortestCheck), 1 << 50)
     }
@@ -250,7 +255,7 @@ final class Exchange: @unchecked Sendable {
     }
 
     func fail(_ kind: TransportError.Kind, _ message: String) {
-        finish(.failure(TransportError(kind: kind, message: message, bodyBytesSent: sent)))
+        finish(.failure(TransportError(kind: kind, message: message, bodyBytesSent: sent, silence: silence)))
     }
 
     private var sent: Int64 { handle.map { Int64(dcurl_info_offset($0.easy, CURLINFO_SIZE_UPLOAD_T, 0)) } ?? 0 }

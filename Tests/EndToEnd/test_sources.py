@@ -6,7 +6,7 @@ import pytest
 
 from conftest import digest, make_file, until
 
-SIZE = 96 << 20
+SIZE = 256 << 20
 
 
 def rewrite(path):
@@ -68,6 +68,22 @@ def test_a_file_whose_name_is_taken_by_another_is_stored_as_it_was(davit, sandbo
 
     assert front.returncode == 0
     assert sandbox.objects()["f"]["sha256"] == before
+
+
+def test_a_file_whose_name_was_taken_is_still_watched(davit, sandbox, tmp_path):
+    path = make_file(tmp_path / "f", SIZE, seed=1)
+    front = put_slowly(davit, sandbox, path)
+
+    with open(path, "r+b") as file:
+        os.rename(make_file(tmp_path / "new", SIZE, seed=2), path)
+        file.seek(SIZE // 2)
+        file.write(b"other bytes")
+    davit.run("limit", "none", check=0)
+    _, said = front.communicate(timeout=120)
+
+    assert front.returncode == 1 and "changed while it was uploaded" in said
+    assert sandbox.objects() == {}
+    until(lambda: sandbox.uploads() == [], what="the abort")
 
 
 def test_another_mode_fails_nothing_and_sends_nothing_again(davit, sandbox, tmp_path):

@@ -22,6 +22,15 @@ import Testing
         #expect(policy.delay(afterFailures: 1, retryAfter: .seconds(86_400), random: &random) == .seconds(300))
     }
 
+    @Test func whoIsLostAloneWaitsNoLongerForThat() {
+        var random = SeededRandom(3)
+        let delays = (0..<2_000).map { _ in RetryPolicy().delay(afterFailures: 8, isAlone: true, random: &random) }
+
+        #expect(delays.allSatisfy { $0 < RetryPolicy.alone })
+        #expect(delays.max() ?? .zero > RetryPolicy.alone * 9 / 10)
+        #expect(RetryPolicy().delay(afterFailures: 8, retryAfter: .seconds(9), isAlone: true, random: &random) == .seconds(9))
+    }
+
     @Test func theSameSeedWaitsTheSame() {
         var (one, other) = (SeededRandom(9), SeededRandom(9))
 

@@ -66,6 +66,29 @@ import Testing
         }
     }
 
+    @Test(arguments: [(RequestFailure(.curl(56)), 24), (answer(502, "BadErrorResponse"), 24), (answer(503, "SlowDown"), 8)])
+    func whatIsLostWhileOthersGetThroughIsTriedOnAndSoonButABusyServerIsLeftAlone(failure: RequestFailure, tries: Int) {
+        var failure = failure
+        failure.othersAnswered = true
+        var bench = Bench(parts: 1)
+        bench.tell(.started)
+        var longest = Duration.zero
+
+        for _ in 0..<200 where bench.outcome == nil {
+            if !bench.calls.isEmpty { bench.fail("put", failure) }
+            let before = bench.now
+            if bench.outcome == nil { bench.wait() }
+            longest = max(longest, bench.now - before)
+        }
+
+        #expect(bench.sent.filter { $0 == "put" }.count == tries)
+        #expect((longest <= RetryPolicy.alone) == (tries > 8))
+        guard case .held(.network, _)? = bench.outcome else {
+            Issue.record("not held")
+            return
+        }
+    }
+
     @Test func aDamagedPartIsSentAgainAFewTimesAndThenFails() {
         var bench = Bench(slots: 1)
         bench.tell(.started)

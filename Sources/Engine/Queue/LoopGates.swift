@@ -160,7 +160,8 @@ extension EngineLoop {
         case nil, .answer, .unusableAnswer: reach.answered(at: now)
         case .curl:
             guard let failure = end.failure, classify(failure) == .transient else { break }
-            reach.unanswered(at: now)
+            // Requests that were lost while others were answered may end one after the other, and say nothing together either.
+            if !failure.othersAnswered { reach.unanswered(at: now) }
             outageReasons[endpoint] = FlightEnd(failure: failure).text ?? failure.message
         case .cancelled, .source, .unsigned: break
         }

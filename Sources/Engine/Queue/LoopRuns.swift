@@ -187,7 +187,8 @@ extension EngineLoop {
         if let failure = end.failure, failure.cause != .cancelled { run.failures += 1 }
         if case .part(let part) = flight.kind { run.lastAnswers[part] = end.text }
         observe(flight, run, end)
-        if case .curl? = end.failure?.cause { run.unanswered[flight.kind.bodyNumber ?? UploadRun.noBody, default: 0] += 1 }
+        // Only silence may be slowness: what broke tells nothing of how long an answer takes.
+        if case .curl(28)? = end.failure?.cause { run.unanswered[flight.kind.bodyNumber ?? UploadRun.noBody, default: 0] += 1 }
         judgeEndpoint(run, end)
         if flight.holdsSlot {
             tuning.note(end)

@@ -297,7 +297,13 @@ struct UploadRequests: Sendable {
         let isGuarded = authorized.request.headers["x-oss-forbid-overwrite"] != nil
         options.mayRepeat = authorized.request.method != "POST" && !isGuarded
         // What refuses its own success when it comes twice is waited for.
-        if !isGuarded { options.isPatient = watches.patience(job.target.endpoint, length: body?.length, attempt: attempt) }
+        if !isGuarded {
+            let target = job.target
+            options.isPatient = watches.patience(target.endpoint, Self.body(of: operation, body), attempt: attempt) {
+                await reach(target) == nil
+            }
+        }
+        let begun = SystemClock.steady()
         let progress: (@Sendable (Int64) -> Void)? =
             if let meter, let body, body.length >= UploadRequests.visibleBody { { meter.report($0) } } else { nil }
         do throws(TransportError) {
@@ -310,17 +316,27 @@ struct UploadRequests: Sendable {
                     event: event, generation: authorized.generation, bytesSent: reply.bodyBytesSent,
                     stored: StoredAnswer(operation, reply.response))
             } catch {
-                let failure = RequestFailure(error, of: authorized, at: job.target)
+                var failure = RequestFailure(error, of: authorized, at: job.target)
+                failure.othersAnswered = watches.othersAnswered(job.target.endpoint, since: begun)
                 return FlightEnd(
                     event: failed(failure, reply.bodyBytesSent), generation: authorized.generation, failure: failure,
                     bytesSent: reply.bodyBytesSent)
             }
         } catch {
-            let failure = RequestFailure(error)
+            var failure = RequestFailure(error)
+            // What fell silent was well until then; what broke may have been lost at any time since it was sent.
+            let since = error.silence > .zero ? max(begun, SystemClock.steady() - error.silence) : begun
+            failure.othersAnswered = watches.othersAnswered(job.target.endpoint, since: since)
             return FlightEnd(
                 event: failed(failure, error.bodyBytesSent), generation: authorized.generation, failure: failure,
                 bytesSent: error.bodyBytesSent)
         }
+    }
+
+    private static func body(of operation: OSSOperation, _ body: FileBody?) -> AnswerWatches.Body {
+        if let body { return .bytes(body.length) }
+        if case .complete = operation { return .longList }
+        return .none
     }
 
     /// The open file is not what was queued any more.

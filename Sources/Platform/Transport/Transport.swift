@@ -79,9 +79,11 @@ public struct TransportError: Error, Sendable, Equatable, CustomStringConvertibl
     public var message: String
     /// Body bytes that had left before it failed.
     public var bodyBytesSent: Int64
+    /// How long no byte had moved, where it was given up for that.
+    public var silence: Duration
 
-    public init(kind: Kind, message: String, bodyBytesSent: Int64 = 0) {
-        (self.kind, self.message, self.bodyBytesSent) = (kind, message, bodyBytesSent)
+    public init(kind: Kind, message: String, bodyBytesSent: Int64 = 0, silence: Duration = .zero) {
+        (self.kind, self.message, self.bodyBytesSent, self.silence) = (kind, message, bodyBytesSent, silence)
     }
 
     public var description: String { message }

@@ -36,6 +36,8 @@ final class ModelOSS: Transport {
         case blackHole
         /// Answered when it is open.
         case waits(OpenGate)
+        /// Lost, which is noticed when it is open.
+        case isLost(OpenGate)
         /// The server got other bytes than were read.
         case corrupted
         /// The server says no checksum.
@@ -122,6 +124,9 @@ final class ModelOSS: Transport {
         case .blackHole:
             while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
             throw TransportError(kind: .cancelled, message: "cancelled")
+        case .isLost(let gate):
+            while !gate.isOpen && !Task.isCancelled { try? await Task.sleep(for: .milliseconds(1)) }
+            throw TransportError(kind: .curl(28), message: "no byte moved")
         case .waits(let gate): while !gate.isOpen && !Task.isCancelled { try? await Task.sleep(for: .milliseconds(1)) }
         default: break
         }

@@ -55,6 +55,24 @@ import TransferCore
         await loop.stop(finishRunning: false)
     }
 
+    @Test func requestsThatWereLostWhileOthersWereAnsweredAreNoOutageHoweverManyEndTogether() async throws {
+        let bench = QueueBench()
+        let isOver = OpenGate()
+        bench.oss.setFaults { $0.key.utf8.first == UInt8(ascii: "l") && $0.number == 1 ? .isLost(isOver) : nil }
+        let loop = try await bench.loop(settings: QueueSettings(uploads: 32, parts: 32, partSize: 1 << 20))
+        let lost = (0..<Reachability.many * 2).map { bench.file("lost\($0)", 100, seed: UInt64($0)) }
+        _ = try await loop.add(bench.order(lost + (0..<20).map { bench.file("f\($0)", 100, seed: UInt64($0)) }))
+        try await bench.until(loop, "the others are stored") { bench.oss.objects.count == 20 }
+        #expect(bench.oss.inFlight == lost.count)
+
+        isOver.open()
+
+        try await bench.untilAllEnded(loop)
+        #expect(bench.oss.objects.count == 20 + lost.count)
+        #expect(bench.oss.calls("head").isEmpty, "nobody had to ask whether the endpoint is there")
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func namesThatStopResolvingNowAndThenFailNothing() async throws {
         let bench = QueueBench()
         let second: @Sendable () -> Int64 = { [clock = bench.clock] in clock.value.milliseconds / 1000 }

@@ -24,8 +24,20 @@ static int signal_descriptor = -1;
 static const char reset_text[] = "\033[?1006l\033[?1000l\033[?2004l\033[0m\033[?25h\033[?1049l\r\n";
 // Terminals without these modes (vt100, linux) would print nothing for them, but dumb ones get nothing at all.
 
+// A locale that is named and not installed (ssh brings the names of another machine along) would leave plain ASCII: its character set is
+// known all the same.
+static void take_locale(void) {
+    if (setlocale(LC_ALL, "")) return;
+    const char *names[] = {getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG")};
+    for (int i = 0; i < 3; i++) {
+        if (!names[i] || !*names[i]) continue;
+        if (strcasestr(names[i], "utf-8") || strcasestr(names[i], "utf8")) setlocale(LC_CTYPE, "C.UTF-8");
+        return;
+    }
+}
+
 int dnc_start(int with_colors) {
-    setlocale(LC_ALL, "");
+    take_locale();
     if (!have_before && tcgetattr(STDIN_FILENO, &before) == 0) have_before = 1;
     set_escdelay(25);
     if (!screen) {

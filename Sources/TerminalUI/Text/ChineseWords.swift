@@ -223,7 +223,6 @@ enum ChineseWords {
         finished: {} done | 已结束：完成 {}
         {} parts | {} 个分片
         1 part | 1 个分片
-        move {} | 移动 {}
         moved {w}.   u undo | 已移动 {w}   u 撤销
         {w}  limit none  slots {} | {}  限速 无  并发 {}
         {w}  limit {}  slots {} | {}  限速 {}  并发 {}
@@ -293,7 +292,6 @@ enum ChineseWords {
         pasted {}, ignored | 粘贴了 {}，已忽略
         a adds {}. Esc forgets them. | a 添加 {}。Esc 放弃。
         kept as view {}: :view {} brings it back | 已保存为视图 {}：:view {} 可恢复
-        view {} | 视图 {}
         # dialogs
         Cancel {} uploads? | 取消 {} 个上传？
         Cancel 1 upload? | 取消 1 个上传？
@@ -317,7 +315,6 @@ enum ChineseWords {
         To go on, type the number of uploads: {} | 若要继续，请输入上传数量：{}
         Esc keeps everything | Esc 全部保留
         nothing was typed | 没有输入
-        {} is not {} | {} 不等于 {}
         Leave | 离开
         Esc stay | Esc 留下
         d  detach, uploads go on   (q does this) | d  脱离，上传继续   （即 q）

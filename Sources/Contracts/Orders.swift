@@ -169,6 +169,9 @@ public struct ActionResult: Codable, Sendable, Equatable {
     public var changed: Int
     /// At most the first 1,000.
     public var items: [Item]
+    /// Of a dry run: of all that would change, and how much of it is stored; left out when it is too much to add up.
+    public var bytes: Int64?
+    public var stored: Int64?
     public init(action: String, matched: Int, changed: Int, items: [Item]) {
         (self.action, self.matched, self.changed, self.items) = (action, matched, changed, items)
     }

@@ -227,19 +227,19 @@ def test_35_progress_is_what_is_stored_and_may_go_back(play, window):
 
 @pytest.mark.timing
 def test_36_the_end_is_foreseen_after_the_limit_was_cut(davit, sandbox, tmp_path):
-    """20 files of a size and one eight times as large, in minutes instead of hours: 5 s after the cut the estimate is within 15%."""
-    for number in range(20):
+    """Files of a size, in a minute instead of hours: 5 s after the cut the estimate is within 15%. Both cases with their own figures
+    are simulated in TransferCoreTests, EtaEstimatorTests."""
+    for number in range(40):
         make_file(tmp_path / f"many/{number}.bin", 8 << 20, seed=number)
-    make_file(tmp_path / "many/large.bin", 64 << 20, seed=99)
-    davit.run("limit", "10MiB", check=0)
+    davit.run("limit", "16MiB", check=0)
     davit.run("add", str(tmp_path / "many") + "/", f"oss://{sandbox.bucket}/eta/", check=0)
-    time.sleep(14)
-    davit.run("limit", "4MiB", check=0)
+    time.sleep(12)
+    davit.run("limit", "3MiB", check=0)
     cut = time.monotonic()
     told = []
     while True:
         status = davit.json("status")
-        if status["counts"]["done"] == 21:
+        if status["counts"]["done"] == 40:
             break
         told.append((time.monotonic(), status["eta_low"], status["eta_high"]))
         time.sleep(2)

@@ -161,10 +161,15 @@ def mark_128(tmux):
         tmux.shows(f"{8 * number} marked")
 
 
-def test_17_a_question_is_not_answered_by_the_key_that_asked(play, window):
+@pytest.mark.parametrize("by", ["marks", "filter"])
+def test_17_a_question_is_not_answered_by_the_key_that_asked(play, window, by):
     played = play("crowd")
     tmux = window(played)
-    mark_128(tmux)
+    if by == "marks":
+        mark_128(tmux)
+    else:
+        tmux.shows("part-001")
+        tmux.keys("V")
     tmux.keys("x")
     screen = tmux.shows("Cancel 128 uploads?")
     assert re.search(r"3\d\d GiB, of which 10\d GiB is already stored", screen), screen

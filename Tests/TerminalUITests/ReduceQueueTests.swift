@@ -176,6 +176,17 @@ import Testing
         #expect(render(state, size: small, theme: .mono).lines.contains { $0.contains("Cancel 999,998 uploads?") })
     }
 
+    @Test func theQuestionAboutASetNamesTheBytesThatTheEngineHasAddedUp() {
+        var state = Mix.state()
+        var desk = Desk(rows: Mix.rows)
+        desk.press("Vx", &state)
+        var found = ActionResult(action: "cancel", matched: 128, changed: 128, items: [])
+        (found.bytes, found.stored) = (412 << 30, 96 << 30)
+        _ = reduce(&state, .actionDone(found))
+
+        #expect(render(state, size: small, theme: .mono).lines.contains { $0.contains("412 GiB, of which 96.0 GiB is already stored.") })
+    }
+
     @Test func pauseResumesWhenAllChosenArePaused() {
         var state = Mix.state()
         var desk = Desk(rows: Mix.rows)

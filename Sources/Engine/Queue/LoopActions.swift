@@ -97,7 +97,14 @@ extension EngineLoop {
         result.matched += rows.matched
         result.changed += rows.changed
         result.items += rows.items.prefix(RowAction.mostItems - result.items.count)
-        guard !isDryRun else { return result }
+        guard !isDryRun else {
+            if let sums = rows.sums {
+                let stopped = affected.filter { run in action.runs.contains { $0.id == run.id } }
+                result.bytes = stopped.reduce(sums.bytes) { $0 + max($1.row.size, 0) }
+                result.stored = stopped.reduce(sums.stored) { $0 + $1.storedOnDisk }
+            }
+            return result
+        }
         if case .priority(let priority) = kind { for run in action.runs { runs[run.id]?.row.priority = priority } }
         if pausesQueue { queueMachine.isPaused = true }
         if resumes, moves || rows.changed > 0 {

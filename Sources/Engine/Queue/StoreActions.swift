@@ -33,7 +33,12 @@ struct RowAction: Sendable {
         var items: [ActionResult.Item] = []
         var edit: Int64?
         var abortsSomething = false
+        /// Of a dry run; `nil` once it was too much to add up.
+        var sums: (bytes: Int64, stored: Int64)? = (0, 0)
     }
+
+    /// Adding up a million rows takes longer than anybody waits for a question.
+    private static let mostSummed = 100_000
 
     static let mostItems = 1_000
 
@@ -108,7 +113,7 @@ struct RowAction: Sendable {
         }
         guard case .change(let change) = decision else { return }
         outcome.changed += count
-        guard !isDryRun else { return }
+        guard !isDryRun else { return try sum(db, group, &outcome) }
         let edit = try openEdit(db, &outcome)
         try db.execute(
             sql: """
@@ -122,6 +127,16 @@ struct RowAction: Sendable {
         }
         if case .move(let front) = kind { try place(db, group, state, front: front) }
         try db.execute(sql: "UPDATE uploads SET \(change.sql) WHERE \(group)", arguments: change.arguments)
+    }
+
+    private func sum(_ db: Database, _ group: String, _ outcome: inout Outcome) throws {
+        guard let sums = outcome.sums, outcome.changed <= RowAction.mostSummed else {
+            outcome.sums = nil
+            return
+        }
+        let row = try Row.fetchOne(db, sql: "SELECT COALESCE(SUM(MAX(size, 0)), 0), COALESCE(SUM(stored), 0) FROM uploads WHERE \(group)")
+        let (bytes, stored) = row.map { ($0[0] as Int64, $0[1] as Int64) } ?? (0, 0)
+        outcome.sums = (sums.bytes + bytes, sums.stored + stored)
     }
 
     /// Where the rows of the group go: as a block that keeps its order. Decided for all of them before any is moved.

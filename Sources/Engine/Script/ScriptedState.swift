@@ -178,7 +178,11 @@ struct ScriptedState: Sendable {
                 result.items.append(ActionResult.Item(id: view.id, state: view.state, changed: reason == nil, reason: reason))
             }
         }
-        guard request.dryRun != true else { return (result, []) }
+        guard request.dryRun != true else {
+            result.bytes = before.values.reduce(0) { $0 + ($1.size ?? 0) }
+            result.stored = before.values.reduce(0) { $0 + $1.stored }
+            return (result, [])
+        }
         if isWhole, request.action == "pause" { isPaused = true }
         if request.action == "resume" || request.action == "retry" { isPaused = false }
         if request.action == "retry" { renew() }

@@ -11,14 +11,15 @@ extension Canvas {
         }
         let time = clock(now)
         let remote = state.mirror.settings?.defaultRemote ?? state.mirror.status?.defaultRemote
-        var right = time.clock
+        let hour = state.isCalm ? time.shortClock : time.clock
+        var right = hour
         if size.columns >= 120 {
             let dot = symbols.isASCII ? "-" : "·"
             let region = state.mirror.settings?.remotes.first { $0.name == remote }?.region
-            let words = [remote.map { "profile " + $0 }, region, "\(time.date) \(time.clock) \(LocalTime.zoneText(state.options.zone))"]
+            let words = [remote.map { "profile " + $0 }, region, "\(time.date) \(hour) \(LocalTime.zoneText(state.options.zone))"]
             right = words.compactMap { $0 }.joined(separator: " \(dot) ")
         } else if let remote {
-            right = cut(remote, max(0, size.columns - row.end - 13)).plain + " " + time.clock
+            right = cut(remote, max(0, size.columns - row.end - 13)).plain + " " + hour
         }
         frame.putRight(right, row: 0, end: size.columns - 1, role: .muted)
     }

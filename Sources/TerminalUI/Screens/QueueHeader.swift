@@ -165,15 +165,18 @@ extension Canvas {
         }
     }
 
+    /// A duration that grows or shrinks while one looks.
+    private func passing(_ seconds: Double) -> String { state.isCalm ? Formats.minutes(seconds) : Formats.duration(seconds) }
+
     private func engineWords(_ status: StatusView) -> [(String, Role)] {
         let fronts = status.engine.frontEnds
         var words: [(String, Role)] = [
-            ("engine ok " + Formats.duration(status.engine.uptime + age), .ok),
+            ("engine ok " + passing(status.engine.uptime + age), .ok),
             ("\(fronts) front end\(fronts == 1 ? "" : "s")", .text), ("slots \(status.slotsUsed)/\(status.limits.uploads)", .text),
         ]
         if state.isLinkSlow { words.insert(("slow link", .warn), at: 1) }
         if let lease = mainLease, let left = lease.left {
-            var text = "token " + Formats.duration(max(0, left - age))
+            var text = "token " + passing(max(0, left - age))
             if let renews = lease.renewsIn { text += ", renews in " + Formats.coarseDuration(max(0, renews - age)) }
             let isShort = lease.renewsIn == nil && left - age < 600
             words.append((left - age <= 0 ? "token expired" : text, isShort ? .warn : .text))

@@ -110,6 +110,11 @@ public struct AppState: Sendable, Equatable {
     var promptHistory: [PromptKind: [String]] = [:]
     var nextVersion = 1
     var isLinkSlow = false
+    private let beganAt: Int64
+    private static let calmAfter: Int64 = 10_000
+
+    /// Nothing moves and nobody has pressed a key for a while: seconds are not worth sending, they would be all that changes.
+    var isCalm: Bool { mirror.link == .up && !isMoving && now - max(lastKeyAt, beganAt) >= Self.calmAfter }
     /// When an action of this front end was sent or answered.
     var actedAt: Int64?
 
@@ -117,6 +122,7 @@ public struct AppState: Sendable, Equatable {
         self.options = options
         self.size = size
         self.now = now
+        beganAt = now
         browse = BrowseState(folder: options.startFolder)
     }
 

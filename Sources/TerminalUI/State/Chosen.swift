@@ -10,8 +10,11 @@ struct Chosen: Sendable, Equatable {
     /// Of the one upload.
     var name: String?
 
-    var size: Int64? { facts.map { Formats.sum($0.map { $0.size ?? 0 }) } }
-    var stored: Int64? { facts.map { Formats.sum($0.map(\.stored)) } }
+    /// As the engine has added it up, where `facts` is `nil`.
+    private var sums: [Int64]?
+
+    var size: Int64? { facts.map { Formats.sum($0.map { $0.size ?? 0 }) } ?? sums?.first }
+    var stored: Int64? { facts.map { Formats.sum($0.map(\.stored)) } ?? sums?.last }
     func count(_ states: Set<UploadState>) -> Int? { facts.map { $0.count { states.contains($0.state) } } }
 
     init(row: UploadView) {
@@ -36,10 +39,11 @@ struct Chosen: Sendable, Equatable {
         }
     }
 
-    /// From a command line: only the count is known.
-    init(request: ActionRequest, count: Int) {
+    /// From a command line or a filter: what is known is what a dry run has found.
+    init(request: ActionRequest, found: ActionResult) {
         target = request
-        self.count = count
+        count = found.matched
+        if let bytes = found.bytes, let stored = found.stored { sums = [bytes, stored] }
     }
 
     func request(_ action: String, value: String? = nil) -> ActionRequest {

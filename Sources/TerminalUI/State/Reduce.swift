@@ -102,7 +102,7 @@ extension AppState {
         return effects
     }
 
-    private var isMoving: Bool {
+    var isMoving: Bool {
         guard let counts = mirror.status?.counts else { return false }
         return ["uploading", "verifying", "retrying", "scanning", "held"].contains { counts[$0] ?? 0 > 0 }
     }

@@ -124,6 +124,12 @@ public enum Formats {
         return "\(Int(seconds) / 60)m"
     }
 
+    /// `<1m`, `12m`, `3h20m`: without seconds.
+    static func minutes(_ seconds: Double) -> String {
+        guard seconds < 3600 else { return duration(seconds) }
+        return seconds < 60 ? "<1m" : "\(Int(seconds) / 60)m"
+    }
+
     /// `3h20m–3h50m`, one value when they are within 15%.
     static func range(_ low: Int, _ high: Int, dash: String) -> String {
         let first = coarseDuration(Double(low))

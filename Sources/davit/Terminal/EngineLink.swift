@@ -18,8 +18,9 @@ final class EngineLink: Sendable {
 
     /// Trying costs next to nothing on this machine, and an engine that is back is wanted at once.
     private static let longestWait = 2
-    /// Without any event for so long the engine is asked whether it is there, and gets as long again to answer.
-    private static let silence: Int64 = 2000
+    /// Without any event for so long the engine is asked whether it is there, and gets a moment to answer. Milliseconds.
+    private static let silence: Int64 = 1500
+    private static let patience: Int64 = 2000
     /// Milliseconds.
     private let heardAt = Lock(UILoop.now())
 
@@ -187,11 +188,12 @@ final class EngineLink: Sendable {
 
     private func silenceOfEngine() async -> String {
         while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(Self.silence))
+            try? await Task.sleep(for: .milliseconds(Self.silence / 3))
             let heard = heardAt.withLock { $0 }
             guard UILoop.now() - heard >= Self.silence, let client = client.withLock({ $0 }) else { continue }
             do {
-                _ = try await client.http.request("GET", "/v1/limits", timeout: .milliseconds(Self.silence))
+                _ = try await client.http.request("GET", "/v1/limits", timeout: .milliseconds(Self.patience))
+                heardAt.withLock { $0 = UILoop.now() }
             } catch {
                 if Task.isCancelled { break }
                 return "the engine does not answer"

@@ -147,7 +147,7 @@ import TransferCore
 
         let result = try await loop.act(ActionRequest(action: "cancel", all: true, dryRun: true))
 
-        #expect(result.matched == 1 && result.changed == 1)
+        #expect(result.matched == 1 && result.changed == 1 && result.bytes == 10 && result.stored == 0)
         #expect(try await bench.states(loop) == ["f": .paused])
         await loop.stop(finishRunning: false)
     }

@@ -169,8 +169,11 @@ public struct ActionResult: Codable, Sendable, Equatable {
     public var changed: Int
     /// At most the first 1,000.
     public var items: [Item]
+    /// Orders still being read that it means with all that is not found of them yet.
+    @Nullable public var scans: Int?
     public init(action: String, matched: Int, changed: Int, items: [Item]) {
         (self.action, self.matched, self.changed, self.items) = (action, matched, changed, items)
+        _scans = Nullable(wrappedValue: nil)
     }
 }
 

@@ -172,8 +172,11 @@ public struct ActionResult: Codable, Sendable, Equatable {
     /// Of a dry run: of all that would change, and how much of it is stored; left out when it is too much to add up.
     public var bytes: Int64?
     public var stored: Int64?
+    /// Orders still being read that it means with all that is not found of them yet.
+    @Nullable public var scans: Int?
     public init(action: String, matched: Int, changed: Int, items: [Item]) {
         (self.action, self.matched, self.changed, self.items) = (action, matched, changed, items)
+        _scans = Nullable(wrappedValue: nil)
     }
 }
 

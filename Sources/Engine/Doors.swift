@@ -162,6 +162,8 @@ public protocol QueueService: HistoryService {
     func owner(uploadID: String, bucket: String, key: ObjectKey) async throws(OrderError) -> LedgerOwner
     /// An upload id that somebody must abort: it is done in the background.
     func owe(_ entry: LedgerEntry) async
+    /// Something has to be aborted, now or when the time is over for which a cancelled upload keeps its parts.
+    func isOwing() async -> Bool
     /// The upload id no longer exists on the server.
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async
     /// A person gives us that unfinished upload: the next upload to that key goes on with it.

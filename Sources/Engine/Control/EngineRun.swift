@@ -24,6 +24,9 @@ struct EngineRun: Sendable {
     let log: Logger
     /// Ends by itself after so long without work and without anybody attached; `nil` never.
     let idleLimit: Duration?
+    /// The same while something is left on a server that has to be aborted: a day, which is how long a cancelled upload keeps its parts
+    /// unless the configuration says otherwise, and an hour to abort them.
+    var owingLimit: Duration = .seconds(25 * 3600)
     /// How often is looked whether anybody needs the engine.
     var idleStep: Duration = .seconds(5)
     /// Whoever started it as a service and wants to know how it is.
@@ -146,10 +149,16 @@ struct EngineRun: Sendable {
 
     private func idleness(_ limit: Duration, _ touches: Touches) async -> News {
         var idleness = Idleness(limit: limit, start: SystemClock.steady())
+        var owing = Idleness(limit: max(limit, owingLimit), start: SystemClock.steady())
         while !Task.isCancelled {
             try? await Task.sleep(for: idleStep)
-            let isBusy = EngineRun.isBusy(await queue.status())
-            if idleness.mayEnd(isBusy: isBusy, touched: touches.last, at: SystemClock.steady()) { return .stop(.idle) }
+            let (isBusy, now) = (EngineRun.isBusy(await queue.status()), SystemClock.steady())
+            let mayEnd = idleness.mayEnd(isBusy: isBusy, touched: touches.last, at: now)
+            let mayEndOwing = owing.mayEnd(isBusy: isBusy, touched: touches.last, at: now)
+            guard mayEnd else { continue }
+            // What is left on the server costs money until it is aborted.
+            if mayEndOwing { return .stop(.idle) }
+            if await !queue.isOwing() { return .stop(.idle) }
         }
         return .nothing
     }

@@ -10,8 +10,12 @@ extension UploadRequests {
     /// Uploads of one key that are looked at.
     private static let mostFound = 8
 
-    /// - Parameter wall: the clock that `row.initiateSent` is of.
-    func findUploads(_ row: UploadRow, job: JobFacts, store: QueueStore, wall: @Sendable () -> Timestamp) async -> FlightEnd {
+    /// - Parameters:
+    ///   - wall: the clock that `row.initiateSent` is of.
+    ///   - given: what began later is another's; `nil` for none.
+    func findUploads(
+        _ row: UploadRow, job: JobFacts, store: QueueStore, wall: @Sendable () -> Timestamp, until given: Timestamp? = nil
+    ) async -> FlightEnd {
         let key = ObjectKey(row.key)
         let found = Lock<[MultipartEntry]>([])
         let options = MultipartListOptions(prefix: key)
@@ -20,7 +24,11 @@ extension UploadRequests {
             // By the server's own clock on both sides: how long ago it began each, and how long ago we first asked.
             let now = response.headers["Date"].flatMap { Timestamp(httpDate: $0) } ?? wall()
             let ours = wall() - (row.initiateSent ?? wall()) + UploadRequests.tolerance
-            let young = page.uploads.filter { $0.key == key && $0.initiated.map { now - $0 <= ours } ?? false }
+            let youngest = given.map { wall() - $0 - UploadRequests.tolerance }
+            let young = page.uploads.filter { upload in
+                guard upload.key == key, let age = upload.initiated.map({ now - $0 }) else { return false }
+                return age <= ours && youngest.map { age >= $0 } ?? true
+            }
             let newest = young.sorted { ($0.initiated ?? now) > ($1.initiated ?? now) }
             found.withLock { $0 = Array(newest.prefix(UploadRequests.mostFound)) }
             return nil

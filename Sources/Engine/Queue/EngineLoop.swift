@@ -104,6 +104,9 @@ public actor EngineLoop: QueueService {
     var isFinishing = false
     var ticker: Task<Void, Never>?
     var scans: [Int64: Task<Void, Never>] = [:]
+    /// Those of them that read folders, and orders whose turn to be read is still to come.
+    var foldersRead: Set<Int64> = []
+    var waitingScans: [WaitingScan] = []
     /// Jobs that cannot be read, whose uploads are being written down as failed.
     var failingJobs: Set<Int64> = []
     /// What orders' destinations hold, by job.
@@ -222,7 +225,7 @@ public actor EngineLoop: QueueService {
     /// Nothing runs, waits for its turn, is read from a folder, or is owed to a server.
     public var isIdle: Bool {
         get async {
-            guard runs.isEmpty, scans.isEmpty, pending.isEmpty, !isFlushing, abandoned.entries.isEmpty else { return false }
+            guard runs.isEmpty, scans.isEmpty, pending.isEmpty, !isFlushing, abandoned.entries.isEmpty, abandoned.lost.isEmpty else { return false }
             let waiting = try? await store.read { db in
                 try Int.fetchOne(db, sql: "SELECT COALESCE(SUM(n), 0) FROM counts WHERE job = 0 AND state IN (0, 1)")
             }

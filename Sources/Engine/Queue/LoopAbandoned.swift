@@ -12,7 +12,7 @@ struct Abandoned {
     struct Debts {
         var task: Task<Void, Never>?
         var nextTry: Timestamp?
-        /// Looks in a row that left something owed.
+        /// Rounds in a row that settled nothing.
         var failures = 0
         /// The ledger was read while it was at work: there may be more.
         var isMore = false
@@ -25,6 +25,7 @@ struct Abandoned {
     var nextRead: Timestamp?
     /// Known at the last look.
     var entries: [LedgerEntry] = []
+    var lost: [LostInitiate] = []
     var endpoints: [String: Debts] = [:]
 
     func isDue(_ now: Timestamp) -> Bool {
@@ -52,52 +53,57 @@ extension EngineLoop {
         (abandoned.isReading, abandoned.isStale, abandoned.nextRead) = (true, false, nil)
         // Unstructured on purpose, as those below: nobody waits for it.
         Task {
-            let read = try? await store.read { db in try QueueStore.ledger(db, onlyAbandoned: true) }
+            let read = try? await store.read { db in (try QueueStore.ledger(db, onlyAbandoned: true), try QueueStore.lostInitiates(db)) }
             abandoned.isReading = false
             beginAborts(read, now, isStale: isStale)
         }
     }
 
-    private func beginAborts(_ read: [LedgerEntry]?, _ now: Timestamp, isStale: Bool) {
+    private func beginAborts(_ read: (entries: [LedgerEntry], lost: [LostInitiate])?, _ now: Timestamp, isStale: Bool) {
         guard !isStopping, !isDead else { return }
         guard let read else {
             abandoned.nextRead = clocks.steady() + Self.shortestAbortRetry
             return
         }
         // What is stored of a place that cannot be read leads nowhere.
-        abandoned.entries = read.filter { $0.target != nil }
+        abandoned.entries = read.entries.filter { $0.target != nil }
+        abandoned.lost = read.lost
         let byEndpoint = Dictionary(grouping: abandoned.entries) { $0.target?.endpoint ?? "" }
-        for (endpoint, entries) in byEndpoint {
+        let lostByEndpoint = Dictionary(grouping: read.lost, by: \.target.endpoint)
+        let owing = Set(byEndpoint.keys).union(lostByEndpoint.keys)
+        for endpoint in owing {
+            let (entries, lost) = (byEndpoint[endpoint] ?? [], lostByEndpoint[endpoint] ?? [])
             var debts = abandoned.endpoints[endpoint] ?? Abandoned.Debts()
             if debts.task != nil {
                 debts.isMore = debts.isMore || isStale
             } else if isStale || debts.nextTry.map({ now >= $0 }) ?? true {
                 debts.nextTry = nil
                 debts.task = Task {
-                    let isOwed = await abort(entries)
-                    aborted(endpoint, isOwed: isOwed)
+                    let (found, settled) = (await find(lost), await abort(entries))
+                    aborted(endpoint, (found.isOwed || settled.isOwed, found.isAnySettled || settled.isAnySettled))
                 }
             }
             abandoned.endpoints[endpoint] = debts
         }
-        abandoned.endpoints = abandoned.endpoints.filter { byEndpoint[$0.key] != nil || $0.value.task != nil }
+        abandoned.endpoints = abandoned.endpoints.filter { owing.contains($0.key) || $0.value.task != nil }
     }
 
-    private func aborted(_ endpoint: String, isOwed: Bool) {
+    private func aborted(_ endpoint: String, _ end: (isOwed: Bool, isAnySettled: Bool)) {
         guard var debts = abandoned.endpoints[endpoint] else { return }
         if debts.isMore { abandoned.isStale = true }
         (debts.task, debts.isMore) = (nil, false)
-        debts.failures = isOwed ? debts.failures + 1 : 0
+        // Whoever settles some of them, however busy, is asked for the rest soon.
+        debts.failures = end.isAnySettled ? 0 : debts.failures + 1
         let pause = min(Self.shortestAbortRetry * (1 << min(debts.failures, 10)), Self.longestAbortRetry)
-        debts.nextTry = isOwed ? clocks.steady() + pause : nil
-        abandoned.endpoints[endpoint] = isOwed ? debts : nil
+        debts.nextTry = end.isOwed ? clocks.steady() + pause : nil
+        abandoned.endpoints[endpoint] = end.isOwed ? debts : nil
     }
 
     /// Of one endpoint. The first one finds out whether it answers; whoever does not is not asked for each of its entries.
     ///
-    /// - Returns: whether something is still owed.
-    private func abort(_ entries: [LedgerEntry]) async -> Bool {
-        var isOwed = false
+    /// - Returns: whether something is still owed, and whether it is less than before.
+    private func abort(_ entries: [LedgerEntry]) async -> (isOwed: Bool, isAnySettled: Bool) {
+        var (isOwed, isAnySettled) = (false, false)
         var silentScopes: Set<String> = []
         var (isSilent, isAnswering) = (false, false)
         var rest = entries[...]
@@ -121,7 +127,7 @@ extension EngineLoop {
                 case .gone:
                     isAnswering = true
                     // What cannot be written down is asked once more: an id that is unknown costs nothing.
-                    if await settle(entry) == false { isOwed = true }
+                    if await settle(entry) { isAnySettled = true } else { isOwed = true }
                 case .owed: (isOwed, isAnswering) = (true, true)
                 case .noCredentials:
                     isOwed = true
@@ -130,7 +136,17 @@ extension EngineLoop {
                 }
             }
         }
-        return isOwed || !rest.isEmpty
+        return (isOwed || !rest.isEmpty, isAnySettled)
+    }
+
+    public func isOwing() async -> Bool {
+        let sql = """
+            SELECT EXISTS (SELECT 1 FROM ledger l LEFT JOIN uploads u ON u.id = l.upload
+              WHERE l.upload IS NULL OR u.state = \(UploadState.cancelled.code) OR u.hidden = 1)
+              OR EXISTS (SELECT 1 FROM lostInitiates)
+              OR EXISTS (SELECT 1 FROM uploads WHERE initiateSent IS NOT NULL AND state = \(UploadState.cancelled.code))
+            """
+        return (try? await store.read { db in try Bool.fetchOne(db, sql: sql) ?? false }) ?? false
     }
 
     public func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async {
@@ -188,10 +204,13 @@ private struct Aborting {
                 try OSSReply.empty(reply.response)
                 accepted += 1
             } catch {
-                switch classify(RequestFailure(error, of: authorized, at: target)) {
+                let failure = RequestFailure(error, of: authorized, at: target)
+                switch classify(failure) {
                 case .staleLease: await authorizer.retire(generation: authorized.generation, target: target)
                 case .clockSkew(let serverTime?): await authorizer.learnClock(serverTime: serverTime)
                 case .uploadGone: return .gone
+                // One that cannot be aborted now must not hide those behind it; one that asks for patience speaks for all.
+                case .transient where failure.httpStatus == 500: return .owed
                 case .transient, .throttled: return .noAnswer
                 default: return .owed
                 }
@@ -234,15 +253,18 @@ extension EngineLoop {
         queueMachine.slots = limitsNow.uploads
         queueMachine.isPaused = found.isPaused
         for id in found.scanning {
-            let read = try await store.read { db in (try QueueStore.job(db, id: id), try QueueStore.sources(db, job: id)) }
+            let read = try await store.read { db in
+                (try QueueStore.job(db, id: id), try QueueStore.sources(db, job: id), try QueueStore.added(db, job: id))
+            }
             guard let job = read.0, job.problem == nil, !read.1.isEmpty,
-                let plan = try? OrderPlan(job.options, target: job.target, partSize: settings.partSize, now: clocks.wall())
+                let plan = try? OrderPlan(
+                    job.options, target: job.target, partSize: settings.partSize, now: clocks.wall(), given: read.2)
             else {
                 giveUpScan(id, read.0)
                 continue
             }
             jobs[id] = job
-            startScan(id, plan, read.1, isResumed: true)
+            startScan(WaitingScan(id: id, plan: plan, sources: read.1, isResumed: true))
         }
         releaseHeld()
     }
@@ -276,13 +298,18 @@ extension EngineLoop {
         }
         guard isThorough else { return }
         if jobs.count > Self.mostJobs {
-            let needed = Set(runs.values.map(\.job.id)).union(scans.keys).union(ready.jobs)
+            let needed = Set(runs.values.map(\.job.id)).union(scans.keys).union(waitingScans.map(\.id)).union(ready.jobs)
             jobs = jobs.filter { needed.contains($0.key) }
             ownLimits = ownLimits.filter { needed.contains($0.key) }
         }
         await sweep(wall)
         await sweepSpool(wall)
         await sweepSignedURLs(wall)
+    }
+
+    /// Of an Initiate that was not answered something may be left on the server, too.
+    private static func oldBegun(_ time: Int64) -> String {
+        "u.initiateSent IS NOT NULL AND u.finished <= \(time) AND (u.state = \(UploadState.cancelled.code) OR u.hidden = 1)"
     }
 
     private func sweep(_ now: Timestamp) async {
@@ -297,6 +324,7 @@ extension EngineLoop {
             """
             SELECT EXISTS (SELECT 1 FROM ledger l CROSS JOIN uploads u ON u.id = l.upload WHERE u.finished <= \(cancelled)
               AND (u.state = \(UploadState.cancelled.code) OR u.hidden = 1))
+              OR EXISTS (SELECT 1 FROM uploads u WHERE \(Self.oldBegun(cancelled)))
             """,
             "SELECT EXISTS (SELECT 1 FROM uploads WHERE finished <= \(history) AND +hidden = 1)",
             // One aggregate a look-up: both together would walk the whole table.
@@ -320,17 +348,20 @@ extension EngineLoop {
                 let old = """
                     SELECT u.id FROM ledger l CROSS JOIN uploads u ON u.id = l.upload WHERE u.finished <= \(cancelled)
                       AND (u.state = \(UploadState.cancelled.code) OR u.hidden = 1) AND u.id NOT IN (\(running))
+                    UNION SELECT u.id FROM uploads u WHERE \(Self.oldBegun(cancelled)) AND u.id NOT IN (\(running))
                     """
                 try db.execute(sql: "CREATE TEMP TABLE IF NOT EXISTS given (id INTEGER PRIMARY KEY)")
                 try db.execute(sql: "DELETE FROM temp.given")
                 try db.execute(sql: "INSERT OR IGNORE INTO temp.given \(old)")
                 let these = "IN (SELECT id FROM temp.given)"
+                try QueueStore.loseInitiates(db, ofRows: "id \(these)", at: now)
                 try db.execute(sql: "UPDATE ledger SET upload = NULL WHERE upload \(these)")
                 try db.execute(sql: "DELETE FROM parts WHERE upload \(these)")
                 try db.execute(
-                    sql:
-                        "UPDATE uploads SET uploadID = NULL, phase = 'fresh', stored = 0, partsStored = 0, completeSent = 0 WHERE id \(these)"
-                )
+                    sql: """
+                        UPDATE uploads SET uploadID = NULL, phase = 'fresh', stored = 0, partsStored = 0, completeSent = 0,
+                          initiateSent = NULL WHERE id \(these)
+                        """)
             }
             if needs[2] {
                 let swept = try QueueStore.sweepHistory(db, before: history, limit: Self.sweepStep)

@@ -41,11 +41,12 @@ extension EngineLoop {
         }
         // What is ending just now is neither a row nor a run: it is over in a moment.
         await waitForRuns(runs.values.filter(\.isLanding), Self.stopPatience)
-        return try await act(request, kind, ids: ids, plan: plan, isWholeQueue: isWholeQueue)
+        return try await act(
+            request, kind, ids: ids, plan: plan, scans: ScanScope(request, plan, isWholeQueue: isWholeQueue), isWholeQueue: isWholeQueue)
     }
 
     private func act(
-        _ request: ActionRequest, _ kind: RowAction.Kind, ids: [Int64]?, plan: QueryPlan, isWholeQueue: Bool
+        _ request: ActionRequest, _ kind: RowAction.Kind, ids: [Int64]?, plan: QueryPlan, scans scope: ScanScope?, isWholeQueue: Bool
     ) async throws(OrderError) -> ActionResult {
         let isDryRun = request.dryRun == true
         let now = clocks.wall()
@@ -62,9 +63,10 @@ extension EngineLoop {
         var action = RowAction(
             kind: kind, name: request.action, by: request.by, ids: ids, plan: plan, running: Array(runs.keys), jobs: jobs,
             isDryRun: isDryRun,
-            at: now, machine: queueMachine)
+            at: now, machine: queueMachine, scans: scope)
+        // They are told when it is written: else nothing of it is done.
         for run in affected {
-            let (made, reason) = order(run, kind, isDryRun: isDryRun)
+            let (made, reason, _) = order(run, kind)
             if reason == nil {
                 result.changed += 1
                 action.runs.append((run.id, .queued, made))
@@ -83,7 +85,7 @@ extension EngineLoop {
             let done = try prepared.perform(db)
             if pausesQueue {
                 try QueueStore.set(db, "queuePaused", done.edit.map(String.init) ?? "0")
-            } else if resumes, moves || done.changed > 0 {
+            } else if resumes, moves || done.changed > 0 || done.scans > 0 {
                 try QueueStore.set(db, "queuePaused", nil)
             }
             outcome.withLock { $0 = done }
@@ -97,6 +99,7 @@ extension EngineLoop {
         result.matched += rows.matched
         result.changed += rows.changed
         result.items += rows.items.prefix(RowAction.mostItems - result.items.count)
+        if rows.scans > 0 { result.scans = rows.scans }
         guard !isDryRun else {
             if let sums = rows.sums {
                 let stopped = affected.filter { run in action.runs.contains { $0.id == run.id } }
@@ -105,9 +108,11 @@ extension EngineLoop {
             }
             return result
         }
+        endScans(rows.endedScans)
+        tell(affected, kind, &result)
         if case .priority(let priority) = kind { for run in action.runs { runs[run.id]?.row.priority = priority } }
         if pausesQueue { queueMachine.isPaused = true }
-        if resumes, moves || rows.changed > 0 {
+        if resumes, moves || rows.changed > 0 || rows.scans > 0 {
             // A person wants it to move: what stood in the way is tried again at once.
             queueMachine.isPaused = false
             openAllGates()
@@ -142,26 +147,39 @@ extension EngineLoop {
         }
     }
 
-    /// - Returns: the state it will have, and why nothing is done when nothing is.
-    private func order(_ run: UploadRun, _ kind: RowAction.Kind, isDryRun: Bool) -> (made: UploadState, reason: String?) {
+    /// - Returns: the state it will have, why nothing is done when nothing is, and what it has to be told.
+    private func order(_ run: UploadRun, _ kind: RowAction.Kind) -> (made: UploadState, reason: String?, event: UploadEvent?) {
         switch kind {
         // Written with the rows, so that the edit knows what it was before.
-        case .priority: return (run.state, nil)
-        case .move: return (run.state, "runs already")
+        case .priority: return (run.state, nil, nil)
+        case .move: return (run.state, "runs already", nil)
         case .queue(let action):
             let facts = QueueFacts(
                 state: QueueState(rawValue: run.state.rawValue) ?? .uploading, isRunning: true,
                 hasUploadID: run.machine.checkpoint.uploadID != nil)
             switch queueMachine.decide(action, facts, at: clocks.steady()) {
             case .order(let event):
-                if !isDryRun { tell(run, event) }
                 switch event {
-                case .paused: return (.paused, nil)
-                case .cancelled, .abortRequested: return (.cancelled, nil)
-                default: return (run.state, nil)
+                case .paused: return (.paused, nil, event)
+                case .cancelled, .abortRequested: return (.cancelled, nil, event)
+                default: return (run.state, nil, event)
                 }
-            case .unchanged(let reason), .refuse(let reason): return (run.state, reason)
-            case .move, .runAbort, .remove: return (run.state, "runs already")
+            case .unchanged(let reason), .refuse(let reason): return (run.state, reason, nil)
+            case .move, .runAbort, .remove: return (run.state, "runs already", nil)
+            }
+        }
+    }
+
+    /// What was written. A run that came to its end meanwhile is told nothing.
+    private func tell(_ affected: [UploadRun], _ kind: RowAction.Kind, _ result: inout ActionResult) {
+        guard case .queue = kind else { return }
+        for run in affected {
+            if runs[run.id] === run, !run.isLanding {
+                if let event = order(run, kind).event { tell(run, event) }
+            } else if let item = result.items.firstIndex(where: { $0.id == run.row.text }), result.items[item].changed {
+                result.changed -= 1
+                result.items[item] = ActionResult.Item(
+                    id: run.row.text, state: run.row.state, changed: false, reason: "ended before it could be stopped")
             }
         }
     }
@@ -196,7 +214,10 @@ extension EngineLoop {
         let busy = abandoned.busy
         while ContinuousClock.now < until, !isDead {
             workOnAbandoned(clocks.steady())
-            let owed = try? await store.read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM ledger WHERE upload IS NULL") ?? 0 }
+            let owed = try? await store.read { db in 
+                try Int.fetchOne(
+                    db, sql: "SELECT (SELECT COUNT(*) FROM ledger WHERE upload IS NULL) + (SELECT COUNT(*) FROM lostInitiates)") ?? 0
+            }
             if owed == 0 || abandoned.isAtRest(except: busy) { return }
             try? await Task.sleep(for: .milliseconds(10))
         }

@@ -40,12 +40,15 @@ extension EngineLoop {
     func takeOver(_ run: UploadRun, _ uploadID: String, _ plan: PartPlan, _ source: SourceFile, parts: Int) {
         run.isSaving = true
         (run.row.identity, run.source) = (source.identity, source)
-        (run.row.partSize, run.row.phase, run.row.uploadID, run.row.initiateSent) = (plan.partSize, .sending, uploadID, nil)
+        (run.row.partSize, run.row.phase, run.row.uploadID) = (plan.partSize, .sending, uploadID)
+        let hadBegun = run.row.initiateSent != nil
+        run.row.initiateSent = nil
         run.machine = machine(run.row, job: run.job, parts: [])
         if !multipart.contains(run.id) { multipart.append(run.id) }
         let (row, target, at) = (run.row, run.job.target, clocks.wall())
         let place = AdoptionKey(bucket: target.bucket, key: ObjectKey(row.key))
         write(urgent: true) { db in
+            if hadBegun { try QueueStore.loseInitiates(db, ofRows: "id = \(row.id)", at: at) }
             try row.update(db)
             try QueueStore.owe(db, row: row, uploadID: uploadID, target: target, at: at)
             try QueueStore.forgetAdoption(db, bucket: target.bucket, key: row.key)
@@ -54,6 +57,7 @@ extension EngineLoop {
                 text: "goes on with an upload begun elsewhere, of which the server has \(parts) parts")
         } then: { [self] in
             adoptions[place] = nil
+            if hadBegun { abandoned.isStale = true }
             guard runs[run.id] === run, !run.isLanding else { return }
             run.uploadIDOnDisk = uploadID
             run.isSaving = false

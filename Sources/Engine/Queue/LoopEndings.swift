@@ -98,6 +98,7 @@ extension EngineLoop {
         if run.isAborting, run.row.state != .done {
             (run.row.phase, run.row.uploadID, run.row.partsStored, run.row.stored) = (.fresh, nil, 0, 0)
         }
+        let isInitiateLost = run.isAborting && run.row.state != .done && run.row.initiateSent != nil
         let (row, target, before, at) = (run.row, run.job.target, run.uploadIDOnDisk, clocks.wall())
         if row.state == .done, run.isSmall, before == nil, event == nil, restarts.isEmpty {
             writeDone(run)
@@ -107,6 +108,10 @@ extension EngineLoop {
             try row.update(db)
             try QueueStore.write(changes, upload: row.id, db)
             for reason in restarts { try QueueStore.addEvent(db, upload: row.id, at: at, kind: "retry", text: reason) }
+            if isInitiateLost {
+                try QueueStore.loseInitiates(db, ofRows: "id = \(row.id)", at: at)
+                try db.execute(sql: "UPDATE uploads SET initiateSent = NULL WHERE id = ?", arguments: [row.id])
+            }
             if let event { try QueueStore.addEvent(db, upload: row.id, at: at, kind: event.kind, text: event.text) }
             if isOver {
                 if let before { try QueueStore.settle(db, bucket: target.bucket, key: row.key, uploadID: before) }
@@ -172,6 +177,10 @@ extension EngineLoop {
     /// The engine stops: the row goes back to where it was.
     func drop(_ run: UploadRun) { leave(run, as: run.isAborting ? .cancelled : .queued) }
 
+    func fail(_ run: UploadRun, unreadable error: FileError) {
+        fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
+    }
+
     func fail(_ run: UploadRun, code: String, message: String) {
         guard !run.isLanding else { return }
         run.refreshRow()
@@ -200,7 +209,8 @@ extension EngineLoop {
         let begunBefore = run.row.uploadID != nil || run.row.partsStored > 0
         run.row.identity = identity
         (run.row.partSize, run.row.phase, run.row.uploadID, run.row.partsStored) = (plan.partSize, .fresh, nil, 0)
-        (run.row.stored, run.row.completeSent, run.row.initiateSent) = (0, false, nil)
+        // A lost Initiate is remembered: what it began is as good for this file.
+        (run.row.stored, run.row.completeSent) = (0, false)
         run.uploadIDOnDisk = nil
         run.isStarted = false
         run.actions = []

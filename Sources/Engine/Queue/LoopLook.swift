@@ -15,6 +15,8 @@ enum LookResult: Sendable {
     case go(SourceFile, parts: [StoredPart])
     case changed(SourceIdentity)
     case unreadable(FileError)
+    /// As it is, but Complete went out: the object may be there.
+    case goneAfterComplete(FileError, parts: [StoredPart])
     /// Nothing to do, and why.
     case skip(String)
     case rename(String, SourceFile)
@@ -82,7 +84,12 @@ extension EngineLoop {
             feed(run, .started)
         case .changed(let identity): adopt(run, identity)
         case .unreadable(let error) where Self.isLack(error): lackDescriptors(run, error)
-        case .unreadable(let error): fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
+        case .unreadable(let error): fail(run, unreadable: error)
+        case .goneAfterComplete(let error, let parts):
+            run.sourceError = error
+            run.machine = machine(run.row, job: run.job, parts: parts)
+            run.isStarted = true
+            feed(run, .started)
         case .skip(let why): leave(run, as: .skipped, event: ("done", why))
         case .rename(let key, let source): rename(run, key, source)
         case .adopt(let source, let uploadID, let plan, let parts): takeOver(run, uploadID, plan, source, parts: parts)
@@ -184,21 +191,23 @@ private struct Looking {
     mutating func result() async -> LookResult {
         let source: SourceFile
         do throws(FileError) { source = try await SourceOpening.open(row.path, device: row.identity.device) } catch {
-            return .unreadable(error)
+            let mayBeStored = row.phase == .completing && row.uploadID != nil && !EngineLoop.isLack(error)
+            return mayBeStored ? .goneAfterComplete(error, parts: await parts()) : .unreadable(error)
         }
         guard source.identity.isLikely(row.identity) else { return .changed(source.identity) }
-        var parts: [StoredPart] = []
-        if row.uploadID != nil {
-            let id = row.id
-            // Without them the server's list is enough; hashes are made again where needed.
-            parts = (try? await store.read { db in try QueueStore.parts(db, upload: id) }) ?? []
-        }
+        let parts = row.uploadID != nil ? await parts() : []
         if let adoption, let found = await look(at: adoption, source) { return found }
         guard job.looksFirst, row.phase == .fresh, row.uploadID == nil else { return .go(source, parts: parts) }
         switch job.target.existing {
         case "rename": return await freeName(source)
         default: return await compare(source)
         }
+    }
+
+    /// Without them the server's list is enough; hashes are made again where needed.
+    private func parts() async -> [StoredPart] {
+        let id = row.id
+        return (try? await store.read { db in try QueueStore.parts(db, upload: id) }) ?? []
     }
 
     /// - Returns: `nil` where it is gone or of no use.

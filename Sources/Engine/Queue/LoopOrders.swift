@@ -7,6 +7,8 @@ import TransferCore
 /// Orders in: answered quickly, read in the background, never queued twice.
 extension EngineLoop {
     private static let mostSources = 100_000
+    /// Orders whose folders are read at once: each holds up to a descriptor for every folder it is deep. The others wait.
+    static let mostScans = 8
     /// An order of a few files waits longer for its scan than `QueueSettings.scanPatience`: whoever asks wants to have their ids, on a
     /// machine that is busy too.
     private static let fewFiles = (count: 1_000, patience: Duration.seconds(5))
@@ -26,12 +28,12 @@ extension EngineLoop {
         }
         let (order, target) = try await withoutSignedURL(order)
         let dest = order.dest ?? ""
-        var plan = try OrderPlan(order.options, target: target, partSize: settings.partSize, now: clocks.wall())
+        let at = clocks.wall()
+        var plan = try OrderPlan(order.options, target: target, partSize: settings.partSize, now: at)
         let kinds = order.sources.count <= Self.fewFiles.count ? await SourceReader.kinds(order.sources) : []
         try settle(&plan, order.sources, kinds)
         if order.options.dryRun == true { return await dryRun(order, plan) }
 
-        let at = clocks.wall()
         let made = Lock<(job: SubmittedJob, isNew: Bool)?>(nil)
         let stored = plan
         do {
@@ -46,8 +48,8 @@ extension EngineLoop {
         if !isNew { try job.check(fingerprint) }
         if isNew {
             jobs[job.id] = JobFacts(id: job.id, dest: dest, target: plan.target, options: plan.options, headers: plan.headers)
-            startScan(job.id, plan, order.sources)
             let isFew = !kinds.isEmpty && !kinds.contains(.folder)
+            startScan(WaitingScan(id: job.id, plan: plan, sources: order.sources, isFew: isFew))
             await waitForScan(job.id, isFew ? Self.fewFiles.patience : settings.scanPatience)
         }
         guard let view = await self.job(JobID.text(job.id)) else { throw storeFailure(StoreIsGone()) }
@@ -77,27 +79,40 @@ extension EngineLoop {
 
     private func waitForScan(_ id: Int64, _ patience: Duration) async {
         let until = ContinuousClock.now + patience
-        while scans[id] != nil, ContinuousClock.now < until { try? await Task.sleep(for: .milliseconds(2)) }
+        while isReading(id), ContinuousClock.now < until { try? await Task.sleep(for: .milliseconds(2)) }
     }
 
     // MARK: - Scans
 
     /// Unstructured on purpose: an order is read on whether or not somebody waits for it.
     ///
-    /// - Parameter isResumed: it goes on after a restart, where it was. The kind of a single source decides about the key, as it did when the
-    ///   order came; one that is gone is reported by the scan.
-    func startScan(_ id: Int64, _ plan: OrderPlan, _ sources: [String], isResumed: Bool = false) {
+    /// The kind of a single source decides about the key when a scan goes on, as it did when the order came; one that is gone is reported by
+    /// the scan.
+    func startScan(_ scan: WaitingScan) {
+        guard scan.isFew || foldersRead.count < Self.mostScans else { return waitingScans.append(scan) }
+        let (id, sources) = (scan.id, scan.sources)
+        if !scan.isFew { foldersRead.insert(id) }
         scans[id] = Task {
-            var plan = plan
-            if isResumed {
+            var plan = scan.plan
+            if scan.isResumed {
                 let isOneFile = sources.count == 1 ? await SourceReader.kinds(sources) != [.folder] : false
                 try? plan.settleKey(isOneFile: isOneFile, count: sources.count)
             }
-            await scan(id, plan, sources, isResumed: isResumed)
+            await self.scan(id, plan, sources, isResumed: scan.isResumed)
             scans[id] = nil
+            foldersRead.remove(id)
+            if !isFinishing, !isDead, !waitingScans.isEmpty { startScan(waitingScans.removeFirst()) }
             changed()
             schedule()
         }
+    }
+
+    private func isReading(_ id: Int64) -> Bool { scans[id] != nil || waitingScans.contains { $0.id == id } }
+
+    /// What a person has put an end to in the store.
+    func endScans(_ ids: [Int64]) {
+        waitingScans.removeAll { ids.contains($0.id) }
+        for id in ids { scans[id]?.cancel() }
     }
 
     private func scan(_ id: Int64, _ plan: OrderPlan, _ sources: [String], isResumed: Bool) async {
@@ -116,12 +131,12 @@ extension EngineLoop {
             // The next batch is read while this one is written.
             let current = batch
             async let following = current.isEnd ? nil : scan.next()
-            guard await write(current, job: id, plan) else {
-                if !isDead, !Task.isCancelled { giveUpScan(id, jobs[id], "a part of it cannot be written. Give it again") }
+            let written = await write(current, job: id, plan)
+            guard case .some(let priority?) = written else {
+                if written == nil, !isDead, !Task.isCancelled { giveUpScan(id, jobs[id], "a part of it cannot be written. Give it again") }
                 return
             }
             // Within a job new rows come last; a job that was not there has its turn among the others at once.
-            let priority = plan.options.priority ?? .normal
             if ready.holds(job: id, priority: priority) { moreMayBeReady() } else { forgetReady() }
             changed()
             schedule()
@@ -139,12 +154,19 @@ extension EngineLoop {
     }
 
     /// The rows, where the scan goes on behind them, and at last that it has ended: together or not at all.
-    private func write(_ batch: ScanBatch, job: Int64, _ plan: OrderPlan) async -> Bool {
-        await writeUntilDone { [self] in
+    ///
+    /// - Returns: the priority that the rows have, in it `nil` where a person has put an end to the scan; `nil` when it cannot be written.
+    private func write(_ batch: ScanBatch, job: Int64, _ plan: OrderPlan) async -> Priority?? {
+        let priority = Lock<Priority?>(nil)
+        let isWritten = await writeUntilDone { [self] in
             // Where credentials are missing they are held from the beginning.
             let holding = gates["s:" + plan.target.scope].map { StoredError($0, at: clocks.wall()) }
-            return { db in try QueueStore.add(db, batch, job: job, holding: holding) }
+            return { db in
+                let found = try QueueStore.add(db, batch, job: job, holding: holding)
+                priority.withLock { $0 = found }
+            }
         }
+        return isWritten ? .some(priority.withLock { $0 }) : nil
     }
 
     /// A scan has time: a full disk only makes it wait.

@@ -18,7 +18,11 @@ extension EngineLoop {
         if runs.isEmpty { tuneSoon() }
         runs[row.id] = run
         if !run.isSmall { multipart.append(row.id) }
-        if run.isSmall, row.phase == .fresh, !job.looksFirst, adoption(row, job) == nil {
+        if row.phase == .aborting {
+            // Ordered before a kill, and answered for: whatever has become of the source.
+            (run.isAborting, run.isStarted) = (true, true)
+            feed(run, .started)
+        } else if run.isSmall, row.phase == .fresh, !job.looksFirst, adoption(row, job) == nil {
             run.isStarted = true
             feed(run, .started)
         } else {
@@ -61,6 +65,7 @@ extension EngineLoop {
                 return waitingPuts.append(run.id)
             }
             let action = run.actions.removeFirst()
+            if let error = run.sourceError, action.needsSource { return fail(run, unreadable: error) }
             switch action {
             case .save:
                 // One write for both: what is final needs no checkpoint of its own.
@@ -200,7 +205,7 @@ extension EngineLoop {
         } else if let error = end.unreadable {
             release(flight, run)
             if Self.isLack(error) { return lackDescriptors(run, error) }
-            fail(run, code: "SourceUnreadable", message: "\(error.message). Make it readable, then retry")
+            fail(run, unreadable: error)
         } else if let identity = end.changed {
             release(flight, run)
             adopt(run, identity)
@@ -310,6 +315,14 @@ extension EngineLoop {
 }
 
 extension UploadAction {
+    /// It leads to reading the file.
+    fileprivate var needsSource: Bool {
+        switch self {
+        case .initiate, .put, .partsReady, .hash: true
+        default: false
+        }
+    }
+
     /// `.cancelRequests` ends it, whether it was performed or still waits for the disk.
     fileprivate var isCalledOffByCancel: Bool {
         switch self {

@@ -18,7 +18,9 @@ struct OrderPlan: Sendable {
     private let youngest: Int64?
 
     /// - Throws: exit 2, for what can never work.
-    init(_ options: OrderOptions, target: Target, partSize: Int64, now: Timestamp) throws(OrderError) {
+    ///
+    /// - Parameter given: when the order came, which its ages are measured from; `nil` for now.
+    init(_ options: OrderOptions, target: Target, partSize: Int64, now: Timestamp, given: Timestamp? = nil) throws(OrderError) {
         var target = target
         if let existing = options.existing {
             guard ["skip", "newer", "overwrite", "fail", "rename"].contains(existing) else {
@@ -41,7 +43,8 @@ struct OrderPlan: Sendable {
             guard let time = Timestamp(iso8601: at) else { throw .option("--at \(at) is no time. Write for example 2026-11-24T22:00:00Z") }
             if time > now { notBefore = time }
         }
-        let nanoseconds = { (age: Double) in (now.milliseconds - Int64(min(max(age, 0), 1e10) * 1000)) * 1_000_000 }
+        let from = (given ?? now).milliseconds
+        let nanoseconds = { (age: Double) in (from - Int64(min(max(age, 0), 1e10) * 1000)) * 1_000_000 }
         youngest = options.minAge.map(nanoseconds)
         oldest = options.maxAge.map(nanoseconds)
         headers = try OrderPlan.headers(options, target)

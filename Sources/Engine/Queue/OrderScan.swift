@@ -19,12 +19,29 @@ struct ScanBatch: Sendable {
     var skipped: [SkippedKind: Int] = [:]
     var place: ScanPlace
     var isEnd = false
+    /// It ends where it does since no folder can be opened now.
+    var lacksFiles = false
+
+    fileprivate var isEmpty: Bool { rows.isEmpty && refused.isEmpty && skipped.isEmpty }
+}
+
+/// An order that is to be read.
+struct WaitingScan: Sendable {
+    var id: Int64
+    var plan: OrderPlan
+    var sources: [String]
+    /// Files alone, and not many: nobody waits long for them, and they need no descriptor.
+    var isFew = false
+    /// It goes on after a restart, where it was.
+    var isResumed = false
 }
 
 /// Reads an order's sources and makes rows of them, a batch at a time, away from the loop's actor and from the threads of tasks.
 final class OrderScan: Sendable {
     /// Of the first batch: a small order is known at once. Each further one is twice as large, up to `Scanner.batchSize`.
     private static let firstBatch = 500
+    /// Before a folder is tried again that could not be opened for want of descriptors.
+    private static let lackPause = Duration.seconds(1)
 
     private struct State {
         var place: ScanPlace
@@ -48,9 +65,12 @@ final class OrderScan: Sendable {
     var looked: Int { state.withLock { $0.looked } }
 
     func next() async -> ScanBatch {
-        await withCheckedContinuation { continuation in
+        let batch = await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: self.state.withLock { self.batch(&$0) }) }
         }
+        // Somebody has to close something first. What was found before that is not kept waiting.
+        if batch.lacksFiles, batch.isEmpty { try? await Task.sleep(for: OrderScan.lackPause) }
+        return batch
     }
 
     private func batch(_ state: inout State) -> ScanBatch {
@@ -69,6 +89,8 @@ final class OrderScan: Sendable {
                 state.scanner = nil
             } else {
                 state.place.path = step.place
+                batch.lacksFiles = step.lacksFiles
+                if step.lacksFiles { break }
                 // Much was looked at and little found: whoever waits decides whether it goes on.
                 if step.items.isEmpty { break }
             }

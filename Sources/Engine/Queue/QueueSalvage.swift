@@ -278,6 +278,8 @@ struct QueueSalvage {
                 guard let uploadID = row.uploadID, let job = try QueueStore.job(db, id: row.job) else { continue }
                 try QueueStore.owe(db, row: row, uploadID: uploadID, target: job.target, at: at)
             }
+            // Edits are numbered anew: those that are passed over must not be taken for others.
+            try db.execute(sql: "UPDATE scanOrders SET edit = edit - 1000000000")
             try QueueSalvage.count(db)
             var rescanned = 0
             for job in try Int64.fetchAll(db, sql: "SELECT id FROM jobs WHERE isScanning = 0") {

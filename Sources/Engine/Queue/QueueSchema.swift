@@ -83,6 +83,23 @@ enum QueueSchema {
             // Tells the same order sent again from another one under its submission id; not known of jobs from before.
             try db.execute(sql: "ALTER TABLE jobs ADD COLUMN fingerprint TEXT")
         }
+        migrator.registerMigration("11 orders of scans") { db in
+            // What people ordered for all of a job that is still being read, by edit.
+            try db.execute(
+                sql: """
+                    CREATE TABLE scanOrders (job INTEGER NOT NULL, edit INTEGER NOT NULL, paused INTEGER, priority INTEGER,
+                      PRIMARY KEY (job, edit)) WITHOUT ROWID
+                    """)
+        }
+        migrator.registerMigration("12 lost Initiates") { db in
+            // Initiates that were not answered, of uploads that were given up: the server is to be asked what they began.
+            try db.execute(
+                sql: """
+                    CREATE TABLE lostInitiates (upload INTEGER PRIMARY KEY, key TEXT NOT NULL, target TEXT NOT NULL, sent INTEGER NOT NULL,
+                      given INTEGER NOT NULL)
+                    """)
+            try db.execute(sql: "CREATE INDEX uploadsBegun ON uploads(finished) WHERE initiateSent IS NOT NULL")
+        }
         return migrator
     }
 

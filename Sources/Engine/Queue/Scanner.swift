@@ -32,6 +32,8 @@ struct ScanStep: Sendable {
     /// Where a scan goes on that begins behind this step; see `Scanner.init`.
     var place: [UInt8] = []
     var isEnd = false
+    /// No folder can be opened now, since too many files are open: the same is tried again by the next step.
+    var lacksFiles = false
 
     mutating func skip(_ kind: SkippedKind) { skipped[kind, default: 0] += 1 }
 }
@@ -49,13 +51,14 @@ final class Scanner: Sendable {
     static let batchSize = 4_000
     /// Names of all folders that are open, bytes. A folder takes up to half of what is left, and is read again for what lies beyond.
     private static let nameBudget = 64 << 20
-    /// Folders in folders; each holds a descriptor open.
+    /// Folders in folders. Each holds a descriptor open, while there are enough.
     private static let deepest = 200
     /// Looked at in one step though nothing is found: whoever waits may have to end.
     private static let mostLooked = 10 * batchSize
 
     private struct Folder {
-        var stream: OpaquePointer
+        /// `nil` where its descriptor was given up: it is opened again when its turn comes.
+        var stream: OpaquePointer?
         /// Of its path below the source, `/` at the end included; 0 for the source itself.
         var pathCount: Int
         var device: UInt64
@@ -64,6 +67,8 @@ final class Scanner: Sendable {
         var isRead = false
         /// Where a scan that was cut off goes on below it: the name to descend into, and what follows.
         var resume: ArraySlice<[UInt8]>
+        /// The name taken last is a folder that could not be opened yet.
+        var isRepeated = false
     }
 
     private struct State {
@@ -77,6 +82,7 @@ final class Scanner: Sendable {
     private let links: Links
     private let encodesNames: Bool
     private let capacity: Int?
+    private let mostOpen: Int
     private let wants: @Sendable (_ relative: [UInt8], _ isFolder: Bool) -> Bool
     private let state = Lock(State())
     private let resume: [[UInt8]]
@@ -87,23 +93,25 @@ final class Scanner: Sendable {
     ///   - place: of an earlier scan: the path below the source that was finished last, or a folder's with `/` behind it that was begun.
     ///   - encodesNames: names that are not UTF-8 come with their bytes written `%XX`; else they are refused.
     ///   - capacity: bytes of names that a folder may hold, for tests.
+    ///   - mostOpen: folders that can be opened at once, for tests.
     ///   - wants: whether a file belongs to the order, and whether a folder has to be read at all.
     init(
-        source: String, links: Links, from place: [UInt8] = [], encodesNames: Bool = false, capacity: Int? = nil,
+        source: String, links: Links, from place: [UInt8] = [], encodesNames: Bool = false, capacity: Int? = nil, mostOpen: Int = .max,
         wants: @escaping @Sendable (_ relative: [UInt8], _ isFolder: Bool) -> Bool = { _, _ in true }
     ) {
         (self.source, self.links, self.encodesNames, self.capacity, self.wants) = (source, links, encodesNames, capacity, wants)
+        self.mostOpen = mostOpen
         resume = place.isEmpty ? [] : place.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(Array.init)
     }
 
-    deinit { state.withLock { state in for folder in state.folders { closedir(folder.stream) } } }
+    deinit { state.withLock { state in for folder in state.folders { if let stream = folder.stream { closedir(stream) } } } }
 
     /// Items of the next steps, at most `batchSize`; empty when everything was told.
     func next() async -> [ScanItem] {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
                 var step = ScanStep()
-                repeat { step = self.step() } while step.items.isEmpty && !step.isEnd
+                repeat { step = self.step() } while step.items.isEmpty && !step.isEnd && !step.lacksFiles
                 continuation.resume(returning: step.items)
             }
         }
@@ -119,18 +127,16 @@ final class Scanner: Sendable {
                 state.isBegun = true
                 begin(&state, &step)
             }
-            while step.items.count < most, step.looked < Scanner.mostLooked, let top = state.folders.indices.last {
-                if !state.folders[top].names.isEmpty {
-                    visit(&state, &step)
-                } else if state.folders[top].isRead, state.folders[top].names.isLastRun {
-                    closedir(state.folders[top].stream)
-                    state.folders.removeLast()
-                    state.path.removeLast(state.path.count - (state.folders.last?.pathCount ?? 0))
-                } else {
-                    readNames(&state, &step)
+            while !step.lacksFiles, step.items.count < most, step.looked < Scanner.mostLooked, let top = state.folders.indices.last {
+                let isNameLeft = state.folders[top].isRepeated || !state.folders[top].names.isEmpty
+                if !isNameLeft, state.folders[top].isRead, state.folders[top].names.isLastRun {
+                    leave(&state)
+                } else if let stream = state.folders[top].stream ?? reopen(&state, &step) {
+                    if isNameLeft { visit(stream, &state, &step) } else { readNames(stream, &state, &step) }
                 }
             }
-            step.isEnd = state.folders.isEmpty
+            step.isEnd = state.folders.isEmpty && !step.lacksFiles
+            if state.folders.isEmpty, step.lacksFiles { step.place = Array(resume.joined(separator: [UInt8(ascii: "/")])) }
             if let top = state.folders.last {
                 // A folder of which nothing was taken yet begins where the scan before ended.
                 step.place = state.path + (top.resume.isEmpty ? top.names.last : Array(top.resume.joined(separator: [UInt8(ascii: "/")])))
@@ -154,10 +160,73 @@ final class Scanner: Sendable {
             // Filters speak of what lies in folders; a file that was named is wanted.
             step.items.append(.file(path: source, relative: name, identity: SourceIdentity(stat: information)))
         case S_IFDIR:
-            let descriptor = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            let descriptor = openFolder(&state) { open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+            if Scanner.isLack(descriptor) {
+                (state.isBegun, step.lacksFiles) = (false, true)
+                return
+            }
             push(descriptor, information, resume: resume[...], path: source, &state, &step)
         default: refuse(source, information.st_mode, &step)
         }
+    }
+
+    /// - Returns: -1 with `errno`; that of too many files only where no folder's descriptor could be given up for it.
+    private func openFolder(_ state: inout State, _ open: () -> Int32) -> Int32 {
+        while true {
+            let isFull = state.folders.count { $0.stream != nil } >= mostOpen
+            if isFull { errno = EMFILE }
+            let descriptor = isFull ? -1 : open()
+            // The outermost is needed last. The innermost is what the new one is opened by.
+            guard Scanner.isLack(descriptor), let given = state.folders.dropLast().firstIndex(where: { $0.stream != nil }) else {
+                return descriptor
+            }
+            if let stream = state.folders[given].stream { closedir(stream) }
+            state.folders[given].stream = nil
+        }
+    }
+
+    private static func isLack(_ descriptor: Int32) -> Bool { descriptor < 0 && (errno == EMFILE || errno == ENFILE) }
+
+    /// The innermost folder, by its path: it has to be the one that it was.
+    ///
+    /// - Returns: `nil` where that cannot be had now, or at all: then it is left.
+    private func reopen(_ state: inout State, _ step: inout ScanStep) -> OpaquePointer? {
+        guard let folder = state.folders.last else { return nil }
+        let names = state.path.split(separator: UInt8(ascii: "/"))
+        let descriptor = openFolder(&state) {
+            var descriptor = Glibc.open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            for name in names where descriptor >= 0 {
+                let outer = descriptor
+                descriptor = (name + [0]).withCString {
+                    openat(outer, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (links == .follow ? 0 : O_NOFOLLOW))
+                }
+                let number = errno
+                close(outer)
+                errno = number
+            }
+            return descriptor
+        }
+        if Scanner.isLack(descriptor) {
+            step.lacksFiles = true
+            return nil
+        }
+        var information = stat()
+        if descriptor >= 0, fstat(descriptor, &information) == 0, UInt64(information.st_dev) == folder.device,
+            UInt64(information.st_ino) == folder.inode, let stream = fdopendir(descriptor)
+        {
+            state.folders[state.folders.count - 1].stream = stream
+            return stream
+        }
+        let number = descriptor < 0 ? errno : ENOENT
+        if descriptor >= 0 { close(descriptor) }
+        refuse(path(Array(state.path)), number, &step)
+        leave(&state)
+        return nil
+    }
+
+    private func leave(_ state: inout State) {
+        if let stream = state.folders.removeLast().stream { closedir(stream) }
+        state.path.removeLast(state.path.count - (state.folders.last?.pathCount ?? 0))
     }
 
     private func push(
@@ -176,22 +245,22 @@ final class Scanner: Sendable {
                 names: names, resume: resume))
     }
 
-    private func readNames(_ state: inout State, _ step: inout ScanStep) {
+    private func readNames(_ stream: OpaquePointer, _ state: inout State, _ step: inout ScanStep) {
         let top = state.folders.count - 1
         let room = (Scanner.nameBudget - state.folders.reduce(0) { $0 + $1.names.size }) / 2
-        if state.folders[top].isRead { rewinddir(state.folders[top].stream) }
+        if state.folders[top].isRead { rewinddir(stream) }
         state.folders[top].isRead = true
-        let number = state.folders[top].names.read(state.folders[top].stream, capacity: capacity ?? max(room, NameList.leastCapacity))
+        let number = state.folders[top].names.read(stream, capacity: capacity ?? max(room, NameList.leastCapacity))
         if number != 0 { refuse(path(Array(state.path)), number, &step) }
     }
 
-    private func visit(_ state: inout State, _ step: inout ScanStep) {
+    private func visit(_ stream: OpaquePointer, _ state: inout State, _ step: inout ScanStep) {
         let top = state.folders.count - 1
-        state.folders[top].names.take()
+        if state.folders[top].isRepeated { state.folders[top].isRepeated = false } else { state.folders[top].names.take() }
         let name = state.folders[top].names.last
         let resume = state.folders[top].resume
         state.folders[top].resume = []
-        let descriptor = dirfd(state.folders[top].stream)
+        let descriptor = dirfd(stream)
         let folderCount = state.path.count
         step.looked += 1
         // The path of what is looked at, for as long as that takes; a folder that is entered keeps it.
@@ -229,7 +298,15 @@ final class Scanner: Sendable {
             if isLink, state.folders.contains(where: { ($0.device, $0.inode) == identity }) {
                 return step.items.append(.refused(path: path(state.path), reason: "the link leads back to a folder it lies in"))
             }
-            let child = terminated.withCString { openat(descriptor, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isLink ? 0 : O_NOFOLLOW)) }
+            let child = openFolder(&state) {
+                terminated.withCString { openat(descriptor, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isLink ? 0 : O_NOFOLLOW)) }
+            }
+            if Scanner.isLack(child) {
+                // As a folder that was begun, of which nothing was taken.
+                (state.folders[top].isRepeated, step.lacksFiles) = (true, true)
+                state.folders[top].resume = resume.first == name ? resume : [name, []]
+                return
+            }
             let shown = path(state.path)
             state.path.append(UInt8(ascii: "/"))
             push(child, information, resume: resume.first == name ? resume.dropFirst() : [], path: shown, &state, &step)

@@ -12,8 +12,8 @@ enum SourceReader {
     /// Ends soon when the task is cancelled: the next file waits behind this one.
     static func crc64(of source: SourceFile, offset: Int64, length: Int64) async throws(FileError) -> UInt64 {
         let isCancelled = Lock(false)
-        // A file system that hangs keeps only its own waiting.
-        let queue = source.mayHang ? SourceOpening.queue(device: source.identity.device) : queue
+        // A file system that hangs keeps only its own waiting, and whoever reads a large file keeps nobody from opening one.
+        let queue = source.mayHang ? SourceOpening.device(source.identity.device).reading : queue
         let result: Result<UInt64, FileError> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 queue.async { continuation.resume(returning: read(source, offset, length, isCancelled)) }

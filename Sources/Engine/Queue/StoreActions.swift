@@ -24,6 +24,8 @@ struct RowAction: Sendable {
     var isDryRun: Bool
     var at: Timestamp
     var machine: QueueMachine
+    /// Orders that it means with what is not found of them yet.
+    var scans: ScanScope?
     /// Runs that this action stops: id, state now, state it will have.
     var runs: [(id: Int64, before: UploadState, made: UploadState)] = []
 
@@ -35,6 +37,10 @@ struct RowAction: Sendable {
         var abortsSomething = false
         /// Of a dry run; `nil` once it was too much to add up.
         var sums: (bytes: Int64, stored: Int64)? = (0, 0)
+        /// Orders still being read that it means too.
+        var scans = 0
+        /// Those of them that are read no further.
+        var endedScans: [Int64] = []
     }
 
     /// Adding up a million rows takes longer than anybody waits for a question.
@@ -48,6 +54,7 @@ struct RowAction: Sendable {
         for state in UploadState.allCases where state.isKept {
             for hasUploadID in [false, true] { try group(db, state, hasUploadID, &outcome) }
         }
+        if let scans { try order(scans, db, &outcome) }
         if !isDryRun, !runs.isEmpty {
             let edit = try openEdit(db, &outcome)
             for run in runs {
@@ -69,7 +76,7 @@ struct RowAction: Sendable {
             sql: "CREATE TEMP TABLE IF NOT EXISTS selected (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, hasUploadID INTEGER NOT NULL)")
         try db.execute(sql: "DELETE FROM temp.selected")
         let insert =
-            "INSERT OR IGNORE INTO temp.selected (id, state, hasUploadID) SELECT id, state, uploadID IS NOT NULL FROM uploads WHERE hidden = 0"
+            "INSERT OR IGNORE INTO temp.selected (id, state, hasUploadID) SELECT id, state, uploadID IS NOT NULL OR initiateSent IS NOT NULL FROM uploads WHERE hidden = 0"
         let others = "id NOT IN (\(QueueStore.list(running)))"
         if let ids {
             for start in stride(from: 0, to: ids.count, by: 1_000) {
@@ -122,6 +129,7 @@ struct RowAction: Sendable {
                 """, arguments: [edit, made.code])
         if change.givesUp {
             outcome.abortsSomething = true
+            try QueueStore.loseInitiates(db, ofRows: group, at: at)
             try db.execute(sql: "UPDATE ledger SET upload = NULL WHERE upload IN (SELECT id FROM uploads WHERE \(group))")
             try db.execute(sql: "DELETE FROM parts WHERE upload IN (SELECT id FROM uploads WHERE \(group))")
         }
@@ -155,7 +163,7 @@ struct RowAction: Sendable {
         }
     }
 
-    private func openEdit(_ db: Database, _ outcome: inout Outcome) throws -> Int64 {
+    func openEdit(_ db: Database, _ outcome: inout Outcome) throws -> Int64 {
         if let edit = outcome.edit { return edit }
         try db.execute(sql: "INSERT INTO edits (at, action, by) VALUES (?, ?, ?)", arguments: [at.milliseconds, name, by])
         let edit = db.lastInsertedRowID
@@ -178,7 +186,7 @@ struct RowAction: Sendable {
         case leave(String)
     }
 
-    private static let fresh = "uploadID = NULL, phase = 'fresh', stored = 0, partsStored = 0, completeSent = 0"
+    private static let fresh = "uploadID = NULL, phase = 'fresh', stored = 0, partsStored = 0, completeSent = 0, initiateSent = NULL"
 
     private func decide(_ state: UploadState, _ hasUploadID: Bool) -> Decision {
         switch kind {
@@ -200,7 +208,8 @@ struct RowAction: Sendable {
         switch decision {
         case .move(let new):
             let made = UploadState(rawValue: new.rawValue) ?? state
-            let error = action == .retry ? ", error = NULL" : ""
+            // A kill came before its abort was through, and now it is wanted after all: the server says what it still has.
+            let error = action == .retry ? ", error = NULL, phase = CASE phase WHEN 'aborting' THEN 'sending' ELSE phase END" : ""
             return .change(
                 RowChange(
                     sql: "state = ?, held = NULL, nextTry = NULL, finished = ?\(error)",
@@ -250,64 +259,9 @@ extension QueueStore {
         let pause = try setting(db, "queuePaused").flatMap { Int64($0) }
         undone.endsPause = undone.action == "pause" && pause == id
         if undone.endsPause { try set(db, "queuePaused", nil) }
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT e.upload, e.state, e.held, e.priority, e.hidden, e.nextTry, e.made, u.state, u.finished, e.position, e.error
-                FROM editRows e
-                JOIN uploads u ON u.id = e.upload WHERE e.edit = ?
-                """, arguments: [id])
-        let runs = Set(running)
-        for row in rows {
-            let (upload, before, made, now): (Int64, Int, Int, Int) = (row[0], row[1], row[6], row[7])
-            undone.matched += 1
-            var (reason, result): (String?, Int) = (nil, before)
-            if ["priority", "move"].contains(undone.action) {
-                // Only its place was changed, and only that goes back, whatever became of it meanwhile.
-                let (priority, position): (Int, Int64?) = (row[3], row[9])
-                result = now
-                if UploadState(code: now)?.isEnded ?? true {
-                    reason = "had already finished"
-                } else {
-                    undone.priorities[upload] = Priority(code: priority)
-                    try db.execute(
-                        sql: "UPDATE uploads SET priority = ?, position = COALESCE(?, position) WHERE id = ?",
-                        arguments: [priority, position, upload])
-                }
-            } else if runs.contains(upload) {
-                if before == UploadState.paused.code, made == UploadState.queued.code {
-                    undone.running.append(upload)
-                } else {
-                    reason = "runs"
-                }
-            } else if now != made {
-                reason = "has changed since"
-            } else if made == UploadState.cancelled.code, let finished: Int64 = row[8],
-                at - Timestamp(milliseconds: finished) > keepCancelled
-            {
-                reason = "was cancelled too long ago; retry it"
-            } else {
-                let hidden: Int = row[4]
-                var (state, held, nextTry): (Int, String?, Int64?) = (before, row[2], row[5])
-                // What it waited for may be back since, and nobody would come to tell it: it finds out anew.
-                if state == UploadState.held.code, held != HeldReason.schedule.rawValue {
-                    (state, held, nextTry) = (UploadState.queued.code, nil, nil)
-                }
-                let isEnded = UploadState(code: state)?.isEnded ?? false
-                // What has ended has a time, or its parts would be kept on the server for ever. A retry took it away.
-                try db.execute(
-                    sql: """
-                        UPDATE uploads SET state = ?, held = ?, hidden = ?, nextTry = ?, finished = CASE WHEN ? THEN COALESCE(finished, ?) END,
-                          error = COALESCE(error, ?) WHERE id = ?
-                        """, arguments: [state, held, hidden, nextTry, isEnded, at.milliseconds, row[10] as String?, upload])
-                result = state
-            }
-            if reason == nil { undone.changed += 1 }
-            if undone.items.count < RowAction.mostItems {
-                let state = UploadState(code: reason == nil ? result : now) ?? .queued
-                undone.items.append(ActionResult.Item(id: UploadID.text(upload), state: state, changed: reason == nil, reason: reason))
-            }
-        }
+        let taking = UndoneEdit(id: id, action: undone.action, running: running, at: at, keepCancelled: keepCancelled)
+        try taking.take(back: &undone, db)
+        try db.execute(sql: "DELETE FROM scanOrders WHERE edit = ?", arguments: [id])
         try db.execute(sql: "UPDATE edits SET isUndone = 1 WHERE id = ?", arguments: [id])
         return undone
     }

@@ -60,6 +60,11 @@ extension QueueStore {
         return (try? JSONDecoder().decode([String].self, from: Data(text.utf8))) ?? []
     }
 
+    /// When the order came.
+    static func added(_ db: Database, job: Int64) throws -> Timestamp? {
+        try Int64.fetchOne(db, sql: "SELECT added FROM jobs WHERE id = ?", arguments: [job]).map(Timestamp.init(milliseconds:))
+    }
+
     static func scanning(_ db: Database) throws -> [Int64] {
         try Int64.fetchAll(db, sql: "SELECT id FROM jobs WHERE isScanning = 1 ORDER BY id")
     }
@@ -83,14 +88,22 @@ extension QueueStore {
     /// One batch of a scan, and where it goes on.
     ///
     /// - Parameter holding: why the rows cannot start.
-    static func add(_ db: Database, _ batch: ScanBatch, job: Int64, holding: StoredError?) throws {
+    /// - Returns: the rows' priority; `nil` when a person has ended the scan: then nothing of the batch is wanted.
+    @discardableResult
+    static func add(_ db: Database, _ batch: ScanBatch, job: Int64, holding: StoredError?) throws -> Priority? {
+        let isWanted = try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT isScanning FROM jobs WHERE id = ?"), arguments: [job])
+        guard isWanted == true else { return nil }
         var rows = batch.rows
+        let obeyed = obey(try scanOrders(db, job: job), &rows)
+        let first = try nextID(db, if: !obeyed.isEmpty)
         if let holding {
             for index in rows.indices where rows[index].state == .queued {
                 (rows[index].state, rows[index].held, rows[index].error) = (.held, .credentials, holding)
             }
         }
         try addRows(db, job: job, rows, refused: batch.refused)
+        if let first { try note(obeyed, job: job, from: first, db) }
         if !batch.skipped.isEmpty {
             let skipped = try skipped(db, job: job).merging(batch.skipped.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +)
             try db.execute(sql: "UPDATE jobs SET skipped = ? WHERE id = ?", arguments: [try json(skipped), job])
@@ -99,6 +112,7 @@ extension QueueStore {
             sql: "UPDATE jobs SET scanSource = ?, scanPlace = ? WHERE id = ?",
             arguments: [batch.place.source, batch.place.path.isEmpty ? nil : Data(batch.place.path), job])
         if batch.isEnd { try endScan(db, job: job) }
+        return rows.first?.priority ?? .normal
     }
 
     private static func skipped(_ db: Database, job: Int64) throws -> [String: Int] {
@@ -108,6 +122,7 @@ extension QueueStore {
 
     static func endScan(_ db: Database, job: Int64) throws {
         try db.execute(sql: "UPDATE jobs SET isScanning = 0 WHERE id = ?", arguments: [job])
+        try db.execute(sql: "DELETE FROM scanOrders WHERE job = ?", arguments: [job])
     }
 
     static func addRows(_ db: Database, job: Int64, _ rows: [UploadRow], refused: [JobView.Refused]) throws {

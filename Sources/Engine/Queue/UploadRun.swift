@@ -41,6 +41,8 @@ final class UploadRun {
     /// `nil` until the source was looked at, where that comes first.
     var machine: UploadMachine
     var source: SourceFile?
+    /// Why there is none, where it went on all the same: an object may be there already that only has to be asked for.
+    var sourceError: FileError?
     /// What the machine asked for and was not performed yet, in order.
     var actions: [UploadAction] = []
     /// A checkpoint is on its way to the disk: nothing after it is performed until it is there.

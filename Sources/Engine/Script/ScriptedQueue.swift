@@ -76,6 +76,7 @@ actor ScriptedQueue: QueueService {
     func job(_ id: String, withUploads: Bool) -> JobView? { nil }
     func receipt(_ request: ReceiptRequest) -> ReceiptPage? { nil }
     func ledger() -> [LedgerEntry] { [] }
+    func isOwing() -> Bool { false }
     func owner(uploadID: String, bucket: String, key: ObjectKey) -> LedgerOwner { .other }
     func owe(_ entry: LedgerEntry) {}
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) {}

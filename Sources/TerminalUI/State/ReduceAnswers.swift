@@ -58,7 +58,7 @@ extension AppState {
             return "undone: \(uploads) as before"
         default: text = "\(result.action): \(uploads)"
         }
-        if result.matched == 0 { return "nothing matched: no upload was changed" }
+        if result.matched == 0, result.scans == nil { return "nothing matched: no upload was changed" }
         let refused = result.items.filter { !$0.changed }
         if result.changed == 0, let reason = refused.first?.reason {
             return "nothing changed: \(result.matched == 1 ? "the upload" : "\(refused.count) of \(result.matched)") \(reason)"

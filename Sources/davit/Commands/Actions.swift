@@ -28,13 +28,14 @@ struct ActionArguments: ParsableArguments {
         } else if !global.quiet {
             Self.report(result, action, dryRun ? "would be changed" : "changed")
         }
-        if result.matched == 0 { throw Finished(exit: Exit.nothingMatched) }
+        if result.matched == 0, result.scans == nil { throw Finished(exit: Exit.nothingMatched) }
     }
 
     private static let mostReasons = 20
 
     static func report(_ result: ActionResult, _ action: String, _ verb: String) {
-        Output.note("\(action): \(result.changed) of \(result.matched) uploads \(verb)")
+        let scans = result.scans.map { ", and what is not found yet of \($0) order\($0 == 1 ? "" : "s")" } ?? ""
+        Output.note("\(action): \(result.changed) of \(result.matched) uploads \(verb)\(scans)")
         let left = result.items.filter { !$0.changed }
         for item in left.prefix(mostReasons) {
             Output.note("  \(item.id)  \(item.state.rawValue)  \(Output.clean(item.reason ?? ""))")
@@ -53,8 +54,9 @@ struct ActionArguments: ParsableArguments {
         }
         var look = request
         look.dryRun = true
-        let matched = try await client.post("/v1/actions", look, as: ActionResult.self).matched
-        if matched == 0 { throw Finished(exit: Exit.nothingMatched) }
+        let found = try await client.post("/v1/actions", look, as: ActionResult.self)
+        let matched = found.matched
+        if matched == 0, found.scans == nil { throw Finished(exit: Exit.nothingMatched) }
         Output.progress("\(action) \(matched) uploads and delete their stored parts? This cannot be undone. [y/N] ")
         guard let answer = readLine(), ["y", "Y", "yes"].contains(answer) else { throw Failure("nothing was changed", exit: Exit.refused) }
     }

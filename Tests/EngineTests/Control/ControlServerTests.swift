@@ -131,6 +131,30 @@ import Testing
         #expect(!endedWhileAttached.withLock { $0 })
     }
 
+    @Test(.timeLimit(.minutes(1))) func anEngineThatOwesAnAbortDoesNotEndBeforeItIsPaid() async throws {
+        let isOwing = Lock(true)
+        let endedOwing = Lock(false)
+        let (ends, ended) = AsyncStream.makeStream(of: Void.self)
+        let drain: @Sendable (Bool) async -> Void = { _ in
+            endedOwing.withLock { $0 = isOwing.withLock { $0 } }
+            ended.finish()
+        }
+        let target = Target(
+            scope: "s", remote: nil, bucket: "b", region: "r", endpoint: "http://127.0.0.1:9", addressing: "path", prefix: "", isKey: false)
+        queue.state.withLock { $0.ledger = [LedgerEntry(bucket: "b", key: ObjectKey("k"), uploadID: "U", upload: nil, target: target)] }
+
+        let queue = queue
+        try await serving(drain: drain, idleLimit: .milliseconds(20)) { _, _, _ in
+            // Looked at every 5 ms: the limit passes many times over.
+            while queue.state.withLock({ $0.looks < 50 }), !endedOwing.withLock({ $0 }) { await Task.yield() }
+            isOwing.withLock { $0 = false }
+            queue.state.withLock { $0.ledger = [] }
+            for await _ in ends {}
+        }
+
+        #expect(!endedOwing.withLock { $0 })
+    }
+
     @Test func finishingGoesOnAnsweringAndStoppingCutsItShort() async throws {
         let drains = Lock<[Bool]>([])
         let (gate, open) = AsyncStream.makeStream(of: Void.self)

@@ -81,6 +81,7 @@ final class FakeQueueService: QueueService {
         return entry.map { $0.upload.map { .upload($0) } ?? .ledger } ?? .other
     }
     func owe(_ entry: LedgerEntry) async { state.withLock { $0.ledger.append(entry) } }
+    func isOwing() async -> Bool { state.withLock { $0.ledger.contains { $0.upload == nil } } }
     func ledgerSettled(uploadID: String, bucket: String, key: ObjectKey) async { state.withLock { $0.settled.append(uploadID) } }
     func adopt(uploadID: String, bucket: String, key: ObjectKey) async throws(OrderError) -> String? {
         state.withLock { $0.adopted.append(uploadID) }

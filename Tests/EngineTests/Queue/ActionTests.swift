@@ -1,5 +1,7 @@
 import Contracts
+import GRDB
 import OSSProtocol
+import Platform
 import Testing
 import TransferCore
 
@@ -125,6 +127,28 @@ import TransferCore
 
         #expect(bench.oss.calls("initiate").count == 1)
         #expect(bench.oss.objects["f"]?.bytes == Files.bytes(3 << 20, seed: 1))
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test(arguments: ["pause", "cancel", "abort"]) func anActionThatCannotBeWrittenStopsNothing(action: String) async throws {
+        let bench = QueueBench()
+        let isFull = Lock(false)
+        bench.oss.setFaults { $0.kind == "part" && $0.part != 1 ? .blackHole : nil }
+        let loop = try await bench.loop(hook: { _, isDone in
+            if !isDone && isFull.withLock({ $0 }) { throw DatabaseError(resultCode: .SQLITE_FULL, message: "database or disk is full") }
+        })
+        let job = try await loop.add(bench.order([bench.file("f", 4 << 20)]))
+        try await bench.until(loop, "one part stored, the rest in flight", step: .zero) {
+            await loop.upload(job.uploads[0])?.upload.parts.stored == 1 && bench.oss.inFlight == 3
+        }
+        isFull.withLock { $0 = true }
+
+        await #expect(throws: OrderError.self) { try await loop.act(ActionRequest(action: action, ids: job.uploads)) }
+
+        #expect(bench.oss.inFlight == 3 && bench.oss.calls("abort").isEmpty)
+        let state = try #require(await loop.upload(job.uploads[0])?.upload.state)
+        #expect(![.paused, .cancelled].contains(state), "\(state)")
+        isFull.withLock { $0 = false }
         await loop.stop(finishRunning: false)
     }
 

@@ -1,4 +1,5 @@
 import Contracts
+import Glibc
 import OSSProtocol
 import Platform
 import Testing
@@ -90,6 +91,77 @@ import Testing
 
         let view = try #require(await second.job(job.job))
         #expect(view.total == 2_500 && view.counts == ["paused": 2_500] && view.refused.isEmpty)
+        await second.stop(finishRunning: false)
+    }
+
+    @Test(arguments: [true, false]) func anAbortThatAKillCutShortIsAnAbortStill(isReplaced: Bool) async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 3 << 20)
+        let isKilled = Lock(false)
+        bench.oss.setFaults { call in
+            switch call.kind {
+            case "part" where call.part != 1, "abort": .blackHole
+            default: nil
+            }
+        }
+        let first = try await bench.loop(hook: { _, _ in if isKilled.withLock({ $0 }) { throw StoreIsGone() } })
+        let job = try await first.add(bench.order([path]))
+        try await bench.until(first, "one part stored", step: .zero) {
+            await first.upload(job.uploads[0])?.upload.parts.stored == 1
+        }
+        let acting = Task { try await first.act(ActionRequest(action: "abort", ids: job.uploads)) }
+        try await bench.until(first, "the server is asked", step: .zero) { !bench.oss.calls("abort").isEmpty }
+        isKilled.withLock { $0 = true }
+        await first.stop(finishRunning: false)
+        _ = try? await acting.value
+        unlink(path)
+        if isReplaced { Files.write(path, Files.bytes(2 << 20, seed: 9)) }
+        bench.oss.setFaults { _ in nil }
+
+        let second = try await bench.loop()
+        try await bench.untilAllEnded(second)
+
+        #expect(await second.upload(job.uploads[0])?.upload.state == .cancelled)
+        try await bench.until(second, "nothing is owed") { try await second.ledger().isEmpty }
+        #expect(bench.oss.uploadIDs.isEmpty && bench.oss.objects.isEmpty)
+        await second.stop(finishRunning: false)
+    }
+
+    @Test(arguments: [true, false]) func anObjectWhoseCompleteWentOutIsAskedForThoughItsFileIsGone(isStored: Bool) async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 3 << 20)
+        bench.oss.setFaults { $0.kind != "complete" ? nil : isStored ? .lostAnswer : .curl(28) }
+        let first = try await bench.loop()
+        let job = try await first.add(bench.order([path]))
+        try await bench.until(first, "Complete went out", step: .zero) { !bench.oss.calls("complete").isEmpty && bench.oss.inFlight == 0 }
+        await first.stop(finishRunning: false)
+        unlink(path)
+        bench.oss.setFaults { _ in nil }
+
+        let second = try await bench.loop()
+        try await bench.untilAllEnded(second)
+
+        #expect(await second.upload(job.uploads[0])?.upload.state == .done)
+        #expect(bench.oss.objects["f"]?.bytes == Files.bytes(3 << 20, seed: 1))
+        await second.stop(finishRunning: false)
+    }
+
+    @Test func anUploadWhosePartsAreGoneFailsForItsMissingFile() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 3 << 20)
+        bench.oss.setFaults { $0.kind == "complete" ? .curl(28) : nil }
+        let first = try await bench.loop()
+        let job = try await first.add(bench.order([path]))
+        try await bench.until(first, "Complete went out", step: .zero) { !bench.oss.calls("complete").isEmpty && bench.oss.inFlight == 0 }
+        await first.stop(finishRunning: false)
+        unlink(path)
+        bench.oss.setFaults { $0.kind == "complete" ? .answer(status: 400, code: "InvalidPart") : $0.kind == "list" ? .answer(status: 404, code: "NoSuchUpload") : nil }
+
+        let second = try await bench.loop()
+        try await bench.untilAllEnded(second)
+
+        #expect(await second.upload(job.uploads[0])?.upload.lastError?.code == "SourceUnreadable")
+        #expect(bench.oss.calls("initiate").count == 1)
         await second.stop(finishRunning: false)
     }
 

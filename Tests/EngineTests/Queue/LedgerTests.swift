@@ -84,6 +84,135 @@ import TransferCore
         _ = try await first.value
     }
 
+    @Test func aBusyServerIsAskedForTheRestAsLongAsItSettlesSome() async throws {
+        let bench = QueueBench()
+        let target = try await FakeResolver().resolve(dest: "oss://b/", credentials: nil)
+        let ids = (0..<60).map { bench.oss.begin("k\($0)", parts: [1: [1]]) }
+        let store = try bench.store()
+        try await store.pool.write { db in
+            for (index, id) in ids.enumerated() {
+                let row = UploadRow(
+                    job: 1, path: "/k", key: "k\(index)", identity: SourceIdentity(device: 0, inode: 0, size: 1, modified: 0),
+                    added: Timestamp(milliseconds: 0), partSize: 1)
+                try QueueStore.owe(db, row: row, uploadID: id, target: target, at: Timestamp(milliseconds: 0))
+            }
+            try db.execute(sql: "UPDATE ledger SET upload = NULL")
+        }
+        let asked = Lock(0)
+        bench.oss.setFaults { call in
+            let number = asked.withLock { count in
+                count += 1
+                return count
+            }
+            return call.kind == "abort" && number % 10 == 0 ? .answer(status: 503, code: "SlowDown") : nil
+        }
+        let loop = try await bench.loop(store)
+
+        var rounds = 0
+        while try await !loop.ledger().isEmpty, rounds < 60 {
+            rounds += 1
+            bench.clock.advance(.seconds(2))
+            await loop.tick()
+            try await bench.until(loop, "tried", step: .zero) { await loop.abandoned.isAtRest(except: []) }
+        }
+
+        #expect(try await loop.ledger().isEmpty && bench.oss.uploadIDs.isEmpty, "\(rounds) rounds")
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func oneThatCannotBeAbortedKeepsNoneBehindItWaiting() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let ids = try await begun(bench, loop, ["a", "b", "c"], "oss://b/", id: "s1")
+        bench.oss.setFaults { $0.kind == "abort" && $0.key == "a" ? .answer(status: 500, code: "InternalError") : nil }
+
+        _ = try await loop.act(ActionRequest(action: "abort", ids: ids))
+
+        #expect(try await loop.ledger().map(\.key) == [ObjectKey("a")])
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func theQueueOwesWhatACancelledUploadKeepsUntilItIsAborted() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let ids = try await begun(bench, loop, ["f"], "oss://b/", id: "s1")
+        #expect(await !loop.isOwing(), "a paused upload waits for a person")
+
+        _ = try await loop.act(ActionRequest(action: "cancel", ids: ids))
+        #expect(await loop.isOwing())
+        _ = try await loop.act(ActionRequest(action: "abort", ids: ids))
+
+        try await bench.until(loop, "settled") { try await loop.ledger().isEmpty }
+        #expect(await !loop.isOwing())
+        await loop.stop(finishRunning: false)
+    }
+
+    /// A paused large upload of whose Initiate nobody heard.
+    private func lost(_ bench: QueueBench, _ loop: EngineLoop) async throws -> [String] {
+        bench.oss.setFaults { $0.kind == "initiate" ? .lostAnswer : nil }
+        let job = try await loop.add(bench.order([bench.file("f", 3 << 20)]))
+        try await bench.until(loop, "its answer is lost", step: .zero) { bench.oss.uploadIDs.count == 1 && bench.oss.inFlight == 0 }
+        _ = try await loop.act(ActionRequest(action: "pause", ids: job.uploads))
+        bench.oss.setFaults { _ in nil }
+        return job.uploads
+    }
+
+    @Test func whatALostInitiateBeganIsAbortedWithItsUpload() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let ids = try await lost(bench, loop)
+
+        _ = try await loop.act(ActionRequest(action: "abort", ids: ids))
+
+        #expect(bench.oss.uploadIDs.isEmpty)
+        #expect(await loop.upload(ids[0])?.upload.state == .cancelled)
+        #expect(await !loop.isOwing())
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func whatALostInitiateBeganIsAbortedWhenTheTimeOfACancelledUploadIsOver() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let ids = try await lost(bench, loop)
+        _ = try await loop.act(ActionRequest(action: "cancel", ids: ids))
+        #expect(await loop.isOwing())
+        bench.clock.advance(.seconds(86_401))
+
+        try await bench.until(loop, "aborted", step: .seconds(1)) { bench.oss.uploadIDs.isEmpty }
+        try await bench.until(loop, "nothing is owed") { await !loop.isOwing() }
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func whatALostInitiateBeganTakesTheFileThatHasChangedMeanwhile() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let ids = try await lost(bench, loop)
+        Files.write(bench.folder + "/f", Files.bytes(4 << 20, seed: 9))
+
+        _ = try await loop.act(ActionRequest(action: "resume", ids: ids))
+        try await bench.untilAllEnded(loop)
+
+        #expect(bench.oss.objects["f"]?.bytes == Files.bytes(4 << 20, seed: 9))
+        #expect(bench.oss.uploadIDs.isEmpty && bench.oss.calls("initiate").count == 1)
+        await loop.stop(finishRunning: false)
+    }
+
+    @Test func anUploadThatBeganAfterTheOneGivenUpIsNobodysDebt() async throws {
+        let bench = QueueBench()
+        let loop = try await bench.loop()
+        let ids = try await lost(bench, loop)
+        bench.oss.setFaults { $0.kind == "uploads" && $0.number == 1 ? .answer(status: 503, code: "SlowDown") : nil }
+        _ = try await loop.act(ActionRequest(action: "abort", ids: ids))
+        #expect(await loop.isOwing())
+        bench.clock.advance(.seconds(3))
+        let other = bench.oss.begin("f", parts: [:])
+
+        try await bench.until(loop, "nothing is owed") { await !loop.isOwing() }
+
+        #expect(bench.oss.uploadIDs == [other])
+        await loop.stop(finishRunning: false)
+    }
+
     @Test func whatIsAbortedForAChangedSourceIsOwedNoMore() async throws {
         let bench = QueueBench()
         let path = bench.file("f", 4 << 20)

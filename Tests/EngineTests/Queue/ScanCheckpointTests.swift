@@ -74,6 +74,44 @@ import TransferCore
         #expect(found == expected.sorted())
     }
 
+    @Test(arguments: 1...6 as ClosedRange<UInt64>) func whereFewFoldersCanBeOpenEveryFileIsFoundAllTheSame(seed: UInt64) {
+        let bench = QueueBench()
+        let root = tree(seed, bench)
+        var deep = root
+        for depth in 0..<40 {
+            deep += "/deep\(depth)"
+            Files.folder(deep)
+            for name in ["a", "z"] { Files.write(deep + "/" + name, [1]) }
+        }
+        let whole = rest(Scanner(source: root, links: .skip), most: 4_000)
+
+        // Little room as well: folders that were closed are read again for the rest of their names.
+        let scanner = Scanner(source: root, links: .skip, capacity: seed % 2 == 0 ? 700 : nil, mostOpen: 2 + Int(seed % 3))
+
+        #expect(rest(scanner, most: 7) == whole && whole.count >= 80)
+    }
+
+    @Test func aScanThatCanOpenNoFolderStandsStillAndGoesOnWhereItWas() {
+        let bench = QueueBench()
+        let root = tree(3, bench)
+        let whole = rest(Scanner(source: root, links: .skip), most: 4_000)
+
+        let none = Scanner(source: root, links: .skip, from: Array("a/b".utf8), mostOpen: 0).step()
+        #expect(none.lacksFiles && !none.isEnd && none.items.isEmpty && none.place == Array("a/b".utf8))
+        // The source alone, and no folder in it.
+        let scanner = Scanner(source: root, links: .skip, mostOpen: 1)
+        var found: [String] = []
+        var step = ScanStep()
+        repeat {
+            step = scanner.step(3)
+            found += names(step)
+        } while !step.lacksFiles && !step.isEnd
+        let again = scanner.step()
+
+        #expect(step.lacksFiles && again.lacksFiles && again.items.isEmpty && again.place == step.place)
+        #expect(found + rest(Scanner(source: root, links: .skip, from: step.place), most: 3) == whole)
+    }
+
     @Test func whatIsNotQueuedIsCountedByKind() {
         let bench = QueueBench()
         let root = bench.folder + "/d"

@@ -137,4 +137,37 @@ import TransferCore
         }
         #expect(source.identity.size == 10)
     }
+
+    @Test func readingALargeFileKeepsNobodyFromOpeningOneOfTheSameFileSystem() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 0)
+        // Sparse: hours of reading, no space.
+        #expect(truncate(path, 1 << 40) == 0)
+        let source = try SourceFile.open(path, mayHang: true)
+        let reading = Task { try await SourceReader.crc64(of: source, offset: 0, length: 1 << 40) }
+
+        let identity = try await SourceOpening.identity(source)
+
+        #expect(identity.size == 1 << 40)
+        reading.cancel()
+        await #expect(throws: FileError.self) { try await reading.value }
+    }
+
+    @Test func aFileSystemThatIsSlowAndMovesIsWaitedFor() async throws {
+        let bench = QueueBench()
+        let path = bench.file("f", 10)
+
+        // Together longer than anybody has patience.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<6 {
+                group.addTask {
+                    _ = try await SourceOpening.open(path, device: 1_000_003, patience: .seconds(2)) { () throws(FileError) in
+                        usleep(500_000)
+                        return try SourceFile.open(path)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
 }

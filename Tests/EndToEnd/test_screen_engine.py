@@ -288,7 +288,6 @@ def test_37_what_another_front_end_did_is_signed(broker, window, tmp_path):
     assert "ops2 paused" not in one.text()
 
 
-@pytest.mark.xfail(strict=True, reason="themes are not read anew while a front end runs")
 def test_38_a_theme_file_is_read_anew_and_a_mistake_changes_nothing(play, window):
     played = play("mix")
     folder = played.home / "config/themes"

@@ -240,7 +240,6 @@ def test_40_a_click_on_a_tab_opens_it(play, window):
     tmux.shows("[3 History]")
 
 
-@pytest.mark.xfail(strict=True, reason="a click on a heading does nothing yet")
 def test_40_a_click_on_a_heading_sorts(play, window):
     tmux = window(play("mix"), 300, 100)
     tmux.shows("camera-03")

@@ -10,7 +10,7 @@ from terminal import width
 SYMBOLS = "~·↑≡↻◇‖✗✓⊘»"
 LETTERS = "squvrhpFdck"
 STATUS = re.compile(r"scanning|queued|verifying|retry|held|paused|FAILED|done|cancelled|skipped|[0-9.]+%")
-THEMES = "default-dark default-light high-contrast mono safe tidewater ember violet-hour".split()
+THEMES = "default-dark default-light contrast mono safe tidewater ember violet-hour".split()
 COLORS = re.compile(rb"\x1b\[(?:[0-9]*;)*(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:[;:][0-9]*)*m")
 
 

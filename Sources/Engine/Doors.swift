@@ -143,7 +143,8 @@ public struct UploadsRequest: Sendable, Equatable {
 public protocol QueueService: HistoryService {
     func add(_ order: JobOrder) async throws(OrderError) -> JobView
     /// - Parameter withUploads: the ids of its uploads too.
-    func job(_ id: String, withUploads: Bool) async -> JobView?
+    /// - Parameter patience: the answer comes when the job is over, at the latest after so long.
+    func job(_ id: String, withUploads: Bool, endingWithin patience: Duration) async -> JobView?
     func uploads(_ request: UploadsRequest) async throws(OrderError) -> ListEnvelope<UploadView>
     func upload(_ id: String) async -> UploadDetail?
     func act(_ request: ActionRequest) async throws(OrderError) -> ActionResult

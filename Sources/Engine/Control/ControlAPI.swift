@@ -11,6 +11,9 @@ struct ControlAPI: Sendable {
     /// Orders name many sources, everything else is small. Bytes.
     static func bodyLimit(_ path: String) -> Int { path == "/v1/jobs" || path == "/v1/plan" ? 16 << 20 : 4 << 20 }
 
+    /// So long may a front end wait for a job's end with one request. Milliseconds.
+    private static let mostPatience = 30_000
+
     let queue: any QueueService
     let access: Access
     let remote: RemoteOperations
@@ -51,7 +54,10 @@ struct ControlAPI: Sendable {
             let order = try ControlAPI.decode(JobOrder.self, request.body)
             return .json(try await queue.add(try ControlAPI.checked(order)), status: 201)
         case ("GET", 2, "jobs", let id):
-            guard let job = await queue.job(id, withUploads: parameters["uploads"] != "none") else { return .notFound("there is no job “\(PlainText.line(id, limit: 60))”") }
+            let patience = Duration.milliseconds(try ControlAPI.number(parameters, "wait_ms", 0...ControlAPI.mostPatience, or: 0))
+            guard let job = await queue.job(id, withUploads: parameters["uploads"] != "none", endingWithin: patience) else {
+                return .notFound("there is no job “\(PlainText.line(id, limit: 60))”")
+            }
             return .json(job)
         case ("POST", 1, "actions", _): return .json(try await queue.act(try ControlAPI.decode(ActionRequest.self, request.body)))
         case ("GET", 1, "limits", _): return .json(await queue.limits())
@@ -157,18 +163,21 @@ struct ControlAPI: Sendable {
     }
 
     static func window(_ parameters: [String: String]) throws(OrderError) -> UploadsRequest {
-        func number(_ name: String, _ range: ClosedRange<Int>, or standard: Int) throws(OrderError) -> Int {
-            guard let text = parameters[name] else { return standard }
-            guard let value = Int(text), range.contains(value) else {
-                throw OrderError(
-                    code: "BadRequest", message: "“\(name)” takes a number from \(range.lowerBound) to \(range.upperBound)", exit: 2)
-            }
-            return value
-        }
         let given: (String) -> String? = { parameters[$0].flatMap { $0.isEmpty ? nil : $0 } }
         return UploadsRequest(
-            query: given("query"), sort: given("sort"), offset: try number("offset", 0...Int(Int32.max), or: 0), after: given("after"),
-            limit: try number("limit", 1...1000, or: 100))
+            query: given("query"), sort: given("sort"), offset: try number(parameters, "offset", 0...Int(Int32.max), or: 0),
+            after: given("after"), limit: try number(parameters, "limit", 1...1000, or: 100))
+    }
+
+    private static func number(
+        _ parameters: [String: String], _ name: String, _ range: ClosedRange<Int>, or standard: Int
+    ) throws(OrderError) -> Int {
+        guard let text = parameters[name] else { return standard }
+        guard let value = Int(text), range.contains(value) else {
+            throw OrderError(
+                code: "BadRequest", message: "“\(name)” takes a number from \(range.lowerBound) to \(range.upperBound)", exit: 2)
+        }
+        return value
     }
 
     // MARK: - Wrong addresses

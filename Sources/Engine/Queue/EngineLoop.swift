@@ -121,6 +121,7 @@ public actor EngineLoop: QueueService {
     var doneAction: StatusView.DoneAction?
     var readers: [Int: EventReader] = [:]
     var nextReader = 0
+    var jobWaits: [Int: JobWait] = [:]
     let wire = WireMeter()
     var observed = QueueMetrics()
     var rates = RateHistory()
@@ -217,6 +218,7 @@ public actor EngineLoop: QueueService {
         }
         for reader in readers.values { reader.finish() }
         readers = [:]
+        endJobWaits()
     }
 
     /// Nothing runs, waits for its turn, is read from a folder, or is owed to a server.

@@ -16,6 +16,8 @@ final class DoneBatch {
 extension EngineLoop {
     /// So many are written at once, without the wait for more: their runs keep others from starting.
     private static let fullBatch = 192
+    /// With more in memory none is looked for that would be the last.
+    private static let fewRuns = 16
 
     /// A small upload that went up in one request and left nothing to settle.
     func writeDone(_ run: UploadRun) {
@@ -23,7 +25,7 @@ extension EngineLoop {
         if let batch = pending.last?.done {
             batch.add(run)
             if batch.runs.count >= Self.fullBatch { isWriteUrgent = true }
-            return flushSoon(urgent: false)
+            return flushSoon(urgent: isLastEnd(run))
         }
         let batch = DoneBatch()
         batch.add(run)
@@ -34,7 +36,12 @@ extension EngineLoop {
                 then: { [self] in for run in batch.runs { left(run) } },
                 // One of them is wrong in itself: the others must not suffer.
                 failed: { [self] _ in for run in batch.runs { writeAlone(run) } }, isPatient: true, done: batch))
-        flushSoon(urgent: false)
+        flushSoon(urgent: isLastEnd(run))
+    }
+
+    /// Nothing is on its way whose end could share the flush: waiting for others would only make people wait.
+    func isLastEnd(_ run: UploadRun) -> Bool {
+        runs.count <= Self.fewRuns && scans.isEmpty && runs.values.allSatisfy { $0 === run || $0.isLanding }
     }
 
     private func writeAlone(_ run: UploadRun) {

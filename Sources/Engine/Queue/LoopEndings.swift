@@ -65,7 +65,8 @@ extension EngineLoop {
             run.row.finished = now
             (run.row.held, run.row.nextTry) = (nil, nil)
         }
-        leave(run, event: event, isUrgent: run.row.state != .done)
+        // The end of a large upload is worth a flush of its own: somebody may wait for it.
+        leave(run, event: event, isUrgent: run.row.state != .done || !run.isSmall || isLastEnd(run))
         // Each of a million uploads could ask three times more: one asks for all.
         if isRefused { closeScope(run.job.target.scope, refusing: run.row.error) }
     }
@@ -146,6 +147,7 @@ extension EngineLoop {
             dropSpooled(run.row)
         }
         changed(run.id, row: run.row)
+        ringJob(run.row.job)
     }
 
     /// Something outside is missing: the row waits for the gate, as soon as what is on its way has landed. That was sent in good faith and

@@ -91,6 +91,7 @@ extension EngineLoop {
     func changed(_ id: Int64? = nil, row: UploadRow? = nil) {
         revision += 1
         isStatusDue = true
+        if id == nil { ringJobs() }
         guard !readers.isEmpty else { return }
         tellSoon()
         guard let id else { return }

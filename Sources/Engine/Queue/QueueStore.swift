@@ -53,16 +53,18 @@ public final class QueueStore: Sendable {
         _ = QueueStore.isTuned
         do {
             pool = try DatabasePool(path: path, configuration: QueueStore.configuration)
-            // DatabasePool sets synchronous itself while it opens: a PRAGMA in prepareDatabase would be overwritten without a word.
+            if let reason = try quickDamage() { throw QueueStoreError.damaged(path: path, reason: reason) }
+            let migrator = QueueSchema.migrator
+            if try pool.read({ try migrator.hasBeenSuperseded($0) }) { throw QueueStoreError.newer(path: path) }
+            // Without a flush each, as DatabasePool opens: what a power cut takes back is done again at the next start, and the first
+            // promise flushes all that was written to the log before it.
+            try migrator.migrate(pool)
+            // A PRAGMA in prepareDatabase would be overwritten without a word: DatabasePool sets synchronous itself while it opens.
             let level = try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = FULL")
                 return try Int.fetchOne(db, sql: "PRAGMA synchronous")
             }
             guard level == 2 else { throw QueueStoreError.cannotOpen(path: path, reason: "SQLite did not accept synchronous=FULL") }
-            if let reason = try quickDamage() { throw QueueStoreError.damaged(path: path, reason: reason) }
-            let migrator = QueueSchema.migrator
-            if try pool.read({ try migrator.hasBeenSuperseded($0) }) { throw QueueStoreError.newer(path: path) }
-            try migrator.migrate(pool)
         } catch let error as QueueStoreError {
             throw error
         } catch let error as DatabaseError {

@@ -73,8 +73,8 @@ struct Follower {
     let quiet: Bool
     let deadline: ContinuousClock.Instant?
 
-    /// Between two looks: a tenth of the time since the first, so that a short job is not waited for much longer than it takes.
-    private static let intervals = (shortest: Duration.milliseconds(20), longest: Duration.milliseconds(250))
+    /// The engine answers when the job is over, at the latest after this: so long a Ctrl-C may go unnoticed.
+    private static let interval = Duration.milliseconds(250)
     /// How long credentials must be refused before `put` gives up waiting for them.
     private static let patience = Duration.seconds(3)
 
@@ -84,15 +84,18 @@ struct Follower {
         var refusedSince: ContinuousClock.Instant?
         var shown = false
         var said: String?
-        let begun = ContinuousClock.now
+        // The first answer comes at once, so that there is something to see.
+        var wait = showsProgress ? Duration.zero : Self.interval
         while true {
-            let view = try await client.get(JobView.self, "/v1/jobs/\(job)?uploads=none")
+            let asked = ContinuousClock.now
+            if let deadline { wait = min(wait, max(deadline - asked, .zero)) }
+            let view = try await client.get(JobView.self, "/v1/jobs/\(job)?uploads=none&wait_ms=\(wait.inMilliseconds)")
             let ended = UploadState.allCases.filter(\.isEnded).reduce(0) { $0 + view.counts[$1.rawValue, default: 0] }
-            if !quiet && Output.errorIsTerminal {
+            if showsProgress {
                 Output.progress("\r\u{1B}[K" + line(view, ended: ended))
                 shown = true
             }
-            if view.state != "scanning" && ended >= view.total {
+            if view.isOver {
                 if shown { Output.progress("\r\u{1B}[K") }
                 return view
             }
@@ -117,9 +120,13 @@ struct Follower {
                 throw Failure("time is over (--timeout). The uploads go on; follow them with: davit wait job:\(job)", exit: Exit.timeout)
             }
             if interrupts.take() { try await detach(interrupts, shown: shown) }
-            await interrupts.pause(min(max((ContinuousClock.now - begun) / 10, Self.intervals.shortest), Self.intervals.longest))
+            // An engine from before this could wait answers at once.
+            await interrupts.pause(max(wait - (ContinuousClock.now - asked), .zero))
+            wait = Self.interval
         }
     }
+
+    private var showsProgress: Bool { !quiet && Output.errorIsTerminal }
 
     /// One of the uploads that wait for something outside, when nothing else is left to do.
     private func held(_ view: JobView) async throws -> UploadView? {

@@ -19,6 +19,8 @@ final class FakeQueueService: QueueService {
         var settled: [String] = []
         var adopted: [String] = []
         var frontEnds = 0
+        /// What the last look at a job would have waited.
+        var patience: Duration?
         var accessChanges = 0
         /// How often the status was read.
         var looks = 0
@@ -32,8 +34,9 @@ final class FakeQueueService: QueueService {
         state.withLock { $0.orders.append(order) }
         return JobView(job: "j-1", state: "scanning", uploads: [], total: 0, bytes: 0, refused: [])
     }
-    func job(_ id: String, withUploads: Bool) async -> JobView? {
-        id == "j-1" ? JobView(job: id, state: "ready", uploads: withUploads ? ["u-1"] : [], total: 1, bytes: 5, refused: []) : nil
+    func job(_ id: String, withUploads: Bool, endingWithin patience: Duration) async -> JobView? {
+        state.withLock { $0.patience = patience }
+        return id == "j-1" ? JobView(job: id, state: "ready", uploads: withUploads ? ["u-1"] : [], total: 1, bytes: 5, refused: []) : nil
     }
     func uploads(_ request: UploadsRequest) async throws(OrderError) -> ListEnvelope<UploadView> {
         state.withLock { $0.windows.append(request) }

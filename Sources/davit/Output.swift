@@ -67,7 +67,7 @@ enum Output {
     }
 
     @discardableResult
-    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
+    static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
         var bytes = bytes
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

@@ -122,6 +122,22 @@ import Testing
         #expect(server.seen[0].header("Last-Event-ID") == "0")
     }
 
+    @Test func eventsThatComeTogetherAreHandedOverTogether() async throws {
+        let one = "id: 1\nevent: a\ndata: x\n\n"
+        let text = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+        let server = ScriptedServer(path: socket) { _ in .pieces([text, one + one + one, "data: hal", "f\n\n"]) }
+        let local = try LocalHTTP(socketPath: socket)
+
+        var batches: [[ServerEvent]] = []
+        for try await events in local.eventBatches("/v1/events", lastEventID: "0") { batches.append(events) }
+
+        let event = ServerEvent(id: "1", event: "a", data: [0x78])
+        #expect(batches.joined().map(\.data) == [[0x78], [0x78], [0x78], Array("half".utf8)])
+        #expect(batches.first?.starts(with: [event]) == true)
+        #expect(batches.allSatisfy { !$0.isEmpty })
+        #expect(server.seen[0].header("Last-Event-ID") == "0")
+    }
+
     @Test func aRefusedEventStreamIsAFailure() async throws {
         let server = ScriptedServer(path: socket) { _ in .answer(answer("404 Not Found", "{}")) }
         let local = try LocalHTTP(socketPath: socket)

@@ -73,7 +73,7 @@ actor ScriptedQueue: QueueService {
 
     func add(_ order: JobOrder) throws(OrderError) -> JobView { throw Self.noOrders }
     func plan(_ order: JobOrder) throws(OrderError) -> PlannedOrder { throw Self.noOrders }
-    func job(_ id: String, withUploads: Bool) -> JobView? { nil }
+    func job(_ id: String, withUploads: Bool, endingWithin patience: Duration) -> JobView? { nil }
     func receipt(_ request: ReceiptRequest) -> ReceiptPage? { nil }
     func ledger() -> [LedgerEntry] { [] }
     func isOwing() -> Bool { false }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One server-sent event.
 public struct ServerEvent: Sendable, Equatable {
     /// The last `id:` so far: what to resume from.
@@ -25,16 +27,24 @@ public struct EventStreamParser: Sendable {
 
     public mutating func feed(_ bytes: [UInt8]) -> [ServerEvent] {
         var events: [ServerEvent] = []
-        var rest = bytes[...]
-        while let end = rest.firstIndex(of: 10) {
-            append(rest[..<end])
+        var start = 0
+        while let end = EventStreamParser.lineEnd(bytes, from: start) {
+            append(bytes[start..<end])
             if line.last == 13 { line.removeLast() }
             if let complete = endOfLine() { events.append(complete) }
             line.removeAll(keepingCapacity: true)
-            rest = rest[(end + 1)...]
+            start = end + 1
         }
-        append(rest)
+        append(bytes[start...])
         return events
+    }
+
+    private static func lineEnd(_ bytes: [UInt8], from start: Int) -> Int? {
+        guard start < bytes.count else { return nil }
+        return bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress, let found = memchr(base + start, 10, buffer.count - start) else { return nil }
+            return UnsafeRawPointer(found) - base
+        }
     }
 
     private mutating func append(_ bytes: ArraySlice<UInt8>) {

@@ -12,6 +12,8 @@ public final class LocalHTTP: Sendable {
     /// Events that a reader may be behind; past that it is better off asking anew.
     private static let mostEventsBehind = 8192
     private static let mostAnswerBytes = 64 << 20
+    /// The same where they come together, as many as one read brings: at most 64 KiB each.
+    private static let mostBatchesBehind = 256
     /// The engine sends a comment every 15 s.
     private static let eventStall: Duration = .seconds(60)
 
@@ -40,11 +42,31 @@ public final class LocalHTTP: Sendable {
 
     /// Server-sent events until the stream ends or the reader stops.
     public func events(_ path: String, lastEventID: String? = nil) -> AsyncThrowingStream<ServerEvent, any Error> {
-        AsyncThrowingStream(bufferingPolicy: .bufferingOldest(LocalHTTP.mostEventsBehind)) { continuation in
+        stream(path, lastEventID, mostBehind: LocalHTTP.mostEventsBehind) { events, continuation in
+            for event in events {
+                // A gap in the events must not go unnoticed.
+                if case .dropped = continuation.yield(event) { continuation.finish(throwing: LocalHTTP.behind) }
+            }
+        }
+    }
+
+    /// The same, as many together as have come: a reader of all of them is woken once.
+    public func eventBatches(_ path: String, lastEventID: String? = nil) -> AsyncThrowingStream<[ServerEvent], any Error> {
+        stream(path, lastEventID, mostBehind: LocalHTTP.mostBatchesBehind) { events, continuation in
+            guard !events.isEmpty else { return }
+            if case .dropped = continuation.yield(events) { continuation.finish(throwing: LocalHTTP.behind) }
+        }
+    }
+
+    private func stream<Element: Sendable>(
+        _ path: String, _ lastEventID: String?, mostBehind: Int,
+        _ hand: @escaping @Sendable ([ServerEvent], AsyncThrowingStream<Element, any Error>.Continuation) -> Void
+    ) -> AsyncThrowingStream<Element, any Error> {
+        AsyncThrowingStream(bufferingPolicy: .bufferingOldest(mostBehind)) { continuation in
             // Unstructured: it lives as long as the stream is read.
             let task = Task { [self] in
                 do {
-                    try await follow(path, lastEventID, into: continuation)
+                    try await follow(path, lastEventID) { hand($0, continuation) }
                     continuation.finish()
                 } catch {
                     continuation.finish(throwing: error)
@@ -55,7 +77,7 @@ public final class LocalHTTP: Sendable {
     }
 
     private func follow(
-        _ path: String, _ lastEventID: String?, into continuation: AsyncThrowingStream<ServerEvent, any Error>.Continuation
+        _ path: String, _ lastEventID: String?, _ hand: @escaping @Sendable ([ServerEvent]) -> Void
     ) async throws(TransportError) {
         var headers: HTTPHeaders = ["Accept": "text/event-stream"]
         if let lastEventID { headers["Last-Event-ID"] = lastEventID }
@@ -64,10 +86,7 @@ public final class LocalHTTP: Sendable {
             socketPath: socketPath, message: try message("GET", path, [], headers), idle: idle, total: nil, stall: LocalHTTP.eventStall,
             mostBytes: LocalHTTP.mostAnswerBytes
         ) { bytes in
-            for event in parser.withLock({ $0.feed(bytes) }) {
-                // A gap in the events must not go unnoticed.
-                if case .dropped = continuation.yield(event) { continuation.finish(throwing: LocalHTTP.behind) }
-            }
+            hand(parser.withLock { $0.feed(bytes) })
         }
         let answer = try await run(call)
         guard answer.status == 200 else {

@@ -135,7 +135,7 @@ import TransferCore
 
         _ = try await loop.add(bench.order(paths))
         try await bench.until(loop, "the outage is known") { await loop.status().outage != nil }
-        try await bench.until(loop, "quiet", step: .milliseconds(10)) { bench.oss.inFlight <= 1 }
+        try await bench.until(loop, "quiet", step: .milliseconds(10)) { await loop.asksNothing && bench.oss.inFlight <= 1 }
         let before = bench.oss.calls.count
         for _ in 0..<300 {
             bench.clock.advance(.milliseconds(100))

@@ -85,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "davit",
             dependencies: [
-                "Contracts", "TerminalUI", "TOML", "TransferCore", "Platform", "CNcurses",
+                "OSSProtocol", "Contracts", "TerminalUI", "TOML", "Platform", "CNcurses",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

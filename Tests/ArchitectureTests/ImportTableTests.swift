@@ -18,7 +18,7 @@ import Testing
         "Engine": ["OSSProtocol", "TransferCore", "Contracts", "TOML", "Platform", "Wire", "Credentials", "CSQLite"],
         "Authorization": ["OSSProtocol", "Contracts", "TOML", "Platform", "Wire", "Credentials"],
         "Sandbox": ["OSSProtocol", "Platform", "Wire"],
-        "davit": ["Contracts", "TerminalUI", "TOML", "TransferCore", "Platform", "CNcurses"],
+        "davit": ["OSSProtocol", "Contracts", "TerminalUI", "TOML", "Platform", "CNcurses"],
         "davit-engine": ["Engine"],
         "davit-authd": ["Authorization"],
         "davit-sandbox": ["Sandbox"],

@@ -263,4 +263,6 @@ struct DetailState: Sendable, Equatable {
 /// What a dry run was made for.
 struct PendingDryRun: Sendable, Equatable {
     var request: ActionRequest
+    /// The key that asked for it: it never answers the question that comes of it.
+    var openedBy: Key
 }

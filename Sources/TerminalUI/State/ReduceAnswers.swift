@@ -9,7 +9,7 @@ extension AppState {
             actedAt = now
             if let pending = dryRun, pending.request.action == result.action {
                 dryRun = nil
-                return ask(pending.request, found: result)
+                return ask(pending.request, found: result, openedBy: pending.openedBy)
             }
             say(sentence(result), result.changed == 0 && result.matched > 0 ? .warn : .ok, seconds: 30)
             return refreshAll()
@@ -110,11 +110,11 @@ extension AppState {
     }
 
     /// The question of a cancel or abort whose count a dry run has found.
-    private mutating func ask(_ request: ActionRequest, found: ActionResult) -> [Effect] {
+    private mutating func ask(_ request: ActionRequest, found: ActionResult, openedBy key: Key) -> [Effect] {
         guard found.matched > 0 else {
             say("nothing matched: no upload was changed")
             return []
         }
-        return openQuestion(request, Chosen(request: request, found: found), openedBy: .enter)
+        return openQuestion(request, Chosen(request: request, found: found), openedBy: key)
     }
 }

@@ -162,7 +162,7 @@ extension AppState {
         finishRange()
         let request = chosen.request(name)
         guard name != "retry" else { return send(request) }
-        if chosen.facts == nil { return askByDryRun(request) }
+        if chosen.facts == nil { return askByDryRun(request, openedBy: key) }
         return openQuestion(request, chosen, openedBy: key)
     }
 
@@ -171,7 +171,7 @@ extension AppState {
     }
 
     /// A set kept by query is counted again before the question is asked.
-    mutating func askByDryRun(_ request: ActionRequest) -> [Effect] {
+    mutating func askByDryRun(_ request: ActionRequest, openedBy key: Key = .enter) -> [Effect] {
         guard actionsUnderWay == 0, dryRun == nil else {
             say("the last action is still under way: try again in a moment", .warn)
             return []
@@ -179,7 +179,7 @@ extension AppState {
         var trial = request
         trial.dryRun = true
         let effects = send(trial)
-        if !effects.isEmpty { dryRun = PendingDryRun(request: request) }
+        if !effects.isEmpty { dryRun = PendingDryRun(request: request, openedBy: key) }
         return effects
     }
 

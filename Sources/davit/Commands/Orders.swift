@@ -2,9 +2,9 @@ import ArgumentParser
 import Contracts
 import FoundationEssentials
 import Glibc
+import OSSProtocol
 import Platform
 import TerminalUI
-import TransferCore
 
 /// Options of `put` and `add`.
 struct OrderFlags: ParsableArguments {

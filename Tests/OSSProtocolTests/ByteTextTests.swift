@@ -1,6 +1,6 @@
 import Testing
 
-@testable import TransferCore
+@testable import OSSProtocol
 
 @Suite struct ByteTextTests {
     static let sizes: [(text: String, bytes: Int64)] = [

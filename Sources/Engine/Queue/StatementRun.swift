@@ -13,6 +13,16 @@ extension Statement {
         guard code == SQLITE_DONE else { throw failure(code) }
     }
 
+    /// As `run`, with values that SQLite reads where they are: they have to stay until it returns.
+    func run(at place: UnsafeRawPointer, _ give: (inout StatementValues) -> Void) throws {
+        // Nothing of them is bound any more when they are gone.
+        defer { sqlite3_clear_bindings(sqliteStatement) }
+        try run { values in
+            values.texts = place
+            give(&values)
+        }
+    }
+
     /// The integers of the one row that a query by `id` finds; `nil` without one. NULL is 0.
     func integers(ofRow id: Int64) throws -> [Int64]? {
         defer { sqlite3_reset(sqliteStatement) }
@@ -34,6 +44,8 @@ extension Statement {
 struct StatementValues {
     private let statement: OpaquePointer
     private var place: Int32 = 0
+    /// Where texts lie that stay until the statement has run.
+    fileprivate var texts: UnsafeRawPointer?
     /// SQLite copies texts: they are gone before it is done with them.
     private static var copied: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
 
@@ -46,6 +58,13 @@ struct StatementValues {
 
     mutating func add(_ number: Int) { add(Int64(number)) }
     mutating func add(_ flag: Bool?) { add(flag.map { $0 ? 1 : 0 }) }
+
+    /// A text that stays until the statement has run; its bytes in the memory that was given.
+    mutating func add(textAt bytes: Range<Int>) {
+        place += 1
+        let start = texts.map { ($0 + bytes.lowerBound).assumingMemoryBound(to: CChar.self) }
+        sqlite3_bind_text(statement, place, start, Int32(bytes.count), nil)
+    }
 
     mutating func add(_ text: String?) {
         guard var text else { return add(nil as Int64?) }

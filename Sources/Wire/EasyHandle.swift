@@ -136,10 +136,14 @@ final class EasyHandle {
         // The host that was signed, with the port as it was written.
         if headers["Host"] == nil { list = curl_slist_append(list, "Host: " + exchange.request.host) }
         exchange.headerList = list
+        // Its own for as long as it is filled, byte by byte.
+        var line = line
+        self.line = []
+        defer { self.line = line }
         for field in headers.fields {
             // libcurl says it from the body it sends.
             if field.name.utf8.count == EasyHandle.contentLength.utf8.count, HTTPHeaders([field])[EasyHandle.contentLength] != nil { continue }
-            guard fillLine(field) else { return false }
+            guard EasyHandle.fill(&line, field) else { return false }
             line.withUnsafeBytes { list = curl_slist_append(list, $0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
         }
         exchange.headerList = list
@@ -150,21 +154,26 @@ final class EasyHandle {
     private static let contentLength = "Content-Length"
 
     /// - Returns: whether the field can be sent.
-    private func fillLine(_ field: HTTPHeaders.Field) -> Bool {
+    private static func fill(_ line: inout [UInt8], _ field: HTTPHeaders.Field) -> Bool {
+        var (name, value) = (field.name, field.value)
         line.removeAll(keepingCapacity: true)
-        line.append(contentsOf: field.name.utf8)
-        guard !line.isEmpty, line.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }) else { return false }
-        let name = line.count
-        if field.value.isEmpty {
+        let isName = name.withUTF8 { name in
+            line.append(contentsOf: name)
+            return !name.isEmpty && name.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }
+        }
+        guard isName else { return false }
+        if value.utf8.isEmpty {
             line.append(UInt8(ascii: ";"))
         } else {
             line.append(UInt8(ascii: ":"))
             line.append(UInt8(ascii: " "))
-            line.append(contentsOf: field.value.utf8)
         }
-        guard line[name...].allSatisfy({ $0 != 10 && $0 != 13 && $0 != 0 }) else { return false }
+        let isValue = value.withUTF8 { value in
+            line.append(contentsOf: value)
+            return value.allSatisfy { $0 != 10 && $0 != 13 && $0 != 0 }
+        }
         line.append(0)
-        return true
+        return isValue
     }
 
     private func setFileBody(_ exchange: Exchange, _ settings: CurlTransport.Configuration) {

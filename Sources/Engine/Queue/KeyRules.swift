@@ -1,3 +1,4 @@
+import Glibc
 import OSSProtocol
 
 /// How names become object keys. All of it is bytes.
@@ -36,12 +37,24 @@ enum KeyRules {
 
     /// Why OSS would refuse it, in words; `nil` when it would not.
     static func problem(_ key: String) -> String? {
+        if isPlain(key) { return nil }
         if key.utf8.contains(0) { return "the object key would hold a NUL byte" }
         do throws(OSSLimitError) {
             try OSSLimits.check(key: ObjectKey(key))
             return nil
         } catch {
             return error.description
+        }
+    }
+}
+
+extension KeyRules {
+    /// Whether OSS surely takes it: what a look at the bytes tells, of a text that is UTF-8 already.
+    private static func isPlain(_ key: String) -> Bool {
+        var key = key
+        return key.withUTF8 { bytes in
+            guard let start = bytes.baseAddress, let first = bytes.first, bytes.count <= OSSLimits.keyBytes else { return false }
+            return first != UInt8(ascii: "/") && first != UInt8(ascii: "\\") && memchr(start, 0, bytes.count) == nil
         }
     }
 }

@@ -128,7 +128,7 @@ struct RowMaker: Sendable {
                     continue
                 }
                 // A source that is a file is its own name already.
-                let isSource = path.utf8.elementsEqual(source.utf8)
+                let isSource = path.utf8.count == source.utf8.count && path.utf8.elementsEqual(source.utf8)
                 let key = plan.key(relative: isSource ? below ?? relative : relative, ownName: isSource ? nil : ownName)
                 if let problem = KeyRules.problem(key) {
                     batch.skipped[.names, default: 0] += 1

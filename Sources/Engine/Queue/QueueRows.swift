@@ -133,42 +133,62 @@ extension UploadRow {
         return rows
     }
 
+    private static let changing = """
+        size = ?, device = ?, inode = ?, modified = ?, state = ?, held = ?, stored = ?, resent = ?, tries = ?, started = ?, finished = ?, \
+        error = ?, etag = ?, crc64 = ?, isVerified = ?, phase = ?, partSize = ?, uploadID = ?, partsStored = ?, completeSent = ?, \
+        changed = ?, versionID = ?, requestID = ?
+        """
+    private static let wholeUpdate = "UPDATE uploads SET \(changing), nextTry = ?, initiateSent = ? WHERE id = ?"
+    /// Of a row that has neither, and had neither: two indices less to look after.
+    static let plainUpdate = "UPDATE uploads SET \(changing) WHERE id = ? AND nextTry IS NULL AND initiateSent IS NULL"
+
     /// What changes while it runs; path, key and order are changed by statements of their own.
     func update(_ db: Database) throws {
-        let statement = try db.cachedStatement(
-            sql: """
-                UPDATE uploads SET size = ?, device = ?, inode = ?, modified = ?, state = ?, held = ?, stored = ?, resent = ?, tries = ?,
-                  started = ?, finished = ?, nextTry = ?, error = ?, etag = ?, crc64 = ?, isVerified = ?, phase = ?, partSize = ?,
-                  uploadID = ?, partsStored = ?, completeSent = ?, changed = ?, initiateSent = ?, versionID = ?, requestID = ? WHERE id = ?
-                """)
-        try statement.run { values in
-            values.add(size)
-            values.add(Int64(bitPattern: identity.device))
-            values.add(Int64(bitPattern: identity.inode))
-            values.add(identity.modified)
-            values.add(state.code)
-            values.add(held?.rawValue)
-            values.add(stored)
-            values.add(resent)
-            values.add(tries)
-            values.add(started?.milliseconds)
-            values.add(finished?.milliseconds)
+        try db.cachedStatement(sql: UploadRow.wholeUpdate).run { values in
+            try bindChanging(&values)
             values.add(nextTry?.milliseconds)
-            values.add(try error?.json)
-            values.add(etag)
-            values.add(crc64.map { Int64(bitPattern: $0) })
-            values.add(isVerified)
-            values.add(phase.rawValue)
-            values.add(partSize)
-            values.add(uploadID)
-            values.add(partsStored)
-            values.add(completeSent)
-            values.add(identity.changed)
             values.add(initiateSent?.milliseconds)
-            values.add(versionID)
-            values.add(requestID)
             values.add(id)
         }
+    }
+
+    /// Whether `plainUpdate` may do.
+    var isPlain: Bool { nextTry == nil && initiateSent == nil }
+
+    /// - Parameter statement: `plainUpdate`.
+    /// - Returns: whether it could be changed so.
+    func update(_ db: Database, plainly statement: Statement) throws -> Bool {
+        try statement.run { values in
+            try bindChanging(&values)
+            values.add(id)
+        }
+        return db.changesCount > 0
+    }
+
+    private func bindChanging(_ values: inout StatementValues) throws {
+        values.add(size)
+        values.add(Int64(bitPattern: identity.device))
+        values.add(Int64(bitPattern: identity.inode))
+        values.add(identity.modified)
+        values.add(state.code)
+        values.add(held?.rawValue)
+        values.add(stored)
+        values.add(resent)
+        values.add(tries)
+        values.add(started?.milliseconds)
+        values.add(finished?.milliseconds)
+        values.add(try error?.json)
+        values.add(etag)
+        values.add(crc64.map { Int64(bitPattern: $0) })
+        values.add(isVerified)
+        values.add(phase.rawValue)
+        values.add(partSize)
+        values.add(uploadID)
+        values.add(partsStored)
+        values.add(completeSent)
+        values.add(identity.changed)
+        values.add(versionID)
+        values.add(requestID)
     }
 
     /// - Returns: whether it was new; the job may hold that key already, after an interrupted scan.

@@ -316,7 +316,8 @@ final class Scanner: Sendable {
 
     private func file(_ relative: [UInt8], name: [UInt8], _ folder: Int32, _ information: stat, _ step: inout ScanStep) {
         guard wants(relative, false) else { return step.skip(.filtered) }
-        let text = String(validating: relative, as: UTF8.self)
+        let isASCII = relative.isASCII
+        let text = isASCII ? String(decoding: relative, as: UTF8.self) : String(validating: relative, as: UTF8.self)
         guard text != nil || encodesNames else {
             step.skip(.names)
             return step.items.append(
@@ -330,7 +331,8 @@ final class Scanner: Sendable {
         }
         step.items.append(
             .file(
-                path: path(text.flatMap { PathText.isPlain(relative) ? $0 : nil } ?? PathText.text(relative)),
+                path: isASCII
+                    ? asciiPath(relative) : path(text.flatMap { PathText.isPlain(relative) ? $0 : nil } ?? PathText.text(relative)),
                 relative: text ?? PathText.percent(relative), identity: SourceIdentity(stat: information)))
     }
 
@@ -357,10 +359,44 @@ final class Scanner: Sendable {
         source.utf8.last == UInt8(ascii: "/") || relative.utf8.isEmpty ? source + relative : source + "/" + relative
     }
 
+    /// As `path`, made in one piece.
+    private func asciiPath(_ relative: [UInt8]) -> String {
+        String(unsafeUninitializedCapacity: source.utf8.count + 1 + relative.count) { bytes in
+            guard let start = bytes.baseAddress else { return 0 }
+            var count = 0
+            var source = source
+            source.withUTF8 { source in
+                if let from = source.baseAddress { memcpy(start, from, source.count) }
+                count = source.count
+                if source.last != UInt8(ascii: "/") {
+                    bytes[count] = UInt8(ascii: "/")
+                    count += 1
+                }
+            }
+            relative.withUnsafeBytes { relative in if let from = relative.baseAddress { memcpy(start + count, from, relative.count) } }
+            return count + relative.count
+        }
+    }
+
     private func reason(_ number: Int32) -> String { FileError.text(of: number) }
 }
 
 extension [UInt8] {
+    fileprivate var isASCII: Bool {
+        withUnsafeBytes { bytes in
+            var (place, all) = (0, UInt64(0))
+            while place + 8 <= bytes.count {
+                all |= bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                place += 8
+            }
+            while place < bytes.count {
+                all |= UInt64(bytes[place])
+                place += 1
+            }
+            return all & 0x8080_8080_8080_8080 == 0
+        }
+    }
+
     /// - Parameter body: gets the bytes, which end with NUL, as they are.
     fileprivate func withCString<T>(_ body: (UnsafePointer<CChar>) -> T) -> T {
         withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }

@@ -1,4 +1,3 @@
-import CSQLite
 import Contracts
 import GRDB
 import OSSProtocol
@@ -7,17 +6,14 @@ import OSSProtocol
 extension QueueStore {
     /// Rows of one statement: it costs a tenth of a statement for each.
     private static let rowsOfStatement = 100
-    /// From so many rows on the triggers are put out of the way; for fewer it takes longer to prepare the other statements anew.
-    private static let manyRows = 200
 
-    /// What is inserted is added to `counts` here, a statement for all of them: a trigger for each row takes three times as long as the row
-    /// itself, even one that does nothing.
+    /// What is inserted is added to `counts` here, a statement for all of them.
     ///
     /// - Returns: those whose key their job holds already; they were not inserted.
     static func insert(_ db: Database, _ rows: [UploadRow]) throws -> [UploadRow] {
         var known: [UploadRow] = []
         var start = 0
-        try withoutCounting(db, isMany: rows.count >= manyRows) {
+        try countingTogether(db, rows.count) {
             while start < rows.count {
                 var end = start + 1
                 while end < rows.count, rows[end].isAlike(rows[start]) { end += 1 }
@@ -26,17 +22,6 @@ extension QueueStore {
             }
         }
         return known
-    }
-
-    /// - Parameter insert: counts what it inserts itself.
-    private static func withoutCounting(_ db: Database, isMany: Bool, _ insert: () throws -> Void) throws {
-        if isMany, let connection = db.sqliteConnection, dsqlite_run_triggers(connection, 0) == 0 {
-            defer { _ = dsqlite_run_triggers(connection, 1) }
-            return try insert()
-        }
-        try db.cachedStatement(sql: "INSERT INTO countedTogether (one) VALUES (1)").execute()
-        try insert()
-        try db.cachedStatement(sql: "DELETE FROM countedTogether").execute()
     }
 
     private static func insert(_ db: Database, alike rows: ArraySlice<UploadRow>) throws -> [UploadRow] {
@@ -61,12 +46,13 @@ extension QueueStore {
             start += some.count
             let inserted = db.changesCount
             let isNew = inserted == some.count ? nil : try new(db, of: some, after: lastID)
-            for (index, row) in some.enumerated() {
-                if isNew?[index] ?? true {
+            // By index: a copy of each row would show.
+            for index in some.indices {
+                if isNew?[index - some.startIndex] ?? true {
                     count += 1
-                    bytes.addSaturating(row.size)
+                    bytes.addSaturating(some[index].size)
                 } else {
-                    known.append(row)
+                    known.append(some[index])
                 }
             }
             if inserted > 0 { lastID = db.lastInsertedRowID }
@@ -118,9 +104,9 @@ private struct RowTexts {
     mutating func insert(_ rows: ArraySlice<UploadRow>, by statement: Statement, held: String?, error: String?) throws {
         bytes.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
-        for row in rows {
-            add(row.path)
-            add(row.key)
+        for index in rows.indices {
+            add(rows[index].path)
+            add(rows[index].key)
         }
         // Empty texts have a place too.
         bytes.append(0)
@@ -129,17 +115,18 @@ private struct RowTexts {
             try statement.run(at: start) { values in
                 values.add(held)
                 values.add(error)
-                var (start, index) = (0, 0)
-                for row in rows {
-                    values.add(textAt: start..<ends[index])
-                    values.add(textAt: ends[index]..<ends[index + 1])
-                    (start, index) = (ends[index + 1], index + 2)
-                    values.add(row.size)
-                    values.add(Int64(bitPattern: row.identity.device))
-                    values.add(Int64(bitPattern: row.identity.inode))
-                    values.add(row.identity.modified)
-                    values.add(row.partSize)
-                    values.add(row.identity.changed)
+                var (start, place) = (0, 0)
+                for index in rows.indices {
+                    values.add(textAt: start..<ends[place])
+                    values.add(textAt: ends[place]..<ends[place + 1])
+                    (start, place) = (ends[place + 1], place + 2)
+                    let identity = rows[index].identity
+                    values.add(identity.size)
+                    values.add(Int64(bitPattern: identity.device))
+                    values.add(Int64(bitPattern: identity.inode))
+                    values.add(identity.modified)
+                    values.add(rows[index].partSize)
+                    values.add(identity.changed)
                 }
             }
         }

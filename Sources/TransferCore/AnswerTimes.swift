@@ -8,17 +8,18 @@ import OSSProtocol
 public struct AnswerTimes: Sendable, Equatable {
     /// Fewer answers say nothing about what is usual.
     public static let enough = 20
-    private static let kept = 128
     /// Silence is unusual from that many times what only one answer in ten takes.
     private static let factor = 4.0
     /// Answers of others that show that the line and the server are there.
     public static let others = 3
-    /// A stalled body shows less than a missing answer: a lost packet is sent again after up to some seconds.
-    private static let leastForBody = Duration.seconds(3)
+    /// A stalled body shows less than a missing answer: a packet that is lost three times is sent again after a second and a half.
+    private static let leastForBody = Duration.seconds(2)
     private static let longest = Duration.seconds(30)
 
     /// The shortest patience with an answer.
     private let least: Duration
+    /// Answers that are remembered: what is usual at the end of a crowd is not what was usual in it.
+    private let kept: Int
     private var milliseconds: [Int64] = []
     /// When the same were answered, for comparing.
     private var instants: [Timestamp] = []
@@ -26,23 +27,25 @@ public struct AnswerTimes: Sendable, Equatable {
     private var count = 0
     private var slow: Int64?
 
-    /// - Parameter least: what a wrong decision costs is the bytes that are sent again; small requests may have a small one.
-    public init(least: Duration) { self.least = least }
+    /// - Parameters:
+    ///   - least: what a wrong decision costs is the bytes that are sent again; small requests may have a small one.
+    ///   - kept: answers that say what is usual, at least `enough`.
+    public init(least: Duration, kept: Int = 128) { (self.least, self.kept) = (least, max(kept, AnswerTimes.enough)) }
 
     public var knowsEnough: Bool { slow != nil }
 
     public mutating func answered(after time: Duration, at now: Timestamp) {
         count += 1
-        if milliseconds.count < AnswerTimes.kept {
+        if milliseconds.count < kept {
             milliseconds.append(time.inMilliseconds)
             instants.append(now)
         } else {
             milliseconds[place] = time.inMilliseconds
             instants[place] = now
-            place = (place + 1) % AnswerTimes.kept
+            place = (place + 1) % kept
         }
         // Sorting a hundred numbers at each answer would be most of what a small upload costs.
-        guard slow == nil ? milliseconds.count >= AnswerTimes.enough : count % 16 == 0 else { return }
+        guard slow == nil ? milliseconds.count >= AnswerTimes.enough : count % (kept / 8) == 0 else { return }
         let sorted = milliseconds.sorted()
         slow = sorted[min(sorted.count * 9 / 10, sorted.count - 1)]
     }

@@ -37,8 +37,8 @@ import Testing
     }
 
     @Test func aBodyThatDoesNotMoveGetsMoreTime() {
-        #expect(!usual(20).isOverdue(.milliseconds(2_900), isWhole: false, attempt: 1, others: 50))
-        #expect(usual(20).isOverdue(.seconds(3), isWhole: false, attempt: 1, others: 50))
+        #expect(!usual(20).isOverdue(.milliseconds(1_900), isWhole: false, attempt: 1, others: 50))
+        #expect(usual(20).isOverdue(.seconds(2), isWhole: false, attempt: 1, others: 50))
     }
 
     @Test func fromTheThirdOnEachFurtherTryIsWaitedForTwiceAsLongUpToThirtySeconds() {
@@ -62,6 +62,18 @@ import Testing
 
         #expect(times.answers(since: Self.now + .seconds(296)) == 3)
         #expect(times.answers(since: Self.now + .seconds(299)) == 0)
+    }
+
+    @Test func theLastOfACrowdIsJudgedByThoseThatWereAnsweredLastAndNotByTheCrowd() {
+        var (short, long) = (AnswerTimes(least: .seconds(1), kept: 32), AnswerTimes(least: .seconds(1)))
+        for number in 0..<128 {
+            let time = Duration.milliseconds(number < 96 ? 1_000 : 50)
+            short.answered(after: time, at: Self.now)
+            long.answered(after: time, at: Self.now)
+        }
+
+        #expect(short.isOverdue(.milliseconds(1_100), isWhole: true, attempt: 1, others: 3))
+        #expect(!long.isOverdue(.milliseconds(3_900), isWhole: true, attempt: 1, others: 3))
     }
 
     @Test func whatIsUsualChanges() {

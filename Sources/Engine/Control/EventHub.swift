@@ -38,13 +38,7 @@ actor EventHub {
     private static let burst = 64
     private static let breath: Duration = .milliseconds(50)
 
-    /// A change as all readers get it; turned into text once, whoever asks first.
-    private final class Change {
-        let id: UInt64
-        let view: UploadView
-        lazy var frame: [UInt8] = (try? ContractJSON.encode(view)).map { EventHub.frame(id: id, event: "upload", data: $0) } ?? []
-        init(id: UInt64, view: UploadView) { (self.id, self.view) = (id, view) }
-    }
+    private typealias Change = EventLog.Change
 
     private final class Status {
         let id: UInt64
@@ -53,12 +47,15 @@ actor EventHub {
         init(id: UInt64, view: StatusView) { (self.id, self.view) = (id, view) }
     }
 
-    private struct Reader {
+    private final class Reader {
         let wish: Wish
-        var wake: AsyncStream<Void>.Continuation
-        var close: @Sendable () -> Void
+        let wake: AsyncStream<Void>.Continuation
+        let close: @Sendable () -> Void
         var status: Status?
-        var uploads: [String: Change] = [:]
+        /// Changes up to this id were told, are in the backlog, or are not for it.
+        var seen: UInt64
+        /// What waits for it and is not in the log any more, or was looked through for its query.
+        var backlog: [String: Change] = [:]
         var hasMissed = false
         var isBeatDue = false
         /// Nothing was sent yet: a reader without a status learns that it is connected, and where it may take up from.
@@ -66,33 +63,46 @@ actor EventHub {
         /// Beats since it last took what waits for it.
         var late = 0
 
-        var hasFrames: Bool { status != nil || !uploads.isEmpty || hasMissed }
-
-        mutating func add(_ change: Change) {
-            guard wish.wantsUploads else { return }
-            guard wish.query?.matches(change.view.facts) ?? true else {
-                // What was to be told of it is not true any more.
-                uploads[change.view.id] = nil
-                return
-            }
-            uploads[change.view.id] = change
-            if uploads.count > EventHub.mostPending { miss() }
+        init(_ wish: Wish, seen: UInt64, wake: AsyncStream<Void>.Continuation, close: @escaping @Sendable () -> Void) {
+            (self.wish, self.seen, self.wake, self.close) = (wish, seen, wake, close)
         }
 
-        mutating func miss() {
+        func hasFrames(_ lastID: UInt64) -> Bool { status != nil || !backlog.isEmpty || hasMissed || (wish.wantsUploads && seen < lastID) }
+
+        func catchUp(_ log: EventLog, _ lastID: UInt64) {
+            guard wish.wantsUploads, seen < lastID else { return }
+            for change in log.changes(after: seen) {
+                // What was to be told of it before is not true any more.
+                backlog[change.view.id] = wish.query?.matches(change.view.facts) ?? true ? change : nil
+            }
+            seen = lastID
+            if backlog.count > EventHub.mostPending { miss(lastID) }
+        }
+
+        func miss(_ lastID: UInt64) {
             guard wish.wantsUploads else { return }
-            (uploads, hasMissed) = ([:], true)
+            (seen, backlog, hasMissed) = (lastID, [:], true)
             wake.yield()
         }
+    }
+
+    /// What readers of everything get who stand at the same place: put together once.
+    private struct Page {
+        let after: UInt64
+        /// The newest change there was.
+        let lastID: UInt64
+        /// Its own last one.
+        let end: UInt64
+        let isAll: Bool
+        let bytes: [UInt8]
     }
 
     private let queue: any QueueService
     /// What only the access half knows is put into each status.
     private let complete: @Sendable (StatusView) async -> StatusView
     private var readers: [ReaderID: Reader] = [:]
-    private var recent: [String: Change] = [:]
-    /// Ids at or below it may have been forgotten.
-    private var forgotten: UInt64
+    private var log: EventLog
+    private var page: Page?
     private var lastID: UInt64
     private var nextReader: ReaderID = 1
     private var pump: Task<Void, Never>?
@@ -106,7 +116,7 @@ actor EventHub {
     /// - Parameter firstID: larger than any id of an engine before: a reader of that one must not take up ours where it left off.
     init(queue: any QueueService, firstID: UInt64 = 0, complete: @escaping @Sendable (StatusView) async -> StatusView) {
         (self.queue, self.complete) = (queue, complete)
-        (forgotten, lastID) = (firstID, firstID)
+        (log, lastID) = (EventLog(mostKept: EventHub.mostRecent, forgotten: firstID), firstID)
     }
 
     /// Ids of an engine that starts at that time. A thousand changes a millisecond would be needed to reach those of the next; numbers stay
@@ -122,15 +132,9 @@ actor EventHub {
             wake.finish()
             return (id, bell)
         }
-        var reader = Reader(wish: wish, wake: wake, close: close)
+        let reader = Reader(wish, seen: wish.after ?? lastID, wake: wake, close: close)
         // An id that this engine never gave is another engine's: the reader has to ask anew.
-        if let after = wish.after {
-            if after < forgotten || after > lastID {
-                reader.miss()
-            } else {
-                for change in recent.values where change.id > after { reader.add(change) }
-            }
-        }
+        if let after = wish.after, after < log.forgotten || after > lastID { reader.miss(lastID) }
         readers[id] = reader
         arrivals += 1
         // Listening begins before the first status is read, so that nothing falls between the two.
@@ -138,7 +142,7 @@ actor EventHub {
         await queue.frontEnds(+1)
         if wish.wantsStatus {
             let status = await complete(await queue.status())
-            if readers[id] != nil, readers[id]?.status == nil { readers[id]?.status = Status(id: max(lastID, 1), view: status) }
+            if readers[id] != nil, reader.status == nil { reader.status = Status(id: max(lastID, 1), view: status) }
         }
         wake.yield()
         return (id, bell)
@@ -166,7 +170,7 @@ actor EventHub {
         pump?.cancel()
         (pump, isPumping) = (nil, false)
         lastID += 1
-        (forgotten, recent) = (lastID, [:])
+        log.forgetAll(upTo: lastID)
     }
 
     /// How many have come so far.
@@ -174,32 +178,62 @@ actor EventHub {
 
     /// What waits for the reader, as server-sent events; empty when nothing does.
     func take(_ id: ReaderID) -> [UInt8] {
-        guard var reader = readers[id] else { return [] }
+        guard let reader = readers[id] else { return [] }
         var bytes: [UInt8] = []
-        if reader.isNew, !reader.wish.wantsStatus { 
-            let id = reader.uploads.values.map(\.id).min().map { $0 - 1 } ?? lastID
-            bytes += EventHub.frame(id: id, event: "ready", data: Array("{}".utf8))
+        if reader.wish.query != nil || !reader.backlog.isEmpty || reader.isNew { reader.catchUp(log, lastID) }
+        if reader.isNew, !reader.wish.wantsStatus {
+            let first = reader.backlog.values.map(\.id).min()
+            bytes += EventFrame.bytes(id: first.map { $0 - 1 } ?? lastID, event: "ready", data: Array("{}".utf8))
         }
         reader.isNew = false
         if reader.hasMissed {
-            bytes += EventHub.frame(id: lastID, event: "missed", data: Array("{}".utf8))
+            bytes += EventFrame.bytes(id: lastID, event: "missed", data: Array("{}".utf8))
         }
-        // In order of their ids, and all that are left have higher ones: whoever is cut off here takes up right behind.
-        let changes = reader.uploads.values.sorted { $0.id < $1.id }
-        for change in changes.prefix(EventHub.mostTaken) {
-            bytes += change.frame
-            reader.uploads[change.view.id] = nil
-        }
-        let isAll = reader.uploads.isEmpty
+        let (end, isAll) = takeChanges(reader, &bytes)
         if isAll, let status = reader.status, let data = status.data {
-            bytes += EventHub.frame(id: max(status.id, changes.last?.id ?? 0), event: "status", data: data)
+            bytes += EventFrame.bytes(id: max(status.id, end), event: "status", data: data)
             reader.status = nil
         }
         if bytes.isEmpty, reader.isBeatDue { bytes = Array(": still here\n\n".utf8) }
         (reader.hasMissed, reader.isBeatDue, reader.late) = (false, false, 0)
-        readers[id] = reader
         if !isAll { reader.wake.yield() }
         return bytes
+    }
+
+    /// In order of their ids, and all that are left have higher ones: whoever is cut off here takes up right behind.
+    ///
+    /// - Returns: the id of the last one, and whether none is left.
+    private func takeChanges(_ reader: Reader, _ bytes: inout [UInt8]) -> (end: UInt64, isAll: Bool) {
+        guard reader.wish.wantsUploads else { return (0, true) }
+        guard reader.backlog.isEmpty else {
+            let changes = reader.backlog.values.sorted { $0.id < $1.id }
+            for change in changes.prefix(EventHub.mostTaken) {
+                bytes += change.frame
+                reader.backlog[change.view.id] = nil
+            }
+            return (changes.last?.id ?? 0, reader.backlog.isEmpty)
+        }
+        guard reader.seen < lastID else { return (0, true) }
+        let page = page(after: reader.seen)
+        bytes += page.bytes
+        reader.seen = page.end
+        return (page.end, page.isAll)
+    }
+
+    private func page(after id: UInt64) -> Page {
+        if let page, page.after == id, page.lastID == lastID { return page }
+        var (bytes, end, count, isAll): ([UInt8], UInt64, Int, Bool) = ([], lastID, 0, true)
+        for change in log.changes(after: id) {
+            guard count < EventHub.mostTaken else {
+                isAll = false
+                break
+            }
+            bytes += change.frame
+            (end, count) = (change.id, count + 1)
+        }
+        let made = Page(after: id, lastID: lastID, end: isAll ? lastID : end, isAll: isAll, bytes: bytes)
+        page = made
+        return made
     }
 
     /// The engine stops: every reader is told by the end of its stream.
@@ -248,21 +282,23 @@ actor EventHub {
             let full = await complete(view)
             lastID += 1
             let status = Status(id: lastID, view: full)
-            for (id, reader) in readers where reader.wish.wantsStatus {
-                readers[id]?.status = status
+            for reader in readers.values where reader.wish.wantsStatus {
+                reader.status = status
                 reader.wake.yield()
             }
         case .upload(let view):
             lastID += 1
-            let change = Change(id: lastID, view: view)
-            recent[view.id] = change
-            if recent.count > EventHub.mostRecent { forgetOldest() }
-            for id in readers.keys { readers[id]?.add(change) }
+            log.add(Change(id: lastID, view: view))
+            if let edge = log.edge() {
+                // Who is behind keeps what it has not seen.
+                for reader in readers.values where reader.seen < edge { reader.catchUp(log, lastID) }
+                log.forget(upTo: edge)
+            }
             ringSoon()
         case .missed:
             lastID += 1
-            (forgotten, recent) = (lastID, [:])
-            for id in readers.keys { readers[id]?.miss() }
+            log.forgetAll(upTo: lastID)
+            for reader in readers.values { reader.miss(lastID) }
         }
     }
 
@@ -279,36 +315,21 @@ actor EventHub {
 
     private func ring() {
         isRinging = false
-        for reader in readers.values where reader.hasFrames { reader.wake.yield() }
+        for reader in readers.values where reader.hasFrames(lastID) { reader.wake.yield() }
     }
 
     /// Every 15 s: something is written to readers that have had nothing, and readers that take nothing are closed.
     func beat() {
-        for (id, reader) in readers {
+        for reader in readers.values {
             if reader.late >= EventHub.patience {
                 reader.close()
                 reader.wake.finish()
                 continue
             }
-            readers[id]?.late += 1
-            readers[id]?.isBeatDue = true
+            reader.late += 1
+            reader.isBeatDue = true
             reader.wake.yield()
         }
-    }
-
-    private func forgetOldest() {
-        let oldest = recent.sorted { $0.value.id < $1.value.id }.prefix(EventHub.mostRecent / 4)
-        for (key, entry) in oldest {
-            recent[key] = nil
-            forgotten = max(forgotten, entry.id)
-        }
-    }
-
-    private static func frame(id: UInt64, event: String, data: [UInt8]) -> [UInt8] {
-        var bytes = Array("id: \(id)\nevent: \(event)\ndata: ".utf8)
-        bytes += data
-        bytes += [0x0A, 0x0A]
-        return bytes
     }
 }
 

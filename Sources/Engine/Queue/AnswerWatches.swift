@@ -14,11 +14,10 @@ final class AnswerWatches: Sendable {
 
     private struct Endpoint {
         var small = AnswerTimes(least: AnswerWatches.leastForSmall)
-        var large = AnswerTimes(least: AnswerWatches.leastForLarge)
-        /// When the newest question that was answered went out, the newest at all, and whether it is still waited for.
+        var large = AnswerTimes(least: AnswerWatches.leastForLarge, kept: AnswerWatches.largeKept)
+        /// When the newest question that was answered went out, and the newest at all.
         var reached: Timestamp?
         var asked: Timestamp?
-        var isAsking = false
 
         func answers(since then: Timestamp) -> Int { small.answers(since: then) + large.answers(since: then) }
     }
@@ -26,12 +25,16 @@ final class AnswerWatches: Sendable {
     /// Bodies up to this size are sent again for little. Bytes.
     private static let small: Int64 = 1 << 20
     private static let leastForSmall = Duration.seconds(1)
-    private static let leastForLarge = Duration.seconds(2)
+    private static let leastForLarge = Duration.milliseconds(1500)
+    /// A hundred parts that share a line are answered late; the last of them is not.
+    private static let largeKept = 32
     /// There are too few of the others to know what is usual.
-    private static let leastForNone = Duration.seconds(2)
+    private static let leastForNone = Duration.milliseconds(1500)
     private static let leastForLists = Duration.seconds(5)
-    /// From when on, and how often, it is asked whether anybody is there.
-    private static let asksAfter = Duration.seconds(1)
+    /// From when on, and how often, it is asked whether anybody is there: also while an earlier question is not answered, since one that is
+    /// lost says nothing.
+    private static let asksAfter = Duration.milliseconds(500)
+    private static let asksAgainAfter = Duration.seconds(1)
 
     private let endpoints = Lock<[String: Endpoint]>([:])
     private let clock: @Sendable () -> Timestamp
@@ -59,7 +62,7 @@ final class AnswerWatches: Sendable {
     /// - Parameters:
     ///   - attempt: of that request, from 1.
     ///   - ask: whether anybody answers there. Asked while a request is silent that has no others to be compared with, such as the last one of
-    ///     many: one question at a time, at most one a second.
+    ///     many: at most one question a second.
     func patience(
         _ endpoint: String, _ body: Body, attempt: Int, ask: @escaping @Sendable () async -> Bool
     ) -> @Sendable (_ silence: Duration, _ isWhole: Bool) -> Bool {
@@ -72,21 +75,19 @@ final class AnswerWatches: Sendable {
                 let others = isReached ? AnswerTimes.others : known.answers(since: begun)
                 let (times, least) = AnswerWatches.measure(of: body, known)
                 let asks =
-                    others < AnswerTimes.others && times.knowsEnough && silence >= AnswerWatches.asksAfter && !known.isAsking
-                    && known.asked.map { now - $0 >= AnswerWatches.asksAfter } ?? true
-                if asks {
-                    endpoints[endpoint]?.isAsking = true
-                    endpoints[endpoint]?.asked = now
-                }
+                    others < AnswerTimes.others && times.knowsEnough && silence >= AnswerWatches.asksAfter
+                    && known.asked.map { now - $0 >= AnswerWatches.asksAgainAfter } ?? true
+                if asks { endpoints[endpoint]?.asked = now }
                 return (!times.isOverdue(silence, isWhole: isWhole, attempt: attempt, others: others, least: least), asks)
             }
             if asks {
                 // Unstructured on purpose: the transport's thread does not wait.
                 Task {
-                    let isThere = await ask()
+                    guard await ask() else { return }
                     endpoints.withLock { endpoints in
-                        endpoints[endpoint]?.isAsking = false
-                        if isThere { endpoints[endpoint]?.reached = now }
+                        // Questions may be answered in another order than they went out in.
+                        let newest = endpoints[endpoint]?.reached ?? now
+                        endpoints[endpoint]?.reached = max(newest, now)
                     }
                 }
             }

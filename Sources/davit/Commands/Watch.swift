@@ -8,6 +8,7 @@ struct Watch: AsyncParsableCommand {
         abstract: "Events as they happen, a line each, until Ctrl-C.",
         discussion: """
             Each line is the newest state of an upload that has changed. Whoever reads slowly gets fewer lines, never late ones.
+            It runs at a low priority: looking on takes nothing from uploads on the same processors.
 
             Examples:
               davit watch state:failed                  only what fails from now on
@@ -20,6 +21,7 @@ struct Watch: AsyncParsableCommand {
     private static let pause = Duration.milliseconds(200)
 
     func run() async throws {
+        Courtesy.lowerPriority()
         let client = try await ControlClient.connect(global, start: false)
         let text = Selection(query).query ?? ""
         if !text.isEmpty {

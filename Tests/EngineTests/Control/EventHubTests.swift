@@ -103,6 +103,60 @@ import TransferCore
         #expect(got.contains(#""id":"u-1""#) && !got.contains(#""id":"u-2""#) && !got.contains("event: status"))
     }
 
+    @Test func readersAtTheSamePlaceGetTheSameWhateverOthersTook() async {
+        let hub = hub()
+        let wish = EventHub.Wish(wantsStatus: false)
+        var readers: [EventHub.ReaderID] = []
+        for _ in 0..<3 { readers.append(await hub.attach(wish, close: {}).id) }
+        for reader in readers { _ = await hub.take(reader) }
+        for number in 0..<100 { await hub.spread(.upload(queue.upload("u-\(number)"))) }
+
+        let early = await text(hub, readers[0])
+        await hub.spread(.upload(queue.upload("u-7", state: .done)))
+        let rest = await text(hub, readers[0])
+        let (second, third) = (await text(hub, readers[1]), await text(hub, readers[2]))
+
+        #expect(early.ids.count == 100)
+        #expect(rest.ids.count == 1 && rest.contains(#""state":"done""#))
+        #expect(second == third && second.ids.count == 100)
+        #expect(second.ids == second.ids.sorted() && second.ids.last == rest.ids.last)
+    }
+
+    @Test func aReaderOfFewUploadsThatStandsStillKeepsThemThoughManyOthersChange() async throws {
+        let hub = hub()
+        let query = try UploadQuery("state:failed", now: Timestamp(seconds: 0))
+        let reader = await hub.attach(EventHub.Wish(wantsStatus: false, query: query), close: {})
+        _ = await hub.take(reader.id)
+
+        await hub.spread(.upload(queue.upload("u-a", state: .failed)))
+        await hub.spread(.upload(queue.upload("u-b", state: .failed)))
+        for number in 0..<2000 { await hub.spread(.upload(queue.upload("u-\(number)"))) }
+        await hub.spread(.upload(queue.upload("u-b", state: .queued)))
+
+        let got = await text(hub, reader.id)
+        #expect(got.contains(#""id":"u-a""#) && got.ids.count == 1 && !got.contains("event: missed"))
+    }
+
+    @Test func aReaderThatIsSomeHundredsBehindMissesNothingThoughTheLogForgets() async {
+        let hub = hub()
+        let first = await hub.attach(EventHub.Wish(wantsStatus: false), close: {})
+        for number in 0..<1000 { await hub.spread(.upload(queue.upload("u-\(number)"))) }
+        let late = await hub.attach(EventHub.Wish(wantsStatus: false), close: {})
+        _ = await hub.take(late.id)
+
+        for number in 1000..<1500 { await hub.spread(.upload(queue.upload("u-\(number)"))) }
+
+        var ids: [UInt64] = []
+        while true {
+            let piece = await text(hub, late.id)
+            if piece.isEmpty { break }
+            #expect(!piece.contains("event: missed"))
+            ids += piece.ids
+        }
+        #expect(ids.count == 500 && ids == ids.sorted())
+        #expect(await text(hub, first.id).contains("event: missed"))
+    }
+
     @Test func aReaderThatComesBackWithinTheGraceHasMissedNothing() async {
         let hub = hub()
         let first = await hub.attach(EventHub.Wish(), close: {})

@@ -53,6 +53,33 @@ import TransferCore
         #expect(!isPatient(.seconds(4), true), "nobody waits for ever")
     }
 
+    @Test func aQuestionThatIsNotAnsweredItselfIsAskedAgainASecondLater() async {
+        let watches = known()
+        let asked = Lock(0)
+        let isPatient = watches.patience(Self.endpoint, .bytes(32 << 20), attempt: 1) {
+            let number = asked.withLock { asked in
+                asked += 1
+                return asked
+            }
+            // The first is lost: nothing comes of it as long as anybody waits.
+            if number == 1 { while !Task.isCancelled, asked.withLock({ $0 }) < 3 { await Task.yield() } }
+            return number == 2
+        }
+
+        clock.advance(.milliseconds(500))
+        #expect(isPatient(.milliseconds(500), true))
+        clock.advance(.milliseconds(900))
+        #expect(isPatient(.milliseconds(1_400), true))
+        clock.advance(.milliseconds(200))
+        #expect(isPatient(.milliseconds(1_600), true))
+        while asked.withLock({ $0 }) < 2 { await Task.yield() }
+        #expect(asked.withLock { $0 } == 2)
+
+        for _ in 0..<1_000 where isPatient(.milliseconds(1_700), true) { await Task.yield() }
+        #expect(!isPatient(.milliseconds(1_700), true))
+        asked.withLock { $0 = 3 }
+    }
+
     @Test func whoHasOthersBesideItAsksNobody() async {
         let watches = known()
         let asked = Lock(0)

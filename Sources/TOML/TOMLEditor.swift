@@ -141,7 +141,8 @@ public struct TOMLEditor: Sendable {
         for (index, piece) in pieces.enumerated() where piece.path.starts(with: path) {
             let hasNext = index + 1 < pieces.count && pieces[index + 1].path.starts(with: path)
             // What is said between two lines that go belongs to them.
-            cuts.append(lineStart(piece.start)..<(hasNext ? lineStart(pieces[index + 1].start) : piece.end))
+            let cut = lineStart(piece.start)..<(hasNext ? lineStart(pieces[index + 1].start) : piece.end)
+            if let last = cuts.last, last.upperBound == cut.lowerBound { cuts[cuts.count - 1] = last.lowerBound..<cut.upperBound } else { cuts.append(cut) }
         }
         guard !cuts.isEmpty else { return false }
         var new = bytes

@@ -98,6 +98,12 @@ import Testing
         #expect(new.contains("# the archive\n[remote.cold]\n") && new.contains("# nights are free"))
     }
 
+    @Test func theLastTableGoesWithTheTablesBelowItThatStandApart() throws {
+        let new = try edited("x = 1\n\n[a]\nb = 1\n\n[a.c]\nd = 1\n\n[z]\ny = 1\n\n[a.e]\nf = 1\n") { try $0.remove(["a"]) }
+
+        #expect(new == "x = 1\n\n[z]\ny = 1\n")
+    }
+
     @Test func aKeyGoesWithItsLine() throws {
         let new = try edited { try $0.remove(["default-remote"]) }
 

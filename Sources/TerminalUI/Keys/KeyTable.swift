@@ -190,7 +190,7 @@ enum KeyTable {
         bind([.character("u")], .undo, "undo the last action", isInShell: true, hints: [hint("undo", 5, [.settings])]),
         bind(
             [.character("U")], .undoList, "the last edits, by whom; Enter takes one back",
-            hints: [hint("edits", 6, [.history]), hint("edits", 8, [.settings])]),
+            hints: [hint("edits", 9, [.history]), hint("edits", 8, [.settings])]),
         bind([.character(":"), .function(9)], .command, "palette: any command by name"),
         bind([.control("l")], .redraw, "redraw from nothing"),
         bind([.control("z")], .suspend, "suspend the front end"),

@@ -57,7 +57,7 @@ public struct EditView: Codable, Sendable, Equatable {
     /// For `undo`.
     public var id: Int64
     public var at: String
-    /// `pause resume retry cancel abort remove priority move`.
+    /// `pause resume retry cancel abort remove priority move`, `limits`, `configuration`.
     public var action: String
     /// Who did it, where that was said.
     @Nullable public var by: String?
@@ -65,7 +65,10 @@ public struct EditView: Codable, Sendable, Equatable {
     public var undone: Bool
     /// Aborts cannot be taken back.
     public var undoable: Bool
-    public init(id: Int64, at: String, action: String, by: String?, uploads: Int, undone: Bool, undoable: Bool) {
+    /// What it changed, where that is no upload: `limit up 150 MiB/s -> 200 MiB/s`.
+    public var what: String?
+    public init(id: Int64, at: String, action: String, by: String?, uploads: Int, undone: Bool, undoable: Bool, what: String? = nil) {
+        self.what = what
         (self.id, self.at, self.action, self.uploads, self.undone, self.undoable) = (id, at, action, uploads, undone, undoable)
         _by = Nullable(wrappedValue: by)
     }

@@ -174,6 +174,8 @@ public struct ActionResult: Codable, Sendable, Equatable {
     public var stored: Int64?
     /// Orders still being read that it means with all that is not found of them yet.
     @Nullable public var scans: Int?
+    /// What an undo took back, where that was no upload: `limit up 150 MiB/s -> 200 MiB/s`.
+    public var what: String?
     public init(action: String, matched: Int, changed: Int, items: [Item]) {
         (self.action, self.matched, self.changed, self.items) = (action, matched, changed, items)
         _scans = Nullable(wrappedValue: nil)
@@ -227,6 +229,8 @@ public struct LimitsChange: Codable, Sendable, Equatable {
     public var rate: String?
     public var uploads: SlotsChange?
     public var parts: SlotsChange?
+    /// Who asks, for people.
+    public var by: String?
     public init(rate: String? = nil, uploads: Int? = nil, parts: Int? = nil) {
         (self.rate, self.uploads, self.parts) = (rate, uploads.map(SlotsChange.number), parts.map(SlotsChange.number))
     }

@@ -42,8 +42,10 @@ public struct StatusView: Codable, Sendable, Equatable {
         @Nullable public var by: String?
         /// That it changed.
         public var uploads: Int
-        public init(number: Int, action: String, by: String?, uploads: Int) {
-            (self.number, self.action, self.uploads) = (number, action, uploads)
+        /// What was changed, where that is no upload: `limit up 150 MiB/s -> 200 MiB/s`.
+        public var what: String?
+        public init(number: Int, action: String, by: String?, uploads: Int, what: String? = nil) {
+            (self.number, self.action, self.uploads, self.what) = (number, action, uploads, what)
             _by = Nullable(wrappedValue: by)
         }
     }
@@ -162,8 +164,12 @@ public struct SettingsView: Codable, Sendable, Equatable {
     public var theme: String
     @Nullable public var defaultRemote: String?
     public var remotes: [RemoteView]
-    public init(theme: String, defaultRemote: String?, remotes: [RemoteView]) {
-        (self.theme, self.remotes) = (theme, remotes)
+    /// The configuration file.
+    public var file: String?
+    /// `[engine]` and `[remote.…]` as they are understood, defaults too; what could hold a secret is left out.
+    public var values: [ConfigurationEntry]?
+    public init(theme: String, defaultRemote: String?, remotes: [RemoteView], file: String? = nil, values: [ConfigurationEntry]? = nil) {
+        (self.theme, self.remotes, self.file, self.values) = (theme, remotes, file, values)
         _defaultRemote = Nullable(wrappedValue: defaultRemote)
     }
 }

@@ -140,7 +140,7 @@ public struct UploadsRequest: Sendable, Equatable {
 }
 
 /// What the control server needs of the queue.
-public protocol QueueService: HistoryService {
+public protocol QueueService: HistoryService, EditService {
     func add(_ order: JobOrder) async throws(OrderError) -> JobView
     /// - Parameter withUploads: the ids of its uploads too.
     /// - Parameter patience: the answer comes when the job is over, at the latest after so long.

@@ -1,7 +1,8 @@
 /// A reader of TOML 1.0 in which every key and value knows its line and column.
 ///
 /// Ours, because the configuration must name file, line and key of whatever is wrong in it, and because the front end must not
-/// link whole Foundation, which the TOML libraries for Linux bring. Reading only: davit never rewrites a file that people edit.
+/// link whole Foundation, which the TOML libraries for Linux bring. `TOMLEditor` changes single values of a text and leaves every other
+/// byte of it alone: people edit these files too.
 ///
 /// This module is pure: text in, values out. It may not open files; its callers bound what they read, and it bounds depth and
 /// size again. Source of the grammar: toml.io/en/v1.0.0.

@@ -4,6 +4,9 @@ struct TOMLParser {
     private let limits: TOMLLimits
     private let root = TOMLNode(.header, at: TOMLPosition(line: 1, column: 1))
     private var valuesLeft: Int
+    /// Where the lines of the document itself stand, for those who change it.
+    private(set) var pieces: [TOMLPiece] = []
+    private var section: [String] = []
 
     init(_ bytes: [UInt8], limits: TOMLLimits) throws(TOMLError) {
         guard bytes.count <= limits.size else {
@@ -21,12 +24,17 @@ struct TOMLParser {
         while true {
             try scanner.skipBlankLines()
             guard let byte = scanner.peek() else { break }
+            let start = scanner.offset
             if byte == UInt8(ascii: "[") {
                 current = try header()
             } else {
                 try keyValue(into: current)
             }
+            let place = pieces.count - 1
+            pieces[place].start = start
+            pieces[place].contentEnd = scanner.offset
             try scanner.endLine()
+            pieces[place].end = scanner.offset
         }
         return root.frozen()
     }
@@ -45,6 +53,8 @@ struct TOMLParser {
             throw scanner.expected(isArray ? "“]]” at the end of the header" : "“]” at the end of the header")
         }
         guard keys.count < limits.depth else { throw tooDeep(start) }
+        section = keys.map(\.text)
+        pieces.append(TOMLPiece(kind: .header, path: section, section: section))
         var table = root
         for key in keys.dropLast() {
             try count(start)
@@ -110,7 +120,10 @@ struct TOMLParser {
         guard table[last.bytes] == nil else {
             throw TOMLError(position: last.position, message: "“\(cleaned(last.text))” is already there (\(was(table, last)))")
         }
+        let valueStart = scanner.offset
         table.add(last, .value(try value(depth: depth + keys.count)))
+        guard depth == 0 else { return }
+        pieces.append(TOMLPiece(kind: .entry(value: valueStart..<scanner.offset), path: section + keys.map(\.text), section: section))
     }
 
     private func was(_ table: TOMLNode, _ key: TOMLKey) -> String {

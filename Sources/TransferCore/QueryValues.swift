@@ -100,14 +100,7 @@ struct QueryValues {
     }
 
     /// `30s 10m 2h 3d 1w`.
-    private static func seconds(_ text: String) -> Int64? {
-        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800]
-        // Eleven digits keep the product within an Int64.
-        guard let last = text.last, let unit = units[last], text.count <= 12, let number = Int64(text.dropLast()), number >= 0 else {
-            return nil
-        }
-        return number * unit
-    }
+    private static func seconds(_ text: String) -> Int64? { DurationText.parse(text)?.components.seconds }
 
     /// `50`, `99.9`: in tenths of a percent.
     private static func tenths(_ text: Substring) -> Int64? {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Contracts
 import FoundationEssentials
+import OSSProtocol
 import Platform
 
 /// Options that every command takes.
@@ -57,26 +58,7 @@ struct GlobalOptions: ParsableArguments {
     }
 }
 
-/// `30s`, `5m`, `2h`, `1d`, `90` (seconds), `1h30m`. At most 366 days.
+/// `30s`, `5m`, `2h`, `1d`, `90` (seconds), `1h30m`, `1.5h`. At most 366 days.
 func parseDuration(_ text: String) -> Duration? {
-    var total = 0.0
-    var digits = ""
-    var sawAny = false
-    for character in text {
-        if character.isASCII && (character.isNumber || character == ".") {
-            digits.append(character)
-            continue
-        }
-        guard let number = Double(digits), let unit = ["s": 1.0, "m": 60, "h": 3600, "d": 86400][String(character)] else { return nil }
-        total += number * unit
-        digits = ""
-        sawAny = true
-    }
-    if !digits.isEmpty {
-        guard !sawAny, let number = Double(digits) else { return nil }
-        total = number
-        sawAny = true
-    }
-    guard sawAny, total >= 0, total <= 366 * 86400 else { return nil }
-    return .milliseconds(Int64(total * 1000))
+    DurationText.parse(text, .typed).flatMap { $0 <= .seconds(366 * 86_400) ? $0 : nil }
 }

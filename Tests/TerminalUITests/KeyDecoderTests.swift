@@ -83,6 +83,25 @@ import Testing
         #expect(decode("\u{1B}[?2026;2$y") == [.report(Array("[?2026;2$y".utf8))])
     }
 
+    @Test func anAnswerThatComesInPiecesIsNoKeysEither() {
+        for end in ["\u{07}", "\u{1B}\\"] {
+            var decoder = KeyDecoder()
+            var events = decoder.feed(Array("\u{1B}]11;rgb:10".utf8)) + decoder.flush()
+            events += decoder.feed(Array("10/16".utf8)) + decoder.flush()
+            events += decoder.feed(Array(("16/1d1d" + end + "j").utf8)) + decoder.flush()
+            #expect(events == [.key(.character("j"))])
+        }
+    }
+
+    @Test func keysBehindAnAnswerThatNeverEndsAreKeysAgain() {
+        var decoder = KeyDecoder()
+        _ = decoder.feed(Array("\u{1B}]11;rgb:10".utf8)) + decoder.flush()
+        #expect(decoder.feed(Array("j1".utf8)) == [.key(.character("j")), .key(.character("1"))])
+        // Alt-] is no beginning of an answer.
+        _ = decoder.feed(Array("\u{1B}]".utf8)) + decoder.flush()
+        #expect(decoder.feed(Array("1".utf8)) == [.key(.character("1"))])
+    }
+
     @Test func sequencesOfTerminfoWin() {
         var decoder = KeyDecoder()
         decoder.define(Array("\u{1B}[99x".utf8), .function(8))

@@ -309,7 +309,9 @@ import Testing
         }
         #expect(prompt.field.text == "50M ")
         desk.press(.enter, &state)
-        #expect(desk.others == [.setLimits(LimitsChange(rate: "52428800"))])
+        var change = LimitsChange(rate: "52428800")
+        change.by = "ops"
+        #expect(desk.others == [.setLimits(change)])
     }
 
     @Test func aDialogLivesThroughAWindowThatIsTooSmall() {

@@ -4,6 +4,12 @@ import Testing
 @testable import TerminalUI
 
 @Suite struct ReduceSettingsTests {
+    private func change(rate: String) -> Effect {
+        var change = LimitsChange(rate: rate)
+        change.by = "ops"
+        return .setLimits(change)
+    }
+
     private func press(_ keys: String, _ state: inout AppState) -> [Effect] {
         var desk = Desk(rows: Mix.rows)
         desk.press(keys, &state)
@@ -13,24 +19,21 @@ import Testing
     @Test func aStepOfTheLimitIsATenth() {
         var state = Mix.state()
 
-        #expect(press("6-", &state) == [.setLimits(LimitsChange(rate: String(200 * Mix.mib / 10 * 9)))])
+        #expect(press("6-", &state) == [.fetchEdits, change(rate: String(200 * Mix.mib / 10 * 9))])
     }
 
-    @Test func undoTakesTheLastChangeBack() {
+    @Test func undoWithoutAChangeOfSettingsIsTheEnginesUndo() {
         var state = Mix.state()
-        _ = press("6+", &state)
-        // The configuration had set it: it is given back.
-        #expect(press("u", &state) == [.setLimits(LimitsChange(rate: "schedule"))])
 
-        #expect(press("u", &state) == [.act(ActionRequest(action: "undo", by: "ops"))], "with nothing left, the engine's undo")
+        #expect(press("6u", &state) == [.fetchEdits, .act(ActionRequest(action: "undo", by: "ops"))])
     }
 
     @Test func slowModeBringsTheOldLimitBack() {
         var state = Mix.state()
-        #expect(press("B", &state) == [.setLimits(LimitsChange(rate: "1048576"))])
+        #expect(press("B", &state) == [change(rate: "1048576")])
         #expect(state.slow.isOn)
 
-        #expect(press("B", &state) == [.setLimits(LimitsChange(rate: "schedule"))])
+        #expect(press("B", &state) == [change(rate: "schedule")])
         #expect(!state.slow.isOn)
     }
 
@@ -41,7 +44,7 @@ import Testing
         _ = reduce(&state, .status(status))
         _ = press("B", &state)
 
-        #expect(press("B", &state) == [.setLimits(LimitsChange(rate: String(200 * Mix.mib)))])
+        #expect(press("B", &state) == [change(rate: String(200 * Mix.mib))])
     }
 
     @Test func aChangeByOthersIsSaid() {
@@ -57,14 +60,16 @@ import Testing
     @Test func defaultGivesACountBackToTheEngine() {
         var state = Mix.state()
 
-        #expect(press("6jjD", &state) == [.setLimits(LimitsChange(uploads: .auto, parts: nil))])
+        var change = LimitsChange(uploads: .auto, parts: nil)
+        change.by = "ops"
+        #expect(press("6jjD", &state) == [.fetchEdits, .setLimits(change)])
     }
 
     @Test func numbersAreNotSteppedReadOnly() {
         var state = Mix.state()
         state.options.isReadOnly = true
 
-        #expect(press("6+", &state).isEmpty && state.message?.text == "this front end is read-only")
+        #expect(press("6+", &state) == [.fetchEdits] && state.message?.text == "this front end is read-only")
     }
 
     @Test func everyRowIsReachedInASmallWindow() {
@@ -81,7 +86,7 @@ import Testing
         var state = Mix.state()
         var desk = Desk(rows: Mix.rows)
         desk.press("5t", &state)
-        #expect(desk.others == [.fetchAuth, .testAuth(scope: "prod")])
+        #expect(desk.others == [.fetchAuth, .fetchEdits, .testAuth(scope: "prod")])
         _ = reduce(&state, .authChecked(scope: "prod", [AuthCheck(scope: "prod", check: "put", ok: false, text: "403 AccessDenied")]))
         #expect(state.message?.text == "prod: put FAILED: 403 AccessDenied")
         desk.press("jr", &state)
@@ -106,6 +111,6 @@ import Testing
         var desk = Desk(rows: Mix.rows)
         desk.press("5tt", &state)
 
-        #expect(desk.others == [.fetchAuth, .testAuth(scope: "prod")])
+        #expect(desk.others == [.fetchAuth, .fetchEdits, .testAuth(scope: "prod")])
     }
 }

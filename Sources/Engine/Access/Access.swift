@@ -65,6 +65,13 @@ public actor Access: RequestAuthorizer, TargetResolver {
         configuration = new
     }
 
+    /// What is held of that remote's credentials, also in the cache, was had by other settings or with another secret.
+    func forget(remote name: String) {
+        sources[name] = nil
+        guard orders[name] == nil else { return }
+        LeaseCache(folder: folder, scope: name).remove()
+    }
+
     // MARK: - RequestAuthorizer
 
     public func authorize(
@@ -297,7 +304,9 @@ public actor Access: RequestAuthorizer, TargetResolver {
                 name: $0.name, bucket: $0.bucket ?? "", region: $0.region, endpoint: $0.endpoint, prefix: $0.prefix,
                 kind: $0.credentials.kind)
         }
-        return SettingsView(theme: configuration.theme, defaultRemote: configuration.defaultRemote, remotes: remotes)
+        return SettingsView(
+            theme: configuration.theme, defaultRemote: configuration.defaultRemote, remotes: remotes, file: configuration.file,
+            values: ConfigurationText(configuration).entries(configuration))
     }
 
     /// From now on every remote is among the leases, whether an upload has used it or not.

@@ -106,7 +106,7 @@ actor SignedURLKeeper {
 
     /// `DAVIT_URL_LIFE`, such as `10s`: whoever wants URLs that are worth little when they leak. What is no duration is not wished for.
     static func wishedLife(environment: [String: String]) -> Duration? {
-        let wished = environment["DAVIT_URL_LIFE"].flatMap(DurationText.parse)
+        let wished = environment["DAVIT_URL_LIFE"].flatMap { DurationText.parse($0) }
         return wished.flatMap { (Duration.seconds(1)...(.seconds(604_800))).contains($0) ? $0 : nil }
     }
 

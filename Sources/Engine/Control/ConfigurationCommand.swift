@@ -1,6 +1,7 @@
 import Contracts
 import Credentials
 import Platform
+import TOML
 import TransferCore
 
 /// `davit-engine config check|path|show`, as text and status; printing is the program's matter.
@@ -88,11 +89,21 @@ struct ConfigurationText {
 
         var toml: String {
             switch self {
-            case .text(let text): Value.quoted(text)
+            case .text(let text): TOMLLiteral.text(text).toml
             case .number(let number): "\(number)"
-            case .list(let texts): "[" + texts.map(Value.quoted).joined(separator: ", ") + "]"
+            case .list(let texts): TOMLLiteral.list(texts).toml
             }
         }
+
+        var contract: ConfigurationValue {
+            switch self {
+            case .text(let text): .text(text)
+            case .number(let number): .number(Int64(number))
+            case .list(let texts): .list(texts)
+            }
+        }
+
+        var plain: String { if case .text(let text) = self { text } else { "" } }
 
         func encode(to encoder: any Encoder) throws {
             var container = encoder.singleValueContainer()
@@ -101,22 +112,6 @@ struct ConfigurationText {
             case .number(let number): try container.encode(number)
             case .list(let texts): try container.encode(texts)
             }
-        }
-
-        private static func quoted(_ text: String) -> String {
-            var quoted = "\""
-            for scalar in text.unicodeScalars {
-                switch scalar {
-                case "\"": quoted += "\\\""
-                case "\\": quoted += "\\\\"
-                case "\n": quoted += "\\n"
-                case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                    let digits = String(scalar.value, radix: 16)
-                    quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                default: quoted.unicodeScalars.append(scalar)
-                }
-            }
-            return quoted + "\""
         }
     }
 
@@ -156,6 +151,22 @@ struct ConfigurationText {
         var values: [String: Value] = [:]
         for table in tables { for (key, value) in table.keys { values[table.name.isEmpty ? key : "\(table.name).\(key)"] = value } }
         return values
+    }
+
+    /// Key by key, for front ends. An address of credentials and a command's arguments may be as good as a secret: they are left out.
+    func entries(_ configuration: EngineConfiguration) -> [ConfigurationEntry] {
+        var paths: [String: [String]] = ["": [], "engine": ["engine"]]
+        for remote in configuration.remotes {
+            let names = ConfigurationText.tables(remote).map(\.name)
+            for name in names {
+                paths[name] = ["remote", remote.name] + name.dropFirst(names[0].count).split(separator: ".").map(String.init)
+            }
+        }
+        return tables.flatMap { table -> [ConfigurationEntry] in
+            guard let path = paths[table.name] else { return [] }
+            let isHidden = table.keys.contains { $0.key == "kind" && ["uri", "process"].contains($0.value.plain) }
+            return table.keys.filter { !isHidden || !["url", "command"].contains($0.key) }.map { ConfigurationEntry(path + [$0.key], $0.value.contract) }
+        }
     }
 
     private static func tables(_ remote: RemoteSettings) -> [(name: String, keys: [(key: String, value: Value)])] {
@@ -226,12 +237,24 @@ struct ConfigurationText {
     }
 
     private static func rule(_ rule: RateRule) -> String {
-        guard !rule.days.isEmpty else { return "else \(rate(rule.rate))" }
+        guard !rule.days.isEmpty else { return "else \(ruleRate(rule.rate))" }
         let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
         let time: (Int) -> String = { minutes in
             let pieces = [minutes / 60, minutes % 60].map { ($0 < 10 ? "0" : "") + "\($0)" }
             return pieces.joined(separator: ":")
         }
-        return "\(rule.days.sorted().map { names[$0] }.joined(separator: ",")) \(time(rule.from))-\(time(rule.until)) \(rate(rule.rate))"
+        var runs: [ClosedRange<Int>] = []
+        for day in rule.days.sorted() {
+            if let last = runs.last, last.upperBound == day - 1 { runs[runs.count - 1] = last.lowerBound...day } else { runs.append(day...day) }
+        }
+        let days = runs.map { $0.count == 1 ? names[$0.lowerBound] : "\(names[$0.lowerBound])-\(names[$0.upperBound])" }
+        return "\(days.joined(separator: ",")) \(time(rule.from))-\(time(rule.until)) \(ruleRate(rule.rate))"
+    }
+
+    /// As people write it, where that is exact.
+    private static func ruleRate(_ rate: Int64?) -> String {
+        guard let rate, rate > 0 else { return self.rate(rate) }
+        for (unit, name) in [(Int64(1 << 30), "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] where rate % unit == 0 { return "\(rate / unit)\(name)" }
+        return "\(rate)"
     }
 }

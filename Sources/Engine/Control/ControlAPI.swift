@@ -22,6 +22,8 @@ struct ControlAPI: Sendable {
     let stop: @Sendable (_ finish: Bool) -> Void
     /// Reads the configuration anew. The errors that made it keep the old one.
     let reload: @Sendable () async -> [String]
+    /// `nil`: there is no file to change.
+    var configuration: ConfigurationEditor?
 
     func handle(_ request: ControlRequest) async -> ControlResponse {
         guard let pieces = request.pieces, let parameters = request.parameters else {
@@ -59,10 +61,12 @@ struct ControlAPI: Sendable {
                 return .notFound("there is no job “\(PlainText.line(id, limit: 60))”")
             }
             return .json(job)
-        case ("POST", 1, "actions", _): return .json(try await queue.act(try ControlAPI.decode(ActionRequest.self, request.body)))
+        case ("POST", 1, "actions", _): return .json(try await act(try ControlAPI.decode(ActionRequest.self, request.body)))
         case ("GET", 1, "limits", _): return .json(await queue.limits())
-        case ("PUT", 1, "limits", _): return .json(try await queue.setLimits(try ControlAPI.decode(LimitsChange.self, request.body)))
+        case ("PUT", 1, "limits", _): return .json(try await setLimits(try ControlAPI.decode(LimitsChange.self, request.body)))
         case ("GET", 1, "settings", _): return .json(await access.settings())
+        case ("POST", 1, "configuration", _):
+            return .json(try await change(try ControlAPI.decode(ConfigurationChange.self, request.body)))
         case ("GET", 1, "remotes", _):
             let remotes = await access.settings().remotes
             return .json(ListEnvelope(items: remotes, total: remotes.count))
@@ -185,7 +189,7 @@ struct ControlAPI: Sendable {
     private static func methods(_ path: [String]) -> String? {
         switch path {
         case ["status"], ["uploads"], ["settings"], ["remotes"], ["auth"], ["events"], ["history"], ["edits"]: "GET"
-        case ["jobs"], ["actions"], ["list"], ["presign"], ["orphans"], ["verify"], ["plan"], ["auth", "test"], ["auth", "renew"], ["engine", "stop"],
+        case ["jobs"], ["actions"], ["configuration"], ["list"], ["presign"], ["orphans"], ["verify"], ["plan"], ["auth", "test"], ["auth", "renew"], ["engine", "stop"],
             ["engine", "reload"]:
             "POST"
         case ["limits"]: "GET or PUT"

@@ -225,12 +225,15 @@ public struct EngineProgram: Sendable {
             let new = await access.configuration
             standing.withLock { $0 = new }
             await queue.setRemotes(EngineProgram.limits(new))
+            await queue.adopt(new.engine)
             return []
         }
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
         let api = ControlAPI(
             queue: queue, access: access, remote: RemoteOperations(access: access, queue: queue), log: log,
-            stop: { stop.yield(.asked(finish: $0)) }, reload: readAnew)
+            stop: { stop.yield(.asked(finish: $0)) }, reload: readAnew,
+            configuration: ConfigurationEditor(
+                file: configFile ?? places.configFile, readAnew: readAnew, forget: { await access.forget(remote: $0) }))
         let hub = EventHub(queue: queue, firstID: EventHub.firstID(at: SystemClock.wall()), complete: { await access.complete($0) })
         let run = EngineRun(
             server: ControlServer(api: api, hub: hub, path: home.socket, log: log, mostConnections: plan.frontEnds), hub: hub, queue: queue, log: log,
@@ -308,6 +311,7 @@ public struct EngineProgram: Sendable {
                 engine.rateSchedule, zone: engine.rateScheduleZone.flatMap(ZoneFile.named) ?? ZoneFile.local(environment["TZ"])),
             remotes: EngineProgram.limits(configuration))
         settings.affordableParts = plan.parts
+        settings.localZone = ZoneFile.local(environment["TZ"])
         return settings
     }
 

@@ -33,7 +33,8 @@ public actor EngineLoop: QueueService {
     let transportWaits: @Sendable () -> TransportWaits
     let clocks: Clocks
     let leases: @Sendable (_ uploads: [String: Int]) async -> (leases: [LeaseView], clockOffset: Double?)
-    let settings: QueueSettings
+    /// As the configuration was read last.
+    var settings: QueueSettings
     let policy: RetryPolicy
     let log: Logger
     let requests: UploadRequests

@@ -46,16 +46,27 @@ extension EngineLoop {
     private func uploads(of request: ActionRequest) async throws(OrderError) -> Set<Int64> {
         if let ids = request.ids, !ids.isEmpty { return Set(ids.compactMap(UploadID.row)) }
         guard request.all == true || request.query?.isEmpty == false else { throw .option("limit needs ids, a query, or all") }
+        // What is wrong with it is said of the query as it was written.
+        if let text = request.query, !text.isEmpty { _ = try QueryPlan(text, now: clocks.wall()) }
+        let running = "not state:done,cancelled,skipped"
+        let query = request.query.flatMap { $0.isEmpty ? nil : "(\($0)) and \(running)" } ?? running
         var found: Set<Int64> = []
-        var offset = 0
+        var place: String?
         while true {
-            let page = try await uploads(UploadsRequest(query: request.query, offset: offset, limit: 1_000))
+            // By place, in the queue's own order: the queue moves meanwhile, and nobody may be left out.
+            let page = try await uploads(UploadsRequest(query: query, sort: "order", after: place, limit: 1_000))
             found.formUnion(page.items.compactMap { UploadID.row($0.id) })
             guard found.count <= Self.mostLimited else {
                 throw .option("more than \(Self.mostLimited) uploads at once. Name their orders (j-…): one rate for all uploads of each")
             }
-            offset += page.items.count
-            if page.items.count < 1_000 { return found }
+            if let next = page.next {
+                place = next
+            } else if place == nil, page.items.count >= 1_000 {
+                // A list from before has no places to go on from: it is made anew.
+                windowMemo = nil
+            } else {
+                return found
+            }
         }
     }
 

@@ -13,5 +13,5 @@ extension EngineLoop {
     }
 
     /// Characters.
-    private static let longestName = 64
+    static let longestName = 64
 }

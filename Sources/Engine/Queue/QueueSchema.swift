@@ -100,6 +100,11 @@ enum QueueSchema {
                     """)
             try db.execute(sql: "CREATE INDEX uploadsBegun ON uploads(finished) WHERE initiateSent IS NOT NULL")
         }
+        migrator.registerMigration("13 edits of other things") { db in
+            // Of edits that changed no upload: what they did, in words, and what takes it back.
+            try db.execute(sql: "ALTER TABLE edits ADD COLUMN what TEXT")
+            try db.execute(sql: "ALTER TABLE edits ADD COLUMN takeBack TEXT")
+        }
         return migrator
     }
 

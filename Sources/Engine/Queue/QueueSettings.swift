@@ -20,6 +20,8 @@ public struct QueueSettings: Sendable, Equatable {
     public var rate: Int64?
     /// Rates by the clock on the wall; they stand before `rate`.
     public var rateSchedule: RateSchedule
+    /// What a schedule means that names no zone.
+    public var localZone = ZoneRules.utc
     /// By the remote's name.
     public var remotes: [String: RemoteLimits]
     /// How long the server keeps the stored parts of a cancelled upload.

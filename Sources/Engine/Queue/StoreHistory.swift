@@ -192,14 +192,14 @@ extension QueueStore {
         let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT e.id, e.at, e.action, e.by, e.isUndone, (SELECT COUNT(*) FROM editRows r WHERE r.edit = e.id) FROM edits e
+                SELECT e.id, e.at, e.action, e.by, e.isUndone, (SELECT COUNT(*) FROM editRows r WHERE r.edit = e.id), e.what FROM edits e
                 ORDER BY e.id DESC LIMIT \(mostEdits)
                 """)
         return rows.map { row in
             let (at, action): (Int64, String) = (row[1], row[2])
             return EditView(
                 id: row[0], at: Timestamp(milliseconds: at).iso8601, action: action, by: row[3], uploads: row[5], undone: row[4],
-                undoable: action != "abort")
+                undoable: action != "abort", what: row[6])
         }
     }
 }

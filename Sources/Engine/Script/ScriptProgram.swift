@@ -59,7 +59,14 @@ public struct ScriptProgram: Sendable {
         let (stops, stop) = AsyncStream.makeStream(of: StopReason.self)
         let api = ControlAPI(
             queue: queue, access: access, remote: RemoteOperations(access: access, queue: queue), log: log,
-            stop: { stop.yield(.asked(finish: $0)) }, reload: { [] })
+            stop: { stop.yield(.asked(finish: $0)) }, reload: { [] },
+            configuration: ConfigurationEditor(
+                file: places.configFile,
+                readAnew: {
+                    let reading = ConfigurationReader.load(places.configFile)
+                    if reading.isUsable { await access.adopt(reading.configuration) }
+                    return reading.errors.map(\.description)
+                }, forget: { await access.forget(remote: $0) }))
         let hub = EventHub(queue: queue, firstID: EventHub.firstID(at: SystemClock.wall()), complete: { await access.complete($0) })
         let run = EngineRun(
             server: ControlServer(api: api, hub: hub, path: home.socket, log: log), hub: hub, queue: queue, log: log, idleLimit: nil, reload: {},

@@ -1,10 +1,12 @@
 import Contracts
 import Glibc
 import OSSProtocol
+import Platform
 
 /// Plays a script behind the real control API: the queue's door, without a queue.
 actor ScriptedQueue: QueueService {
     private var state: ScriptedState
+    private var book = EditBook()
     private var listeners: [AsyncStream<EngineEvent>.Continuation] = []
 
     init(_ script: Script) { state = ScriptedState(script) }
@@ -45,7 +47,26 @@ actor ScriptedQueue: QueueService {
     func status() -> StatusView { state.status(pid: Int(getpid())) }
     func limits() -> LimitsView { state.limits }
     func history(_ request: HistoryRequest) throws(OrderError) -> HistoryPage { try state.history(request) }
-    func edits() -> [EditView] { [] }
+    func edits() -> [EditView] { book.views }
+
+    func note(_ edit: NotedEdit, replacing: Int64?) {
+        book.note(edit, replacing: replacing, at: SystemClock.wall())
+        state.tell(book.last)
+        tellAll([])
+    }
+
+    func noted(_ id: Int64?) -> (id: Int64, at: Timestamp, edit: NotedEdit)? {
+        // An undo without an id is of what was done last, which may have been done to uploads.
+        id == nil && state.lastAction != "limits" && state.lastAction != "configuration" ? nil : book.noted(id)
+    }
+
+    func markUndone(_ id: Int64, by: String?) {
+        book.markUndone(id, by: by)
+        state.tell(book.last)
+        tellAll([])
+    }
+
+    func adopt(_ settings: EngineSettings) {}
 
     func act(_ request: ActionRequest) throws(OrderError) -> ActionResult {
         let (result, changed) = try state.act(request)

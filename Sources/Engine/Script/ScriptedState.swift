@@ -195,6 +195,16 @@ struct ScriptedState: Sendable {
         return (result, before.keys.sorted())
     }
 
+    /// What was done to something else than uploads.
+    mutating func tell(_ done: StatusView.DoneAction?) {
+        guard let done else { return }
+        doneAction = StatusView.DoneAction(
+            number: (doneAction?.number ?? 0) + 1, action: done.action, by: done.by, uploads: done.uploads, what: done.what)
+        revision += 1
+    }
+
+    var lastAction: String? { doneAction?.action }
+
     private mutating func undo() -> (result: ActionResult, changed: [Int]) {
         let before = undos.popLast() ?? [:]
         for (index, view) in before { rows[index] = view }

@@ -63,6 +63,8 @@ enum Action: String, Sendable, CaseIterable {
     case follow
     case wrap
     case undo
+    /// The last edits, to take an older one back.
+    case undoList = "undo-list"
     case redraw
     case suspend
 

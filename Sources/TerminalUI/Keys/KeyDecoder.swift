@@ -15,6 +15,8 @@ public struct KeyDecoder: Sendable {
 
     private var pending: [UInt8] = []
     private var pasted: [UInt8]?
+    /// Bytes that may still belong to a string answer whose beginning was taken without its end.
+    private var reportRest = 0
     private var defined: [[UInt8]: Key] = [:]
     private let detectsBursts: Bool
 
@@ -57,6 +59,11 @@ public struct KeyDecoder: Sendable {
                 }
                 index = next
                 continue
+            }
+            if reportRest > 0 {
+                let rest = restOfReport(from: index)
+                index += rest
+                if rest > 0 { continue }
             }
             let (length, event) = next(at: index, atEnd: atEnd)
             if length == 0 { break }
@@ -181,6 +188,29 @@ public struct KeyDecoder: Sendable {
             end += 1
             if end - index > Self.reportLimit { return (end - index, nil) }
         }
-        return atEnd ? (end - index, nil) : (0, nil)
+        guard atEnd else { return (0, nil) }
+        // An answer over a slow line may come in pieces: what follows belongs to it. `ESC ]` alone was a key.
+        if end - index > 3, (48...57).contains(pending[index + 2]) { reportRest = 32 }
+        return (end - index, nil)
+    }
+
+    /// Characters of colours and numbers up to the end mark. Whatever else comes is no answer, and counts.
+    private mutating func restOfReport(from start: Int) -> Int {
+        var end = start
+        while end < pending.count, reportRest > 0 {
+            switch pending[end] {
+            case 0x07:
+                reportRest = 0
+                return end + 1 - start
+            case 48...57, 65...70, 97...102, UInt8(ascii: "/"), UInt8(ascii: ":"), UInt8(ascii: ";"), UInt8(ascii: "r"), UInt8(ascii: "g"),
+                UInt8(ascii: "#"):
+                reportRest -= 1
+                end += 1
+            default:
+                // `ESC \` is the other end mark, and no key anyway.
+                reportRest = 0
+            }
+        }
+        return end - start
     }
 }

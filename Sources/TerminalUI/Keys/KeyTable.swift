@@ -94,7 +94,7 @@ enum KeyTable {
         bind(
             [.enter], .open, "open: detail, directory, setting",
             hints: [
-                hint("detail", 1, [.queue, .history]), hint("edit", 1, [.settings]), hint("open", 1, [.log]),
+                hint("detail", 1, [.queue, .history]), hint("edit", 1, [.settings]), hint("open", 1, [.log]), hint("edit", 1, [.access]),
             ]),
         bind([.escape], .close, "close one layer: message, dialog, range, filter, marks"),
     ]
@@ -124,12 +124,12 @@ enum KeyTable {
             [.character("r")], .retry, "try again now; reconnect when the engine is lost", [.queue, .detail, .history, .access], takes: .uploads,
             isInShell: true,
             hints: [
-                hint("retry", 4, [.queue]), hint("retry", 3, [.detail]), hint("queue again", 3, [.history]), hint("renew now", 1, [.access]),
+                hint("retry", 4, [.queue]), hint("retry", 3, [.detail]), hint("queue again", 3, [.history]), hint("renew now", 3, [.access]),
             ]),
         bind(
-            [.character("x"), .function(8), .delete], .cancel, "cancel; the stored parts are kept, u takes it back", [.queue, .detail],
-            takes: .uploads, isInShell: true,
-            hints: [hint("cancel", 5, [.queue]), hint("cancel", 4, [.detail])]),
+            [.character("x"), .function(8), .delete], .cancel, "cancel; the stored parts are kept, u takes it back; removes a profile",
+            [.queue, .detail, .access], takes: .uploads, isInShell: true,
+            hints: [hint("cancel", 5, [.queue]), hint("cancel", 4, [.detail]), hint("remove", 5, [.access])]),
         bind([.character("X")], .abort, "abort and delete the stored parts; asks", [.queue, .detail], takes: .uploads, isInShell: true),
         bind(
             [.character("+")], .priorityUp, "priority up; a setting up", [.queue, .detail, .settings],
@@ -139,8 +139,8 @@ enum KeyTable {
             also: [CommandWord("move", .end, isInShell: true, text: "to the front or back of its priority")]),
         bind([.character(">")], .moveBack, "to the back of its priority", [.queue]),
         bind(
-            [.character("a"), .function(5)], .add, "add to the queue: the marked files, or opens Browse", [.queue, .browse],
-            hints: [hint("add", 6, [.queue]), hint("add", 3, [.browse])]),
+            [.character("a"), .function(5)], .add, "add to the queue: the marked files, or opens Browse; a profile", [.queue, .browse, .access],
+            hints: [hint("add", 6, [.queue]), hint("add", 3, [.browse]), hint("add", 2, [.access])]),
         bind([.character("b")], .limit, "bandwidth limit", takes: .rate, isInShell: true,
             hints: [hint("limit", 7, [.queue]), hint("limit", 2, [.settings])]),
         bind([.character("B")], .slow, "slow mode on, off"),
@@ -148,7 +148,7 @@ enum KeyTable {
             [.character("c")], .slots, "concurrency: uploads at once, parts at once", takes: .slots, isInShell: true,
             hints: [hint("slots", 11, [.queue]), hint("slots", 3, [.settings])]),
         bind([.character("t")], .tree, "tree or flat list", [.queue]),
-        bind([.character("t")], .test, "test endpoint, clock, credentials, rights", [.access], hints: [hint("test", 2, [.access])]),
+        bind([.character("t")], .test, "test endpoint, clock, credentials, rights", [.access], hints: [hint("test", 4, [.access])]),
         bind([.character("D")], .standard, "back to what the configuration says", [.settings], hints: [hint("default", 6, [.settings])]),
         bind([.character("z")], .zoom, "hide finished rows; parts map over the whole screen", [.queue, .detail]),
     ]
@@ -187,7 +187,10 @@ enum KeyTable {
             [.character("s")], .sort, "sort by", [.queue, .history], takes: .sortKey,
             hints: [hint("sort", 9, [.queue]), hint("sort", 5, [.history])]),
         bind([.character("S")], .reverseSort, "reverse the order", [.queue, .history]),
-        bind([.character("u")], .undo, "undo the last action", isInShell: true),
+        bind([.character("u")], .undo, "undo the last action", isInShell: true, hints: [hint("undo", 5, [.settings])]),
+        bind(
+            [.character("U")], .undoList, "the last edits, by whom; Enter takes one back",
+            hints: [hint("edits", 9, [.history]), hint("edits", 8, [.settings])]),
         bind([.character(":"), .function(9)], .command, "palette: any command by name"),
         bind([.control("l")], .redraw, "redraw from nothing"),
         bind([.control("z")], .suspend, "suspend the front end"),

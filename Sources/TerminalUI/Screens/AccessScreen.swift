@@ -34,7 +34,7 @@ extension Canvas {
 
     private mutating func noCredentials(_ layout: Layout) {
         let lines = [
-            "No credentials yet.", "", "They come with the order or from a remote of the configuration:",
+            "No credentials yet.", "", "a adds a profile. They also come with the order or from the configuration:",
             "  variables    OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN, OSS_REGION",
             "  profiles     ~/.ossutilconfig, ~/.aliyun/config.json: read, never changed",
             "  a remote     [remote.NAME] and [remote.NAME.credentials] in config.toml", "",

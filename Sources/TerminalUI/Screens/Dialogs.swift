@@ -13,6 +13,8 @@ extension Canvas {
         case .typed(let question): typed(question)
         case .add(let sheet): addSheet(sheet)
         case .leave(let menu): leaveMenu(menu)
+        case .profile(let form): profileForm(form)
+        case .edits(let menu): editsMenu(menu)
         }
     }
 

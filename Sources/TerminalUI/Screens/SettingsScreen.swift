@@ -23,8 +23,24 @@ extension Canvas {
                 frame.put(cut(own(text), size.columns - 2), row: bottom + 1 + index, column: 1, role: .muted)
             }
         }
-        if let row = layout.messageRow { messageRow(row) }
+        if let row = layout.messageRow {
+            if state.message == nil, let edit = state.newestSetting {
+                lastChange(edit, row: row)
+            } else {
+                messageRow(row)
+            }
+        }
         hints()
+    }
+
+    /// `changed 14:01:58 by ops2: limit up 150 MiB/s -> 200 MiB/s   u undo`.
+    private mutating func lastChange(_ edit: EditView, row: Int) {
+        let when = LocalTime.milliseconds(edit.at).map { clock($0) }
+        let time = when.map { $0.date == clock(now).date ? $0.clock : $0.date } ?? ""
+        let undo = "   " + t("u undo")
+        let text = "\(t("changed")) \(time)" + (edit.by.map { " \(t("by")) \($0)" } ?? "") + ": " + edit.words
+        let end = frame.put(cut(own(text), max(8, size.columns - 2 - displayText(undo).width)), row: row, column: 1, role: .muted)
+        frame.put(undo, row: row, column: end, limit: max(0, size.columns - end), role: .keyLabel)
     }
 
     /// A column of rows with the name of each section above its first; the marked one is always in view.

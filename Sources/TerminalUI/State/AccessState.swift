@@ -31,15 +31,18 @@ extension AppState {
         return all.sorted { ($0.scope == first ? 0 : 1, $0.scope) < ($1.scope == first ? 0 : 1, $1.scope) }
     }
 
-    mutating func performInAccess(_ action: Action) -> [Effect] {
+    mutating func performInAccess(_ action: Action, key: Key) -> [Effect] {
         let leases = self.leases
         switch action {
         case .scrollDown, .scrollUp:
             access.scroll = max(0, access.scroll + (action == .scrollDown ? 1 : -1))
         case .reload: return [.fetchAuth]
-        case .test, .retry, .open:
+        case .add: return addProfile()
+        case .open: return editProfile()
+        case .cancel: return removeProfile(openedBy: key)
+        case .test, .retry:
             guard leases.indices.contains(access.cursor) else {
-                say("no credentials to \(action == .retry ? "renew" : "test"): add a [remote.NAME] to the configuration")
+                say("no credentials to \(action == .retry ? "renew" : "test"): a adds a profile")
                 return []
             }
             if let refusal = refusal() {

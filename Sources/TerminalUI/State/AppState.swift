@@ -78,8 +78,8 @@ public struct AppState: Sendable, Equatable {
     var access = AccessState()
     var settingsCursor = 0
     var slow = SlowMode()
-    /// What takes this front end's changes of the limits back, the newest last.
-    var limitsBefore: [LimitsChange] = []
+    /// The last edits as last asked for, the newest first.
+    var edits: [EditView] = []
     var limitsChangedAt: Int64?
     var log = LogState()
     /// Saved under `:view save`, by name.

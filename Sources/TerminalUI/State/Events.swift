@@ -84,6 +84,11 @@ public enum AppEvent: Sendable, Equatable {
     case limitsChanged(LimitsView)
     case limitsFailed(String)
     case settings(SettingsView)
+    /// What was done and can be taken back, the newest first.
+    case edits([EditView])
+    case configurationChanged(ConfigurationResult)
+    /// `FILE:LINE:COLUMN: error: …`, or why it could not be tried.
+    case configurationFailed(String)
     /// `attempt` counts from 1, `nextIn` is seconds.
     case engineLost(reason: String, attempt: Int, nextIn: Int)
     case engineBack
@@ -116,6 +121,10 @@ public enum Effect: Sendable, Equatable {
     case listBucket(dest: String, continuation: String?)
     case add(sources: [String], dest: String, options: OrderOptions)
     case setLimits(LimitsChange)
+    /// Answer: `.configurationChanged` or `.configurationFailed`.
+    case changeConfiguration(ConfigurationChange)
+    case fetchSettings
+    case fetchEdits
     case leave(LeaveKind)
     /// End when the running uploads have ended; then the front end leaves.
     case engineFinish

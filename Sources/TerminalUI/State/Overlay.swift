@@ -9,6 +9,8 @@ enum Overlay: Sendable, Equatable {
     case palette(Palette)
     case add(AddSheet)
     case leave(LeaveMenu)
+    case profile(ProfileForm)
+    case edits(EditsMenu)
 }
 
 struct HelpState: Sendable, Equatable {
@@ -49,6 +51,8 @@ struct TypedQuestion: Sendable, Equatable {
 
 enum PromptKind: Sendable, Hashable {
     case limit, slow, slots, parts, filter, find, sort, goTo, paneFilter
+    /// A key of `[engine]` of the configuration.
+    case setting(String)
 }
 
 /// A line of text over the last three rows.
@@ -63,6 +67,8 @@ struct Prompt: Sendable, Equatable {
     /// Position in the kind's history, counted back from the newest; 0 is the typed text.
     var recalled = 0
     var draft = ""
+
+    var isSetting: Bool { if case .setting = kind { true } else { false } }
 }
 
 struct LeaveMenu: Sendable, Equatable {

@@ -159,6 +159,7 @@ struct PalettePage {
     }
 
     private var chosenNote: String {
+        if state.screen == .access { return "the profile under the cursor" }
         guard let chosen = state.chosen() else { return "nothing is chosen" }
         let size = chosen.size.map { ", " + Formats.size($0) } ?? ""
         return Formats.counted(chosen.count, "upload") + size

@@ -55,6 +55,11 @@ private func step(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
         state.access.isBusy = false
         state.say("\(scope): \(problem)", .error, seconds: 30)
         return []
+    case .configurationChanged(let result): return state.onConfigurationChanged(result)
+    case .configurationFailed(let problem): return state.onConfigurationFailed(problem)
+    case .edits(let edits):
+        state.onEdits(edits)
+        return []
     case .views(let views):
         state.views = views
         return []
@@ -165,11 +170,15 @@ extension AppState {
                 help.cursor = 0
                 overlays[last] = .help(help)
                 return []
+            case .profile(var form):
+                form.paste(text)
+                overlays[last] = .profile(form)
+                return []
             case .add(var sheet) where sheet.focus == .to:
                 sheet.to.insert(text)
                 overlays[last] = .add(sheet)
                 return []
-            case .confirm, .add, .leave:
+            case .confirm, .add, .leave, .edits:
                 break
             }
         }

@@ -12,7 +12,8 @@ extension AppState {
                 return ask(pending.request, found: result, openedBy: pending.openedBy)
             }
             say(sentence(result), result.changed == 0 && result.matched > 0 ? .warn : .ok, seconds: 30)
-            return refreshAll()
+            let isOfSettings = result.action == "undo" && result.what != nil
+            return refreshAll() + (isOfSettings ? [.fetchSettings, .fetchEdits] + (screen == .access ? [.fetchAuth] : []) : [])
         case .actionFailed(let problem):
             actionsUnderWay = max(0, actionsUnderWay - 1)
             dryRun = nil
@@ -26,8 +27,8 @@ extension AppState {
             return []
         case .limitsChanged(let limits):
             let rate = limits.rate.map { $0 == 0 ? "0, which pauses" : Formats.rate($0) } ?? "none"
-            say("limit up \(rate), \(Formats.counted(limits.uploads, "upload")) and \(Formats.counted(limits.parts, "part")) at once", .ok)
-            return []
+            say("limit up \(rate), \(Formats.counted(limits.uploads, "upload")) and \(Formats.counted(limits.parts, "part")) at once   u undo", .ok)
+            return screen == .settings ? [.fetchEdits] : []
         case .limitsFailed(let problem):
             say(problem, .error, seconds: 30)
             return []
@@ -54,6 +55,7 @@ extension AppState {
         case "move": text = "moved \(uploads)"
         case "priority": text = "changed the priority of \(uploads)"
         case "undo":
+            if let what = result.what { return "taken back: \(what)." }
             if result.changed == 0 { return "nothing to undo" }
             return "undone: \(uploads) as before"
         default: text = "\(result.action): \(uploads)"

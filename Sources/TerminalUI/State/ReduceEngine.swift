@@ -33,8 +33,14 @@ extension AppState {
 
     private mutating func onStatus(_ status: StatusView) -> [Effect] {
         let isNews = mirror.status?.revision != status.revision
-        if let done = status.lastAction, let before = mirror.status, before.lastAction?.number != done.number { tell(done) }
-        noticeLimits(of: status)
+        var effects: [Effect] = []
+        if let done = status.lastAction, let before = mirror.status, before.lastAction?.number != done.number {
+            effects = follow(done)
+            tell(done)
+        }
+        if !["limits", "undo"].contains(status.lastAction?.action ?? "") || status.lastAction?.number == mirror.status?.lastAction?.number {
+            noticeLimits(of: status)
+        }
         let drawn = mirror.status?.rateHistory
         mirror.status = status
         // The graph is what changes most cells: on a slow line it waits longer than the numbers.
@@ -42,8 +48,8 @@ extension AppState {
         mirror.statusAt = now
         let wasUp = mirror.link == .up
         mirror.link = .up
-        guard isNews || !wasUp else { return [] }
-        var effects = refresh(\.queue)
+        guard isNews || !wasUp else { return effects }
+        effects += refresh(\.queue)
         // The history is asked for once a second at most: a page of it is larger than a screen of the queue.
         history.isStale = true
         if screen == .detail || layout.inspectorTop != nil { effects += askDetail(again: true) }
@@ -51,8 +57,21 @@ extension AppState {
     }
 
     /// What another front end did; what was done here has been said.
+    /// Somebody has changed what other screens show.
+    private func follow(_ done: StatusView.DoneAction) -> [Effect] {
+        var effects: [Effect] = []
+        if done.action == "configuration" || done.action == "undo" && done.what != nil { effects.append(.fetchSettings) }
+        var isOpen = screen == .settings || screen == .access
+        if case .edits? = overlays.last { isOpen = true }
+        if isOpen { effects.append(.fetchEdits) }
+        return effects
+    }
+
     private mutating func tell(_ done: StatusView.DoneAction) {
         if let actedAt, now - actedAt < 2000 { return }
+        if let what = done.what {
+            return say("\(done.by ?? "another front end"): \(done.action == "undo" ? "took back: " : "")\(what)")
+        }
         let verbs = [
             "pause": "paused", "resume": "resumed", "retry": "tried again", "cancel": "cancelled", "abort": "aborted", "remove": "removed",
             "priority": "changed the priority of", "move": "moved", "limit": "limited", "undo": "took back what was done to",

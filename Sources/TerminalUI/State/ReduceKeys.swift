@@ -46,7 +46,8 @@ extension AppState {
             // Typed where there is no list, they mean the queue's.
             let shown = options.keys.bindings(on: screen).contains { $0.action == action } ? [] : show(.queue)
             return shown + openPrompt(action)
-        case .undo: return undoLimits() ?? send(ActionRequest(action: "undo"))
+        case .undoList: return openEdits()
+        case .undo: return undoSettings() ?? send(ActionRequest(action: "undo"))
         case .redraw: return [.redraw] + refreshAll()
         case .suspend: return [.suspend]
         case .newestProblem: return openNewestProblem()
@@ -64,7 +65,7 @@ extension AppState {
         case .browse: return performInBrowse(action)
         case .detail: return performInDetail(action, key: key)
         case .log: return performInLog(action)
-        case .access: return performInAccess(action)
+        case .access: return performInAccess(action, key: key)
         case .settings: return performInSettings(action)
         }
     }
@@ -76,7 +77,8 @@ extension AppState {
         case .history: return history.window == nil ? ask(\.history) : refresh(\.history)
         case .queue: return refresh(\.queue) + askDetail(again: false)
         case .log: return [.readLog(isWhole: !log.isRead)]
-        case .access: return mirror.link == .up ? [.fetchAuth] : []
+        case .access: return mirror.link == .up ? [.fetchAuth, .fetchEdits] : []
+        case .settings: return mirror.link == .up ? [.fetchEdits] : []
         default: return []
         }
     }

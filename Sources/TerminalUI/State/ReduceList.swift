@@ -273,6 +273,14 @@ enum Search {
         return false
     }
 
+    /// What follows the first place of `mark`; `nil` when it is not there.
+    static func rest(of text: String, behind mark: String) -> String? {
+        let (bytes, mark) = (Array(text.utf8), Array(mark.utf8))
+        guard mark.count <= bytes.count else { return nil }
+        guard let place = (0...bytes.count - mark.count).first(where: { bytes[$0..<$0 + mark.count].elementsEqual(mark) }) else { return nil }
+        return String(decoding: bytes[(place + mark.count)...], as: UTF8.self)
+    }
+
     /// ASCII letters only: names are bytes.
     static func folded(_ bytes: [UInt8]) -> [UInt8] { bytes.map { (65...90).contains($0) ? $0 + 32 : $0 } }
 }

@@ -19,7 +19,7 @@ extension AppState {
         if let top = overlays.last {
             // In what is open only lists turn; a wheel over a number would change it unseen.
             switch top {
-            case .palette, .help:
+            case .palette, .help, .edits:
                 var effects: [Effect] = []
                 for _ in 0..<abs(step) { effects += onOverlayKey(step > 0 ? .down : .up) }
                 return effects
@@ -121,6 +121,14 @@ extension AppState {
         case .help(var help):
             help.cursor = index
             replaceTop(.help(help))
+            return []
+        case .profile(var form):
+            form.focus = index
+            replaceTop(.profile(form))
+            return []
+        case .edits(var menu):
+            menu.cursor = index
+            replaceTop(.edits(menu))
             return []
         default:
             guard overlays.isEmpty else { return [] }

@@ -18,6 +18,8 @@ extension AppState {
         case .palette(let palette): return onPaletteKey(palette, key)
         case .add(let sheet): return onAddKey(sheet, key)
         case .leave(let menu): return onLeaveKey(menu, key)
+        case .profile(let form): return onProfileKey(form, key)
+        case .edits(let menu): return onEditsKey(menu, key)
         }
     }
 
@@ -129,7 +131,7 @@ extension AppState {
         for effect in effects {
             switch effect {
             case .act(let request): result += send(request).clearingMarks(&self)
-            case .add:
+            case .add, .changeConfiguration:
                 if let refusal = refusal() { say(refusal, .warn) } else { result.append(effect) }
             default: result.append(effect)
             }

@@ -130,7 +130,7 @@ extension AppState {
         case .sort: words = Self.sortKeys
         case .limit, .slow: words = ["none"]
         case .goTo: words = (mirror.settings?.remotes ?? []).map { $0.name + ":" }
-        case .slots, .parts, .find, .paneFilter: words = []
+        case .slots, .parts, .find, .paneFilter, .setting: words = []
         }
         let found = words.filter { $0.hasPrefix(word) }
         guard let first = found.first else { return prompt.field }
@@ -161,6 +161,7 @@ extension AppState {
         case .slow: return submitSlowRate(prompt, text)
         case .slots, .parts: return submitSlots(prompt, text)
         case .goTo: return submitPlace(prompt, text)
+        case .setting(let key): return submitSetting(key, text)
         }
     }
 

@@ -11,7 +11,11 @@ struct SlowMode: Sendable, Equatable {
 
 /// One line of the Settings screen.
 struct SettingRow: Sendable, Equatable {
-    enum Kind: Sendable, Equatable { case limit, slow, slots, parts, theme, mouse, fixed }
+    enum Kind: Sendable, Equatable {
+        case limit, slow, slots, parts, theme, mouse, fixed
+        /// A key of `[engine]`; with choices Enter takes the next one.
+        case configured(key: String, choices: [String])
+    }
     var section: String
     var label: String
     var value: String
@@ -22,7 +26,7 @@ struct SettingRow: Sendable, Equatable {
 
 /// The rows of the Settings screen: those that a key changes at once, and what the configuration and this terminal decide.
 enum SettingsPage {
-    static func rows(_ state: AppState) -> [SettingRow] { bandwidth(state) + concurrency(state) + remotes(state) + screen(state) }
+    static func rows(_ state: AppState) -> [SettingRow] { bandwidth(state) + schedule(state) + concurrency(state) + mostParts(state) + keeping(state) + remotes(state) + screen(state) }
 
     /// Rows of the right column in wide windows begin here.
     static func isRight(_ row: SettingRow) -> Bool { row.section == "SCREEN" || row.section == "FILES" }
@@ -139,6 +143,7 @@ extension AppState {
             guard !options.themes.isEmpty else { return [] }
             let index = options.themes.firstIndex(of: options.theme).map { ($0 + 1) % options.themes.count } ?? 0
             return [.loadTheme(name: options.themes[index])]
+        case .configured(let key, let choices): return editConfigured(key, choices, label: row.label)
         case .mouse, .fixed:
             say("\(row.label) is changed in config.toml or when davit starts")
             return []
@@ -157,9 +162,10 @@ extension AppState {
             return setLimits(LimitsChange(rate: String(max(1024, rate / 10 * (up ? 11 : 9)))))
         case .slow:
             slow.rate = max(1024, slow.rate / 10 * (up ? 11 : 9))
-            return slow.isOn ? setLimits(LimitsChange(rate: String(slow.rate)), keepsBefore: false) : []
+            return slow.isOn ? setLimits(LimitsChange(rate: String(slow.rate))) : []
         case .slots: return setLimits(LimitsChange(uploads: max(1, min(1000, limits.uploads + (up ? 1 : -1)))))
         case .parts: return setLimits(LimitsChange(parts: max(1, min(1000, limits.parts + (up ? 1 : -1)))))
+        case .configured(let key, _): return stepConfigured(key, label: row.label, up: up)
         case .theme, .mouse, .fixed:
             say("\(row.label) has no steps")
             return []
@@ -175,6 +181,7 @@ extension AppState {
             slow.rate = SlowMode().rate
             return []
         case .theme: return [.loadTheme(name: "auto")]
+        case .configured(let key, _): return standardConfigured(key)
         case .mouse, .fixed:
             say("\(row.label) is what the configuration says already")
             return []
@@ -183,28 +190,16 @@ extension AppState {
 
     // MARK: limits
 
-    /// Sends a change of the limits and keeps what takes it back.
-    mutating func setLimits(_ change: LimitsChange, keepsBefore: Bool = true) -> [Effect] {
+    /// Sends a change of the limits; the engine keeps what takes it back.
+    mutating func setLimits(_ change: LimitsChange) -> [Effect] {
         if let refusal = refusal() {
             say(refusal, .warn)
             return []
         }
-        if keepsBefore, let limits = mirror.status?.limits {
-            let rate = change.rate.map { _ in limits.rateBy == "person" ? limits.rate.map { String($0) } ?? "none" : "schedule" }
-            let uploads = change.uploads.map { _ in limits.uploadsAuto ? SlotsChange.auto : .number(limits.uploads) }
-            let parts = change.parts.map { _ in limits.partsAuto ? SlotsChange.auto : .number(limits.parts) }
-            limitsBefore.append(LimitsChange(rate: rate, uploads: uploads, parts: parts))
-            if limitsBefore.count > 20 { limitsBefore.removeFirst() }
-        }
+        var change = change
+        change.by = options.userName
         limitsChangedAt = now
         return [.setLimits(change)]
-    }
-
-    /// `u` on the Settings screen: the newest change of the limits that was made here.
-    mutating func undoLimits() -> [Effect]? {
-        guard screen == .settings, let before = limitsBefore.last else { return nil }
-        if refusal() == nil { limitsBefore.removeLast() }
-        return setLimits(before, keepsBefore: false)
     }
 
     mutating func toggleSlowMode() -> [Effect] {
@@ -212,14 +207,13 @@ extension AppState {
             say(refusal, .warn)
             return []
         }
-        limitsChangedAt = now
         if let before = slow.before {
             slow.before = nil
-            return [.setLimits(LimitsChange(rate: before))]
+            return setLimits(LimitsChange(rate: before))
         }
         let limits = mirror.status?.limits
         slow.before = limits?.rateBy == "person" ? limits?.rate.map { String($0) } ?? "none" : "schedule"
-        return [.setLimits(LimitsChange(rate: String(slow.rate)))]
+        return setLimits(LimitsChange(rate: String(slow.rate)))
     }
 
     mutating func submitSlowRate(_ prompt: Prompt, _ text: String) -> [Effect] {
@@ -233,7 +227,7 @@ extension AppState {
             }
             overlays.removeLast()
             slow.rate = rate
-            if slow.isOn { return setLimits(LimitsChange(rate: String(rate)), keepsBefore: false) }
+            if slow.isOn { return setLimits(LimitsChange(rate: String(rate))) }
             say("slow mode is \(Formats.rate(rate)); B turns it on", .ok)
             return []
         case .failure(let problem):

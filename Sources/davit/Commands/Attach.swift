@@ -34,8 +34,9 @@ struct Attach: AsyncParsableCommand {
         let places = try global.places()
         let files = ThemeFiles(places: places)
         // Checked before the terminal is taken over, so that a mistake is a line on the normal screen.
-        let name = themeName(settings)
-        _ = try files.load(name, depth: .rgb)
+        let name = theme ?? (settings.theme.isEmpty ? "auto" : settings.theme)
+        let ground = Background(colorFGBG: ProcessInfo.processInfo.environment["COLORFGBG"])
+        _ = try files.load(name == "auto" ? (ground ?? .dark).theme : name, depth: .rgb)
         let keys = try KeysFile(places: places).load()
         let viewFile = try ViewFile(places: places, name: view)
         let inbox = try Inbox()
@@ -65,7 +66,8 @@ struct Attach: AsyncParsableCommand {
                 SettingFact("keys", places.configFolder + "/keys.toml"), SettingFact("queue", places.database), SettingFact("log", places.logFile),
                 SettingFact("socket", global.socket ?? places.socket),
             ])
-        let themes = ThemeLoader(files: files, depth: depth(display.colors), standard: theme)
+        let themes = ThemeLoader(
+            files: files, depth: depth(display.colors), background: Background(colorFGBG: environment["COLORFGBG"]))
         let loaded = try themes.load(theme)
         var state = AppState(options: options, size: size, now: UILoop.now())
         if let saved = viewFile.load() { state.restore(saved) }
@@ -90,14 +92,6 @@ struct Attach: AsyncParsableCommand {
         if !usesColors || colors < 8 { return .none }
         if colors > 256 { return .rgb }
         return colors >= 256 ? .indexed : .ansi
-    }
-
-    private func themeName(_ settings: SettingsView) -> String {
-        let name = theme ?? settings.theme
-        guard name.isEmpty || name == "auto" else { return name }
-        // COLORFGBG is "foreground;background"; 7 and 15 are light grounds.
-        let ground = ProcessInfo.processInfo.environment["COLORFGBG"]?.split(separator: ";").last
-        return ground == "7" || ground == "15" ? "default-light" : "default-dark"
     }
 
     static func farewell(_ status: StatusView) -> String {

@@ -77,6 +77,12 @@ final class EngineLink: Sendable {
             run { client in .jobAdded(try await client.post("/v1/jobs", order, as: JobView.self)) } failed: { .addFailed($0) }
         case .setLimits(let change):
             run { client in .limitsChanged(try await client.put("/v1/limits", change, as: LimitsView.self)) } failed: { .limitsFailed($0) }
+        case .changeConfiguration(let change):
+            run { client in .configurationChanged(try await client.post("/v1/configuration", change, as: ConfigurationResult.self)) } failed: {
+                .configurationFailed($0)
+            }
+        case .fetchSettings: run { client in .settings(try await client.get(SettingsView.self, "/v1/settings")) } failed: { .notice($0) }
+        case .fetchEdits: run { client in .edits(try await client.get(ListEnvelope<EditView>.self, "/v1/edits").items) } failed: { .notice($0) }
         case .listBucket(let dest, let continuation):
             let request = ListRequest(dest: dest, credentials: options.environmentCredentials(for: dest), continuation: continuation)
             run { client in .bucketListing(dest: dest, try await client.post("/v1/list", request, as: ListResult.self)) } failed: {

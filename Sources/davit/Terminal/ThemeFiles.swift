@@ -45,13 +45,17 @@ struct ThemeFiles {
         return names.sorted()
     }
 
-    func load(_ name: String, depth: ColorDepth) throws -> Theme {
+    /// - Parameter looked: hears the name of each theme that it inherits from.
+    func load(_ name: String, depth: ColorDepth, looked: @escaping (String) -> Void = { _ in }) throws -> Theme {
         if name == "mono" && read(name) == nil { return Theme.mono }
         guard let file = read(name) else {
             throw Failure("there is no theme \(Output.clean(name)). See: davit theme list", exit: Exit.usage)
         }
         do {
-            return try Theme.load(file.text, name: file.name, depth: depth) { read($0) }
+            return try Theme.load(file.text, name: file.name, depth: depth) { parent in
+                looked(parent)
+                return read(parent)
+            }
         } catch {
             throw Failure(error.description, exit: Exit.usage)
         }

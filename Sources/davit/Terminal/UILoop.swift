@@ -60,7 +60,9 @@ final class UILoop {
         if let size = Display.windowSize() { handle(.resize(size)) }
         if !Display.isUTF8 { handle(.notice("the character set here is not UTF-8: letters of other scripts are shown as ?")) }
         // Before the first frame, which may be long: so the quickest answer is known, and whether there is any.
+        askForBackground()
         ask()
+        awaitBackground()
         var nextTick = Self.now() + pace.tick
         var endedBySignal = false
         while !isLeaving {
@@ -83,7 +85,7 @@ final class UILoop {
                 endedBySignal = true
                 break
             }
-            if descriptors[3].revents != 0, themes.hasChanged() { load(theme: themes.name) }
+            if descriptors[3].revents != 0, themes.hasChanged() { take { try themes.reload() } }
             if Self.now() >= nextTick {
                 handle(.tick(now: Self.now()))
                 nextTick = Self.now() + pace.tick
@@ -119,8 +121,28 @@ final class UILoop {
             case .burst(let text): handle(.burst(text))
             case .mouse(let event): handle(.mouse(event, at: Self.now()))
             case .report(OutputPace.answer): answered()
-            case .focus, .report: break
+            case .report(let bytes):
+                // Also when it comes late: it is an answer, and never keys.
+                if let background = Background(report: bytes), themes.learn(background) { load(theme: "auto") }
+            case .focus: break
             }
+        }
+    }
+
+    private func askForBackground() {
+        guard themes.asksForBackground, Display.understandsModes else { return }
+        Output.terminal(Background.question)
+    }
+
+    /// The first frame waits a moment for what the terminal says of its background. Terminals answer in turn: once the question behind it
+    /// is answered, nothing more will come.
+    private func awaitBackground() {
+        guard themes.asksForBackground, pace.isWaiting else { return }
+        let end = Self.now() + Background.patience
+        while pace.isWaiting, Self.now() < end {
+            var descriptor = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+            guard poll(&descriptor, 1, Int32(clamping: end - Self.now())) > 0, descriptor.revents & Int16(POLLIN) != 0 else { return }
+            readKeys()
         }
     }
 
@@ -224,9 +246,11 @@ final class UILoop {
     }
 
     /// A file with an error leaves the old theme on and says where.
-    private func load(theme name: String) {
+    private func load(theme name: String) { take { try themes.load(name) } }
+
+    private func take(_ loaded: () throws -> Theme) {
         do {
-            theme = try themes.load(name)
+            theme = try loaded()
             lastFrame = nil
             handle(.themeLoaded(name: themes.name))
         } catch {

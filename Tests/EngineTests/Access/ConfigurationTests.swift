@@ -212,16 +212,6 @@ import TransferCore
     }
 
     @Test(arguments: [
-        ("24h", 86_400), ("90d", 7_776_000), ("1h30m", 5400), ("45s", 45), ("2w", 1_209_600), ("0s", 0),
-    ]) func durationsAreRead(_ text: String, _ seconds: Int) {
-        #expect(DurationText.parse(text) == .seconds(seconds))
-    }
-
-    @Test(arguments: ["", "5", "h", "-5s", "5 m", "1.5h", "99999999999999999999s", "5x"]) func otherTextsAreNoDurations(_ text: String) {
-        #expect(DurationText.parse(text) == nil)
-    }
-
-    @Test(arguments: [
         ("else none", RateRule(days: [], from: 0, until: 1440, rate: nil)),
         ("Mon-Fri 08:00-18:00 20MiB", RateRule(days: [0, 1, 2, 3, 4], from: 480, until: 1080, rate: 20 << 20)),
         ("Sat,Sun 0", RateRule(days: [5, 6], from: 0, until: 1440, rate: 0)),

@@ -25,6 +25,8 @@ final class FakeQueueService: QueueService {
         /// How often the status was read.
         var looks = 0
         var counts: [String: Int] = [:]
+        var book = EditBook()
+        var rules: [EngineSettings] = []
         var listeners: [AsyncStream<EngineEvent>.Continuation] = []
     }
     let state = Lock(State())
@@ -90,6 +92,10 @@ final class FakeQueueService: QueueService {
         state.withLock { $0.adopted.append(uploadID) }
         return nil
     }
+    func note(_ edit: NotedEdit, replacing: Int64?) { state.withLock { $0.book.note(edit, replacing: replacing, at: SystemClock.wall()) } }
+    func noted(_ id: Int64?) -> (id: Int64, at: Timestamp, edit: NotedEdit)? { state.withLock { $0.book.noted(id) } }
+    func markUndone(_ id: Int64, by: String?) { state.withLock { $0.book.markUndone(id, by: by) } }
+    func adopt(_ settings: EngineSettings) { state.withLock { $0.rules.append(settings) } }
     func accessChanged() { state.withLock { $0.accessChanges += 1 } }
     func frontEnds(_ change: Int) async { state.withLock { $0.frontEnds += change } }
 

@@ -81,6 +81,10 @@ public enum AppEvent: Sendable, Equatable {
     case actionFailed(String)
     case jobAdded(JobView)
     case addFailed(String)
+    /// What an order would do, while it is counted and when it is; with the version of `Effect.plan`.
+    case planProgress(version: Int, PlanProgress)
+    case planned(version: Int, PlanView)
+    case planFailed(version: Int, message: String)
     case limitsChanged(LimitsView)
     case limitsFailed(String)
     case settings(SettingsView)
@@ -115,6 +119,10 @@ public enum Effect: Sendable, Equatable {
     /// `dest` ends with `/`; answer `.bucketListing` with the same `dest`.
     case listBucket(dest: String, continuation: String?)
     case add(sources: [String], dest: String, options: OrderOptions)
+    /// Counts what such an order would do. One at a time: the newest ends the one before.
+    /// `checks`: the destination is tried too, which begins an upload there and ends it.
+    case plan(sources: [String], dest: String, options: OrderOptions, checks: Bool, version: Int)
+    case stopPlan
     case setLimits(LimitsChange)
     case leave(LeaveKind)
     /// End when the running uploads have ended; then the front end leaves.

@@ -69,6 +69,7 @@ private func step(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
         return []
     case .status, .window, .windowFailed, .upload, .detail, .settings, .engineLost, .engineBack: return state.onEngine(event)
     case .actionDone, .actionFailed, .jobAdded, .addFailed, .limitsChanged, .limitsFailed: return state.onAnswer(event)
+    case .planProgress, .planned, .planFailed: return state.onPlan(event)
     case .localListing, .localListingFailed, .bucketListing, .bucketListingFailed: return state.onListing(event)
     }
 }
@@ -94,7 +95,7 @@ extension AppState {
         if let interruptedAt, now - interruptedAt > 2000 { self.interruptedAt = nil }
         let reading: [Effect] = screen == .log ? [.readLog(isWhole: false)] : []
         guard mirror.link == .up else { return reading }
-        var effects = reading
+        var effects = reading + countRested()
         if screen == .history, history.isStale { effects += refresh(\.history) }
         // Rates and countdowns move without a change of the queue's revision.
         if isMoving, screen == .queue || screen == .detail { effects += refresh(\.queue) }
@@ -167,6 +168,7 @@ extension AppState {
                 return []
             case .add(var sheet) where sheet.focus == .to:
                 sheet.to.insert(text)
+                sheet.preFlight.typedAt = now
                 overlays[last] = .add(sheet)
                 return []
             case .confirm, .add, .leave:

@@ -37,6 +37,15 @@ enum Words {
         return english
     }
 
+    /// A sentence with holes and what fills them. Unlike a sentence that is matched, its values may hold anything.
+    static func text(_ english: String, _ values: [String], in language: Language) -> String {
+        let (own, isWord) = pieces(english)
+        let told = values.enumerated().map { isWord.indices.contains($0) && isWord[$0] ? text($1, in: language) : $1 }
+        guard language == .chinese else { return fill(own, told) }
+        let translation = chinese.patterns.first { $0.pieces == own }?.translation ?? own
+        return fill(translation, told)
+    }
+
     static let chinese = table(ChineseWords.text)
 
     /// Lines of `english | translation`; others are empty or begin with `#`.

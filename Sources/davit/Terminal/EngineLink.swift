@@ -13,6 +13,7 @@ final class EngineLink: Sendable {
     private let windowTask = Lock<Task<Void, Never>?>(nil)
     private let detailTask = Lock<Task<Void, Never>?>(nil)
     private let historyTask = Lock<Task<Void, Never>?>(nil)
+    private let planTask = Lock<Task<Void, Never>?>(nil)
     private let log: LogTail
     private let places: Places
 
@@ -38,7 +39,7 @@ final class EngineLink: Sendable {
     }
 
     func stop() {
-        for task in [followTask, windowTask, detailTask, historyTask] { task.withLock { $0?.cancel() } }
+        for task in [followTask, windowTask, detailTask, historyTask, planTask] { task.withLock { $0?.cancel() } }
     }
 
     func perform(_ effect: Effect) {
@@ -75,6 +76,12 @@ final class EngineLink: Sendable {
                 submissionId: Randomness.token(), sources: sources, dest: dest, options: orderOptions,
                 credentials: options.environmentCredentials(for: dest))
             run { client in .jobAdded(try await client.post("/v1/jobs", order, as: JobView.self)) } failed: { .addFailed($0) }
+        case .plan(let sources, let dest, let orderOptions, let checks, let version):
+            let order = JobOrder(
+                submissionId: Randomness.token(), sources: sources, dest: dest, options: orderOptions,
+                credentials: options.environmentCredentials(for: dest))
+            replace(planTask) { link in await link.plan(order, checks, version) }
+        case .stopPlan: planTask.withLock { $0?.cancel() }
         case .setLimits(let change):
             run { client in .limitsChanged(try await client.put("/v1/limits", change, as: LimitsView.self)) } failed: { .limitsFailed($0) }
         case .listBucket(let dest, let continuation):
@@ -143,6 +150,28 @@ final class EngineLink: Sendable {
             if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: failure.message)) }
         } catch {
             if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: "the engine's answer cannot be read")) }
+        }
+    }
+
+    /// Tells the counts while they grow. Cancelled, it closes the connection, which ends the counting in the engine.
+    private func plan(_ order: JobOrder, _ checks: Bool, _ version: Int) async {
+        guard let client = client.withLock({ $0 }) else { return }
+        do {
+            let body = try ContractJSON.encode(order)
+            for try await event in client.http.events("/v1/plan?progress=1" + (checks ? "" : "&checks=0"), posting: body) {
+                switch event.event {
+                case "progress":
+                    inbox.post(.planProgress(version: version, try ContractJSON.decode(PlanProgress.self, from: event.data)))
+                case "plan": return inbox.post(.planned(version: version, try ContractJSON.decode(PlanView.self, from: event.data)))
+                case "error":
+                    let refusal = try ContractJSON.decode(ErrorBody.self, from: event.data)
+                    return inbox.post(.planFailed(version: version, message: Failure(refusal).message))
+                default: break
+                }
+            }
+            if !Task.isCancelled { inbox.post(.planFailed(version: version, message: "the engine stopped counting")) }
+        } catch {
+            if !Task.isCancelled { inbox.post(.planFailed(version: version, message: "the engine did not answer")) }
         }
     }
 

@@ -89,6 +89,8 @@ struct AddSheet: Sendable, Equatable {
     var storageClass: String?
     /// The folder that paths are kept below.
     var below: String?
+    /// Of sources out of unfolded directories: they keep their paths below it.
+    var base: String?
     var preFlight = PreFlight()
     /// What trying the destination showed; it is tried once.
     var checks: [AuthCheck] = []

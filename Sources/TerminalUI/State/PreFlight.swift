@@ -44,6 +44,7 @@ extension AddSheet {
         order.links = followsLinks ? "follow" : nil
         order.flat = flat ? true : nil
         order.storageClass = storageClass
+        order.base = flat ? nil : base
         return order
     }
 }

@@ -59,6 +59,7 @@ extension AppState {
             }
         }
         if !items.isEmpty { sheet.below = String(decoding: Paths.name(browse.local.place), as: UTF8.self) }
+        if items.contains(where: { $0.depth > 0 }) { sheet.base = browse.local.place }
         let effects = recount(&sheet)
         overlays.append(.add(sheet))
         return effects

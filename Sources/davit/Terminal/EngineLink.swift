@@ -14,6 +14,7 @@ final class EngineLink: Sendable {
     private let detailTask = Lock<Task<Void, Never>?>(nil)
     private let historyTask = Lock<Task<Void, Never>?>(nil)
     private let planTask = Lock<Task<Void, Never>?>(nil)
+    private let queuedTask = Lock<Task<Void, Never>?>(nil)
     private let log: LogTail
     private let places: Places
 
@@ -39,7 +40,7 @@ final class EngineLink: Sendable {
     }
 
     func stop() {
-        for task in [followTask, windowTask, detailTask, historyTask, planTask] { task.withLock { $0?.cancel() } }
+        for task in [followTask, windowTask, detailTask, historyTask, planTask, queuedTask] { task.withLock { $0?.cancel() } }
     }
 
     func perform(_ effect: Effect) {
@@ -92,7 +93,8 @@ final class EngineLink: Sendable {
         case .listLocal(let path):
             let inbox = inbox
             // Detached: a directory on a dead network disk may block for minutes.
-            Task.detached { inbox.post(LocalListing.read(path)) }
+            Task.detached { inbox.post(LocalListing.read(path) { inbox.post($0) }) }
+        case .fetchQueued(let folder): replace(queuedTask) { link in await link.queued(folder) }
         case .reconnect: redial(attempt: 0)
         default: break
         }
@@ -151,6 +153,20 @@ final class EngineLink: Sendable {
         } catch {
             if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: "the engine's answer cannot be read")) }
         }
+    }
+
+    /// What of a folder is in the queue: of very many the first thousand.
+    private func queued(_ folder: String) async {
+        let special = Array("*?[]\\\"".utf8)
+        guard let client = client.withLock({ $0 }), !folder.utf8.contains(where: { special.contains($0) }) else { return }
+        let below = folder.utf8.last == UInt8(ascii: "/") ? folder : folder + "/"
+        let query = "path:\"\(below)*\" and not state:done,cancelled,skipped"
+        guard let list = try? await client.firstUploads(query: query, limit: 1000), !Task.isCancelled else { return }
+        var states: [String: UploadState] = [:]
+        for upload in list.items where upload.path.utf8.starts(with: below.utf8) {
+            states[String(decoding: upload.path.utf8.dropFirst(below.utf8.count), as: UTF8.self)] = upload.state
+        }
+        inbox.post(.queued(folder: folder, states))
     }
 
     /// Tells the counts while they grow. Cancelled, it closes the connection, which ends the counting in the engine.

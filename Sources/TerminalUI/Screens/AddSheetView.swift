@@ -125,7 +125,10 @@ extension Canvas {
         }
     }
 
-    private func fromText(_ sheet: AddSheet) -> String { sheet.below == nil ? t(sheet.from) : sheet.from }
+    private func fromText(_ sheet: AddSheet) -> String {
+        // A path is told as it is.
+        sheet.below == nil || sheet.sources.count > 1 ? t(sheet.from) : sheet.from
+    }
 
     private func existingNote(_ sheet: AddSheet) -> String {
         if let found = sheet.preFlight.plan?.existing {

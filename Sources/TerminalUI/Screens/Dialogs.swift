@@ -102,7 +102,7 @@ extension Canvas {
             row += 1
         }
         if !isTight {
-            let note = others > 0 ? "\(Formats.counted(others, "other front end")) \(others == 1 ? "is" : "are") attached too." : ""
+            let note = others > 0 ? t(others == 1 ? "1 other front end is attached too." : "{} other front ends are attached too.", Formats.count(others)) : ""
             frame.put(note, row: row + 1, column: at.column + 8, role: .warn)
             frame.put(t("Nothing here cancels an upload."), row: row + 3, column: at.column + 5, role: .muted)
         }

@@ -95,3 +95,26 @@ public struct PlanView: Codable, Sendable, Equatable {
         self.skipped = skipped
     }
 }
+
+/// `POST /v1/plan?progress=1` tells these while the sources are looked through, as server-sent events `progress`; then one `plan` with the
+/// whole answer, or one `error`. Who closes the connection ends the counting.
+public struct PlanProgress: Codable, Sendable, Equatable {
+    public var files: Int
+    public var bytes: Int64
+    /// Sources and files that cannot be queued.
+    public var refused: Int
+    /// Files that would have the key of another one.
+    public var collisions: Int
+    /// What is left out, by kind, as in the plan.
+    public var skipped: [String: Int]
+    public var requests: PlanView.Requests
+    /// The sources are looked through to their end: what follows is asked of OSS.
+    public var scanned: Bool
+
+    public init(
+        files: Int, bytes: Int64, refused: Int, collisions: Int, skipped: [String: Int], requests: PlanView.Requests, scanned: Bool
+    ) {
+        (self.files, self.bytes, self.refused, self.collisions) = (files, bytes, refused, collisions)
+        (self.skipped, self.requests, self.scanned) = (skipped, requests, scanned)
+    }
+}

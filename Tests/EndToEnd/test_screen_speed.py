@@ -182,6 +182,8 @@ def test_30_ten_thousand_files_are_added_with_four_keys(ten_thousand, window):
     tmux = window(davit)
     add_all(tmux, folder)
     assert "10,000 marked" in tmux.text()
+    # The sheet counts by itself: what would go up, in how many requests, and what is there already.
+    tmux.shows("will queue  10,000 objects, 9.77 KiB", "10,000 (10,000 put", "no such name is there yet", "lab: may put here")
     tmux.keys("Escape")
     until(lambda: "Add to queue" not in tmux.text())
     assert davit.json("queue")["total"] == 0
@@ -253,3 +255,35 @@ def test_39_a_terminal_that_never_answers_is_drawn_all_the_same(play, drive):
     until(lambda: driver.sent() > before, 3)
     driver.write(b"q")
     assert driver.wait() == 0
+
+
+def test_30_escape_stops_the_counting_and_nothing_is_queued(davit, sandbox, tmp_path, window):
+    folder = tmp_path / "many"
+    for number in range(150):
+        (folder / f"{number:03}").mkdir(parents=True)
+        for name in range(400):
+            (folder / f"{number:03}" / f"{name:03}").touch()
+    davit.configure(f"""
+default-remote = "lab"
+[remote.lab]
+bucket = "{sandbox.bucket}"
+region = "{sandbox.region}"
+endpoint = "{sandbox.oss_endpoint}"
+[remote.lab.credentials]
+kind = "env"
+""")
+    tmux = window(davit)
+    tmux.keys("2")
+    tmux.go_to(str(folder.parent))
+    tmux.shows("many/")
+    tmux.keys("g", "Space")
+    tmux.keys("f")
+    tmux.type("many")
+    tmux.keys("Enter", "g", "j", "Space", "a")
+    tmux.shows("Add to queue")
+    # What is seen of the counting depends on the machine; that it ends, and that nothing is queued by it, does not.
+    tmux.keys("Escape")
+    time.sleep(0.2)
+    text = tmux.text()
+    assert "counting was stopped" in text or "not counted; all of it is added" in text or "Add to queue" not in text
+    assert davit.json("queue")["total"] == 0

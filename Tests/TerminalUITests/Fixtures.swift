@@ -165,11 +165,14 @@ struct Desk {
     var total: Int?
     /// What was asked beside windows and details.
     var others: [Effect] = []
+    /// What was to be counted for the add sheet, and stopped.
+    var plans: [Effect] = []
 
     mutating func perform(_ effects: [Effect], on state: inout AppState) {
         var queue = effects
         while !queue.isEmpty {
-            switch queue.removeFirst() {
+            let effect = queue.removeFirst()
+            switch effect {
             case .fetchWindow(let offset, let count, _, _, let version):
                 let from = min(offset, rows.count)
                 let answer = WindowAnswer(
@@ -190,6 +193,7 @@ struct Desk {
             case .fetchDetail(let id):
                 let detail = rows.first { $0.id == id }.map { Details.detail($0) }
                 queue += reduce(&state, .detail(id: id, detail))
+            case .plan, .stopPlan: plans.append(effect)
             case let other: others.append(other)
             }
         }

@@ -70,7 +70,7 @@ import Testing
         desk.press("   ", &state)
         desk.press(.enter, &state)
         #expect(desk.others.isEmpty)
-        #expect(render(state, size: size, theme: .mono).lines.contains { $0.contains("Replace 1 object?") })
+        #expect(render(state, size: size, theme: .mono).lines.contains { $0.contains("Replace 1 object?") }, "by the listing, before it is counted")
         desk.press("1", &state)
         desk.press(.enter, &state)
 

@@ -108,10 +108,13 @@ extension RemoteOperations {
 
     // MARK: - Plan
 
-    func plan(_ order: JobOrder) async throws(OrderError) -> PlanView {
-        let planned = try await queue.plan(order)
+    /// - Parameter checks: try endpoint, credentials and permissions too.
+    func plan(
+        _ order: JobOrder, checks: Bool = true, told: @escaping @Sendable (PlanProgress) -> Void = { _ in }
+    ) async throws(OrderError) -> PlanView {
+        let planned = try await queue.plan(order, told: told)
         var view = planned.view
-        if let dest = order.dest {
+        if checks, let dest = order.dest {
             view.checks = try await test(AuthTestRequest(remote: nil, dest: dest, credentials: order.credentials))
         }
         if let dest = order.dest, let found = await existing(planned, at: try access.look(dest: dest, credentials: order.credentials)) {
@@ -145,6 +148,7 @@ extension RemoteOperations {
         var answer = PlanView.Existing(objects: 0, keys: [], partial: false, rule: rule)
         var continuation: String?
         for _ in 0..<Self.mostPages {
+            if Task.isCancelled { return nil }
             let options = ListOptions(prefix: ObjectKey(prefix), delimiter: "", continuation: continuation, limit: 1_000)
             guard let response = try? await requests.send(.listObjects(options), key: nil, target: target),
                 let page = try? OSSReply.listObjects(response)

@@ -124,6 +124,7 @@ struct ControlResponder: HTTPResponder {
                 closes: true)
         case .broken: return answer(.error(400, code: "BadRequest", message: "the body broke off", exit: 2), closes: true)
         }
+        if request.method == .post, path == "/v1/plan", let plan = PlanStream(api: api, query: query, body: body) { return plan.response(context) }
         let response = await api.handle(ControlRequest(isHead ? "GET" : request.method.rawValue, path, query: query, body: body))
         api.log.debug("control request", metadata: ["call": "\(request.method.rawValue) \(path)", "status": "\(response.status)"])
         return answer(response, hasBody: !isHead)

@@ -12,6 +12,14 @@ public protocol HistoryService: Sendable {
     func receipt(_ request: ReceiptRequest) async throws(OrderError) -> ReceiptPage?
     /// What an order would do: its files are looked at, nothing is queued.
     func plan(_ order: JobOrder) async throws(OrderError) -> PlannedOrder
+    /// The same. `told` hears what is counted, batch by batch; it ends when its task is cancelled.
+    func plan(_ order: JobOrder, told: @escaping @Sendable (PlanProgress) -> Void) async throws(OrderError) -> PlannedOrder
+}
+
+extension HistoryService {
+    public func plan(_ order: JobOrder, told: @escaping @Sendable (PlanProgress) -> Void) async throws(OrderError) -> PlannedOrder {
+        try await plan(order)
+    }
 }
 
 public struct HistoryRequest: Sendable, Equatable {

@@ -38,7 +38,9 @@ extension EngineLoop {
     private static let mostShown = 100
     private static let mostFirstKeys = 20
 
-    public func plan(_ order: JobOrder) async throws(OrderError) -> PlannedOrder {
+    public func plan(_ order: JobOrder) async throws(OrderError) -> PlannedOrder { try await plan(order) { _ in } }
+
+    public func plan(_ order: JobOrder, told: @escaping @Sendable (PlanProgress) -> Void) async throws(OrderError) -> PlannedOrder {
         try Self.check(order)
         guard let dest = order.dest else { throw .option("the order names no destination. Write oss://BUCKET/KEY or REMOTE:KEY") }
         let target = try await resolver.look(dest: dest, credentials: order.credentials)
@@ -50,6 +52,7 @@ extension EngineLoop {
         while !Task.isCancelled {
             let batch = await scan.next()
             count.add(batch)
+            told(count.progress(isScanned: batch.isEnd))
             if batch.isEnd { break }
         }
         return count.order(time: time(count.bytes, order.options.limit))
@@ -106,6 +109,12 @@ extension EngineLoop {
             requests.initiate += 1
             requests.part += parts.partCount
             requests.complete += 1
+        }
+
+        func progress(isScanned: Bool) -> PlanProgress {
+            PlanProgress(
+                files: files, bytes: bytes, refused: refusedTotal, collisions: collisionsTotal, skipped: skipped, requests: requests,
+                scanned: isScanned)
         }
 
         func order(time: PlanView.Time?) -> PlannedOrder {

@@ -50,6 +50,15 @@ public final class LocalHTTP: Sendable {
         }
     }
 
+    /// Server-sent events in answer to a body. Whoever stops reading ends what makes them.
+    public func events(_ path: String, posting body: [UInt8]) -> AsyncThrowingStream<ServerEvent, any Error> {
+        stream(path, nil, posting: body, mostBehind: LocalHTTP.mostEventsBehind) { events, continuation in
+            for event in events {
+                if case .dropped = continuation.yield(event) { continuation.finish(throwing: LocalHTTP.behind) }
+            }
+        }
+    }
+
     /// The same, as many together as have come: a reader of all of them is woken once.
     public func eventBatches(_ path: String, lastEventID: String? = nil) -> AsyncThrowingStream<[ServerEvent], any Error> {
         stream(path, lastEventID, mostBehind: LocalHTTP.mostBatchesBehind) { events, continuation in
@@ -59,14 +68,14 @@ public final class LocalHTTP: Sendable {
     }
 
     private func stream<Element: Sendable>(
-        _ path: String, _ lastEventID: String?, mostBehind: Int,
+        _ path: String, _ lastEventID: String?, posting body: [UInt8]? = nil, mostBehind: Int,
         _ hand: @escaping @Sendable ([ServerEvent], AsyncThrowingStream<Element, any Error>.Continuation) -> Void
     ) -> AsyncThrowingStream<Element, any Error> {
         AsyncThrowingStream(bufferingPolicy: .bufferingOldest(mostBehind)) { continuation in
             // Unstructured: it lives as long as the stream is read.
             let task = Task { [self] in
                 do {
-                    try await follow(path, lastEventID) { hand($0, continuation) }
+                    try await follow(path, lastEventID, body) { hand($0, continuation) }
                     continuation.finish()
                 } catch {
                     continuation.finish(throwing: error)
@@ -77,14 +86,14 @@ public final class LocalHTTP: Sendable {
     }
 
     private func follow(
-        _ path: String, _ lastEventID: String?, _ hand: @escaping @Sendable ([ServerEvent]) -> Void
+        _ path: String, _ lastEventID: String?, _ body: [UInt8]?, _ hand: @escaping @Sendable ([ServerEvent]) -> Void
     ) async throws(TransportError) {
         var headers: HTTPHeaders = ["Accept": "text/event-stream"]
         if let lastEventID { headers["Last-Event-ID"] = lastEventID }
         let parser = Lock(EventStreamParser())
         let call = LocalCall(
-            socketPath: socketPath, message: try message("GET", path, [], headers), idle: idle, total: nil, stall: LocalHTTP.eventStall,
-            mostBytes: LocalHTTP.mostAnswerBytes
+            socketPath: socketPath, message: try message(body == nil ? "GET" : "POST", path, body ?? [], headers), idle: idle, total: nil,
+            stall: LocalHTTP.eventStall, mostBytes: LocalHTTP.mostAnswerBytes
         ) { bytes in
             hand(parser.withLock { $0.feed(bytes) })
         }

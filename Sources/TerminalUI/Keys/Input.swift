@@ -16,7 +16,11 @@ public struct MouseEvent: Sendable, Hashable {
     public var action: Action
     public var column: Int
     public var row: Int
-    public init(action: Action, column: Int, row: Int) { (self.action, self.column, self.row) = (action, column, row) }
+    /// Shift was held: most terminals keep that for selecting text.
+    public var isShifted: Bool
+    public init(action: Action, column: Int, row: Int, isShifted: Bool = false) {
+        (self.action, self.column, self.row, self.isShifted) = (action, column, row, isShifted)
+    }
 }
 
 /// What the decoder makes of input bytes.

@@ -30,13 +30,14 @@ enum KeySequences {
         let parameters = numbers(body)
         guard parameters.count == 3, parameters[1] >= 1, parameters[2] >= 1 else { return nil }
         let action: MouseEvent.Action
-        switch parameters[0] {
+        let isShifted = parameters[0] & 4 != 0
+        switch parameters[0] & ~4 {
         case 0: action = final == UInt8(ascii: "M") ? .press : .release
         case 64: action = .wheelUp
         case 65: action = .wheelDown
         default: return nil
         }
-        return .mouse(MouseEvent(action: action, column: parameters[1] - 1, row: parameters[2] - 1))
+        return .mouse(MouseEvent(action: action, column: parameters[1] - 1, row: parameters[2] - 1, isShifted: isShifted))
     }
 
     /// Numbers between semicolons, each at most 99,999; missing ones are 0.

@@ -64,16 +64,16 @@ enum KeyTable {
     private static let movement: [Binding] = [
         bind([.character("j"), .down], .nextRow, "next row"),
         bind([.character("k"), .up], .previousRow, "previous row"),
-        bind([.character("h"), .left], .left, "go up a directory; part to the left", [.browse, .detail]),
-        bind([.character("l"), .right], .right, "open a directory; part to the right", [.browse, .detail]),
+        bind([.character("h"), .left], .left, "fold, go up a directory; part to the left", [.browse, .detail]),
+        bind([.character("l"), .right], .right, "unfold or open a directory; part to the right", [.browse, .detail]),
         bind([.character("g"), .home], .firstRow, "first row"),
         bind([.character("G"), .end], .lastRow, "last row"),
         bind([.control("d")], .halfDown, "half a page down"),
         bind([.control("u")], .halfUp, "half a page up"),
         bind([.pageDown, .control("f")], .pageDown, "a page down"),
         bind([.pageUp, .control("b")], .pageUp, "a page up"),
-        bind([.character("J")], .scrollDown, "scroll the details without moving the row", [.queue, .detail, .access]),
-        bind([.character("K")], .scrollUp, "scroll the details back", [.queue, .detail, .access]),
+        bind([.character("J")], .scrollDown, "scroll the details without moving the row", [.queue, .browse, .detail, .access]),
+        bind([.character("K")], .scrollUp, "scroll the details back", [.queue, .browse, .detail, .access]),
     ]
 
     private static let screens: [Binding] = [
@@ -184,9 +184,9 @@ enum KeyTable {
             also: [CommandWord("view", .view, text: "a saved filter; view save NAME keeps this one")],
             hints: [hint("filter", 8, [.queue]), hint("filter", 6, [.browse]), hint("filter", 4, [.history]), hint("filter", 5, [.log])]),
         bind(
-            [.character("s")], .sort, "sort by", [.queue, .history], takes: .sortKey,
-            hints: [hint("sort", 9, [.queue]), hint("sort", 5, [.history])]),
-        bind([.character("S")], .reverseSort, "reverse the order", [.queue, .history]),
+            [.character("s")], .sort, "sort by", [.queue, .browse, .history], takes: .sortKey,
+            hints: [hint("sort", 9, [.queue]), hint("sort", 5, [.history]), hint("sort", 7, [.browse])]),
+        bind([.character("S")], .reverseSort, "reverse the order", [.queue, .browse, .history]),
         bind([.character("u")], .undo, "undo the last action", isInShell: true, hints: [hint("undo", 5, [.settings])]),
         bind(
             [.character("U")], .undoList, "the last edits, by whom; Enter takes one back",

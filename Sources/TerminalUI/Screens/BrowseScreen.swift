@@ -5,14 +5,17 @@ extension Canvas {
     mutating func browseScreen() {
         let layout = Layout(browse: size)
         tabs()
-        let divider = (size.columns - 1) / 2
-        let right = divider + 2
-        let rightWidth = size.columns - right
-        pane(state.browse.local, isLocal: true, column: 0, width: min(divider, max(rightWidth, 1)), layout)
-        pane(state.browse.bucket, isLocal: false, column: right, width: rightWidth, layout)
+        let columns = BrowseColumns(size)
+        let divider = columns.divider
+        pane(state.browse.local, isLocal: true, column: 0, width: min(divider, max(columns.rightWidth, 1)), layout)
+        pane(state.browse.bucket, isLocal: false, column: columns.right, width: columns.rightWidth, layout)
         let last = layout.listTop + layout.listHeight
         for row in 1...max(1, last) where row < size.rows - 1 {
             symbol(symbols.vertical, row: row, column: divider, role: .border)
+            if let inspector = columns.inspector { symbol(symbols.vertical, row: row, column: inspector.column - 2, role: .border) }
+        }
+        if let inspector = columns.inspector {
+            entryInspector(column: inspector.column, width: inspector.width, bottom: layout.messageRow == nil ? size.rows - 1 : last + 1)
         }
         if let message = layout.messageRow {
             counts(row: last, divider: divider)
@@ -22,7 +25,7 @@ extension Canvas {
                 messageRow(message)
             } else {
                 frame.put(
-                    cut(t("= same  + only here  < only there  ! differs  @ link"), size.columns - 2), row: message, column: 1, role: .muted)
+                    cut(t("= same  + only here  < only there  ! differs  q in queue  @ link"), size.columns - 2), row: message, column: 1, role: .muted)
             }
         }
         hints()
@@ -30,9 +33,9 @@ extension Canvas {
 
     private mutating func pane(_ pane: Pane, isLocal: Bool, column: Int, width: Int, _ layout: Layout) {
         let isActive = (state.browse.side == .local) == isLocal
-        let label = isLocal ? "local" : "bucket"
+        let label = t(isLocal ? "local" : "bucket")
         let place = placeText(pane, isLocal: isLocal)
-        let room = width - label.count - 4
+        let room = width - displayText(label).width - 4
         let shown =
             isLocal ? Cutting.middle(displayText(place, rules: rules), width: room, ellipsis: symbols.ellipsis) : url(place, room)
         let role: Role = isActive ? .tabActive : .tab
@@ -43,9 +46,7 @@ extension Canvas {
         let columns = PaneColumns(width: width)
         if layout.hasHeading {
             let row = layout.listTop - 1
-            frame.put(t("NAME"), row: row, column: column + 2, role: .muted)
-            frame.putRight(t("SIZE"), row: row, end: column + columns.sizeEnd, role: .muted)
-            if columns.date > 0 { frame.putRight(t("MODIFIED"), row: row, end: column + columns.dateEnd, role: .muted) }
+            paneHeading(pane, isLocal: isLocal, row: row, column: column, columns)
         }
         let items = state.browse.visible(pane)
         if items.isEmpty || (items.count == 1 && items[0].kind == .up) {
@@ -66,6 +67,17 @@ extension Canvas {
         }
     }
 
+    private mutating func paneHeading(_ pane: Pane, isLocal: Bool, row: Int, column: Int, _ columns: PaneColumns) {
+        let side: BrowseState.Side = isLocal ? .local : .bucket
+        let name = frame.put(t("NAME"), row: row, column: column + 2, role: .muted)
+        zone(.paneSort(side, .name), row: row, from: column + 2, to: name)
+        for (key, text, end) in [(PaneOrder.Key.size, t("SIZE"), columns.sizeEnd), (.modified, t("MODIFIED"), columns.dateEnd)]
+        where key != .modified || columns.date > 0 {
+            frame.putRight(text, row: row, end: column + end, role: .muted)
+            zone(.paneSort(side, key), row: row, from: column + end - displayText(text).width, to: column + end)
+        }
+    }
+
     private func isInRange(_ pane: Pane, _ position: Int) -> Bool {
         guard let start = pane.rangeStart else { return false }
         return (min(start, pane.cursor)...max(start, pane.cursor)).contains(position)
@@ -73,7 +85,7 @@ extension Canvas {
 
     private func placeText(_ pane: Pane, isLocal: Bool) -> String {
         if isLocal { return Paths.shown(pane.place, home: state.options.homeFolder) }
-        if pane.place.isEmpty { return pane.loading ?? "remotes" }
+        if pane.place.isEmpty { return pane.loading ?? t("remotes") }
         return pane.shownPlace ?? pane.place
     }
 
@@ -82,8 +94,9 @@ extension Canvas {
     ) {
         if isCursor { frame.put(">", row: row, column: column) }
         if isMarked { frame.put("*", row: row, column: column + 1, role: .mark) }
-        var name = displayText(item.name, rules: rules)
+        var name = displayText(item.ownName, rules: rules)
         var role: Role = .text
+        let indent = min(2 * item.depth, max(0, columns.name - 12))
         switch item.kind {
         case .up, .folder:
             name = DisplayText(glyphs: name.glyphs + [Glyph(text: "/", width: 1)])
@@ -95,7 +108,8 @@ extension Canvas {
         case .file: break
         case .other: role = .muted
         }
-        frame.put(Cutting.middle(name, width: columns.name, ellipsis: symbols.ellipsis), row: row, column: column + 2, role: role)
+        frame.put(
+            Cutting.middle(name, width: columns.name - indent, ellipsis: symbols.ellipsis), row: row, column: column + 2 + indent, role: role)
         if let size = item.size { frame.putRight(Formats.shortSize(size), row: row, end: column + columns.sizeEnd) }
         if columns.date > 0, let modified = item.modified {
             let time = LocalTime(seconds: modified, zone: state.options.zone)
@@ -107,6 +121,7 @@ extension Canvas {
         } else if case .link = item.kind {
             relation = .link
         }
+        if isLocal, relation != .same, state.browse.isQueued(item) { relation = .queued }
         if let relation { frame.put(relation.symbol, row: row, column: column + columns.symbol, role: relation.role) }
     }
 
@@ -118,17 +133,17 @@ extension Canvas {
         } else if pane.listedAt == nil {
             text = pane.loading == nil ? "" : own(t("Listing…"))
         } else if !pane.filter.isEmpty {
-            text = "No name matches. Esc shows all."
+            text = t("No name matches. Esc shows all.")
         } else if !isLocal, pane.place.isEmpty {
-            text = "No remotes are configured. o goes to oss://BUCKET/"
+            text = t("No remotes are configured. o goes to oss://BUCKET/")
         } else if pane.isComplete {
-            text = isLocal ? "This directory is empty." : "\(placeText(pane, isLocal: false)) has no objects here."
-            if isLocal, pane.hasHidden { text = "Only hidden files here: . shows them." }
+            text = isLocal ? t("This directory is empty.") : t("{} has no objects here.", placeText(pane, isLocal: false))
+            if isLocal, pane.hasHidden { text = t("Only hidden files here: . shows them.") }
         } else {
             text = own(t("Listing…"))
         }
         if let problem = pane.problem {
-            let words = wrap(own("Could not list: \(problem) R tries again."), width: width - 3)
+            let words = wrap(own(t("Could not list: {} R tries again.", problem)), width: width - 3)
             for (index, line) in words.enumerated() where row + index < layout.listTop + layout.listHeight {
                 frame.put(displayText(line, rules: rules), row: row + index, column: column + 2, limit: width - 2, role: .error)
             }
@@ -158,20 +173,24 @@ extension Canvas {
 
     private mutating func counts(row: Int, divider: Int) {
         let local = state.browse.local
-        let items = state.browse.visible(local).filter { $0.kind != .up }
-        let hidden = local.all.count { $0.kind != .up && $0.name.first == UInt8(ascii: ".") }
+        let shown = state.browse.visible(local).count - (local.hasParent ? 1 : 0)
+        let hidden = local.hasHidden && !state.browse.showsHidden ? local.hiddenCount : 0
         var words: [String] = []
         if !local.marks.isEmpty {
             let bytes = local.all.filter { local.marks.contains($0.name) }.map { $0.size ?? 0 }
-            words.append("\(Formats.count(local.marks.count)) marked \(Formats.size(Formats.sum(bytes)))")
+            words.append(t("{} marked {}", Formats.count(local.marks.count), Formats.size(Formats.sum(bytes))))
         }
         words.append(
-            "\(Formats.count(items.count)) here" + (hidden > 0 && !state.browse.showsHidden ? ", \(Formats.count(hidden)) hidden" : ""))
-        if local.loading != nil { words.append(own(t("listing…"))) }
-        if !local.filter.isEmpty { words.append("filter: " + local.filter) }
+            t("{} here", Formats.count(shown))
+                + (hidden > 0 ? ", " + t("{} hidden", Formats.count(hidden)) : ""))
+        if local.loading != nil {
+            words.append(own(local.countSoFar.map { t("Listing… {} so far", Formats.count($0)) } ?? t("listing…")))
+        }
+        if !local.filter.isEmpty { words.append(t("filter: {}", local.filter)) }
+        if local.order != PaneOrder() { words.append(t("sorted by {}", local.order.text)) }
         frame.put(cut(words.joined(separator: "   "), divider - 1), row: row, column: 1, role: .muted)
         frame.put(
-            cut(bucketCounts, size.columns - divider - 3), row: row, column: divider + 3,
+            cut(bucketCounts, BrowseColumns(size).rightWidth - 1), row: row, column: divider + 3,
             role: state.browse.bucket.problem == nil ? .muted : .error)
     }
 
@@ -179,27 +198,28 @@ extension Canvas {
         let pane = state.browse.bucket
         let items = pane.all.filter { $0.kind != .up }
         if let problem = pane.problem {
-            guard let at = pane.listedAt, !pane.place.isEmpty else { return own("Could not list: \(problem)") }
-            return own("as of \(clock(at).clock): \(problem)")
+            guard let at = pane.listedAt, !pane.place.isEmpty else { return own(t("Could not list: {}", problem)) }
+            return own(t("as of {}: {}", clock(at).clock, problem))
         }
         if pane.loading != nil {
             let soFar = pane.continuation != nil || !pane.isComplete ? items.count : 0
-            return own(soFar > 0 ? "Listing… \(Formats.count(soFar)) so far" : "Listing…")
+            return own(soFar > 0 ? t("Listing… {} so far", Formats.count(soFar)) : t("Listing…"))
         }
-        if pane.place.isEmpty { return Formats.counted(items.count, "remote") }
+        if pane.place.isEmpty { return t(items.count == 1 ? "1 remote" : "{} remotes", Formats.count(items.count)) }
         let objects = items.count { $0.kind == .file }
         let folders = items.count - objects
-        var text = Formats.counted(objects, "object")
-        if folders > 0 { text += ", " + Formats.counted(folders, "prefix", plural: "prefixes") }
-        if !pane.isComplete { text += ", cut here" }
-        if let at = pane.listedAt { text += "   listed \(clock(at).clock)" }
+        var text = t(objects == 1 ? "1 object" : "{} objects", Formats.count(objects))
+        if folders > 0 { text += ", " + t(folders == 1 ? "1 prefix" : "{} prefixes", Formats.count(folders)) }
+        if !pane.isComplete { text += ", " + t("cut here") }
+        if let at = pane.listedAt { text += "   " + t("listed {}", clock(at).clock) }
         return text
     }
 
     /// What `a` would do, before it is pressed.
     private mutating func addLine(row: Int) {
         if !state.pastedPaths.isEmpty {
-            frame.put(t("a adds \(Formats.counted(state.pastedPaths.count, "pasted path"))"), row: row, column: 1)
+            let count = state.pastedPaths.count
+            frame.put(t(count == 1 ? "a adds 1 pasted path" : "a adds {} pasted paths", Formats.count(count)), row: row, column: 1)
             return
         }
         let items = state.browse.chosenLocal
@@ -211,7 +231,7 @@ extension Canvas {
         if state.browse.local.marks.isEmpty {
             what = Cutting.middle(displayText(items[0].name, rules: rules), width: max(12, size.columns / 3), ellipsis: symbols.ellipsis)
         } else {
-            what = displayText("\(Formats.count(items.count)) marked")
+            what = displayText(t("{} marked", Formats.count(items.count)))
         }
         var column = frame.put(t("a adds "), row: row, column: 1)
         column = frame.put(what, row: row, column: column) + 1
@@ -221,11 +241,11 @@ extension Canvas {
         var words: [String] = []
         for (relation, word) in [(Comparison.onlyHere, "new"), (.same, "same"), (.differs, "differs")] {
             let count = relations.count { $0 == relation }
-            if count > 0 { words.append("\(Formats.count(count)) \(relation == .differs && count > 1 ? "differ" : word)") }
+            if count > 0 { words.append(t(relation == .differs && count > 1 ? "{} differ" : "{} \(word)", Formats.count(count))) }
         }
         let tail = words.isEmpty ? "" : "  " + words.joined(separator: ", ")
-        let place = state.browse.bucket.place.isEmpty ? "choose where at the right" : placeText(state.browse.bucket, isLocal: false)
-        let end = frame.put(url(place, max(8, size.columns - column - tail.utf8.count - 1)), row: row, column: column)
+        let place = state.browse.bucket.place.isEmpty ? t("choose where at the right") : placeText(state.browse.bucket, isLocal: false)
+        let end = frame.put(url(place, max(8, size.columns - column - displayText(tail).width - 1)), row: row, column: column)
         frame.put(tail, row: row, column: end, role: .muted)
     }
 }

@@ -21,6 +21,9 @@ struct Canvas {
     /// A word or a sentence of ours in the language of this front end.
     func t(_ english: String) -> String { Words.text(english, in: state.options.language) }
 
+    /// The same with values in the place of each `{}`, which are told as they are; `{w}` is a word of the table.
+    func t(_ english: String, _ values: String...) -> String { Words.text(english, values, in: state.options.language) }
+
     /// Our own words may hold an en dash or an ellipsis; ASCII terminals get their plain forms.
     func own(_ text: String) -> String { symbols.isASCII ? text.asciiOnly : text }
 

@@ -180,11 +180,11 @@ extension Canvas {
         guard width >= 24, bottom - height > 5 else { return }
         var top = bottom - height
         if let cursorRow, cursorRow >= top, cursorRow < bottom { top = max(1, cursorRow - height) }
-        let title = toast.title + (toast.more > 0 ? "   \(Formats.count(toast.more)) more" : "")
+        let title = toast.title + (toast.more > 0 ? "   " + t("{} more", Formats.count(toast.more)) : "")
         let column = size.columns - width - 2
         box(row: top, column: column, width: width, height: height, title: title, footer: "! open  Esc dismiss", role: .toast)
         for (index, line) in toast.lines.enumerated() {
-            let text = index == 0 ? path(line, width - 4) : cut(line, width - 4)
+            let text = index == 0 ? path(line, width - 4) : cut(t(line), width - 4)
             frame.put(text, row: top + 1 + index, column: column + 2, role: .toast)
         }
     }

@@ -7,7 +7,7 @@ extension Canvas {
         tabs()
         guard let answer = state.mirror.detail, answer.upload.id == view.id else {
             let text =
-                view.isGone ? "This upload is no longer in the queue or the history. q goes back." : "Asking the engine for this upload…"
+                view.isGone ? t("This upload is no longer in the queue or the history. q goes back.") : own(t("Asking the engine for this upload…"))
             frame.put(cut(text, size.columns - 2), row: 2, column: 1, role: .muted)
             hints()
             return
@@ -33,9 +33,9 @@ extension Canvas {
 
     private mutating func detailHead(_ upload: UploadView) {
         let role = Symbols.role(upload.state)
-        let word = upload.state == .failed ? "FAILED" : upload.state.rawValue
-        let priority = "  prio \(upload.priority.rawValue)"
-        let right = symbols.state(upload.state).count + 1 + word.count + priority.count + 2
+        let word = t(upload.state == .failed ? "FAILED" : upload.state.rawValue)
+        let priority = "  " + t("prio {w}", upload.priority.rawValue)
+        let right = symbols.state(upload.state).count + 1 + displayText(word).width + displayText(priority).width + 2
         frame.put(path(upload.path, max(10, size.columns - right - 2)), row: 1, column: 1, role: .title)
         let start = size.columns - right + 1
         symbol(symbols.state(upload.state), row: 1, column: start, role: role)
@@ -50,11 +50,11 @@ extension Canvas {
 
     private mutating func progressLine(_ upload: UploadView) {
         guard let whole = upload.size else {
-            frame.put(t("\(Formats.size(upload.stored)) stored, size unknown"), row: 3, column: 1)
+            frame.put(t("{} stored, size unknown", Formats.size(upload.stored)), row: 3, column: 1)
             return
         }
         let done = upload.state == .done
-        let words = [done ? "done" : Formats.percent(upload.stored, of: whole), Formats.progress(upload.stored, of: whole)].compactMap {
+        let words = [done ? t("done") : Formats.percent(upload.stored, of: whole), Formats.progress(upload.stored, of: whole)].compactMap {
             $0
         }
         let end = frame.put(words.joined(separator: "  ") + " ", row: 3, column: 1)
@@ -65,23 +65,23 @@ extension Canvas {
     private func detailRates(_ upload: UploadView) -> String {
         var words: [String] = []
         if upload.state == .uploading || upload.state == .verifying {
-            words.append("\(Formats.rate(upload.rate)) now")
+            words.append(t("{} now", Formats.rate(upload.rate)))
             if let started = seconds(since: upload.started), started >= 1 {
                 let mean = Formats.mean(upload.stored, started)
-                words.append("\(Formats.size(mean).split(separator: " ").first.map(String.init) ?? "-") avg")
+                words.append(t("{} avg", Formats.size(mean).split(separator: " ").first.map(String.init) ?? "-"))
             }
-            if let low = upload.etaLow, let high = upload.etaHigh { words.append("ETA \(Formats.range(low, high, dash: symbols.dash))") }
+            if let low = upload.etaLow, let high = upload.etaHigh { words.append(t("ETA {}", Formats.range(low, high, dash: symbols.dash))) }
         } else if upload.state == .retrying || upload.state == .held {
-            let left = seconds(until: upload.nextTry).map { ", tries again in " + Formats.duration(max(0, $0)) } ?? ""
-            words.append((upload.state == .held ? "held" + (upload.heldReason.map { ": \($0)" } ?? "") : "waiting") + left)
+            let left = seconds(until: upload.nextTry).map { ", " + t("tries again in {}", Formats.duration(max(0, $0))) } ?? ""
+            words.append((upload.state == .held ? upload.heldReason.map { t("held: {w}", $0) } ?? t("held") : t("waiting")) + left)
         } else {
-            words.append(upload.state == .failed ? "FAILED" : upload.state.rawValue)
+            words.append(t(upload.state == .failed ? "FAILED" : upload.state.rawValue))
         }
         if upload.resent > 0 {
             let share = upload.size.flatMap { Formats.percent(upload.resent, of: max($0, upload.resent)) }
-            words.append("resent \(Formats.size(upload.resent))" + (share.map { " (\($0))" } ?? ""))
+            words.append(t("resent {}", Formats.size(upload.resent)) + (share.map { " (\($0))" } ?? ""))
         }
-        let retries = upload.retries > 0 ? " in " + Formats.counted(upload.retries, "retry", plural: "retries") : ""
+        let retries = upload.retries > 0 ? " " + t(upload.retries == 1 ? "in 1 retry" : "in {} retries", Formats.count(upload.retries)) : ""
         return words.joined(separator: "  ") + retries
     }
 
@@ -92,14 +92,14 @@ extension Canvas {
             if let left = lease.left {
                 let rest = max(0, left - age)
                 let isEnough = upload.etaHigh.map { Double($0) < rest } ?? true
-                words.append(
-                    "token \(Formats.duration(rest)) left" + (isEnough || lease.renewsIn != nil ? ", enough" : ", ends before this upload"))
+                let isCovered = isEnough || lease.renewsIn != nil
+                words.append(t(isCovered ? "token {} left, enough" : "token {} left, ends before this upload", Formats.duration(rest)))
             } else if let error = lease.lastError {
-                words.append("no token: " + error)
+                words.append(t("no token: {}", error))
             }
         }
         let method = upload.verify.method == "none" ? "none" : upload.verify.method
-        words.append("verify: \(method)" + (method == "none" ? "" : " \(upload.verify.state)"))
+        words.append(method == "none" ? t("verify: {w}", method) : t("verify: {} {w}", method, upload.verify.state))
         return words.joined(separator: "  ")
     }
 
@@ -110,13 +110,15 @@ extension Canvas {
         frame.put(" ", row: row, column: 2)
         for section in DetailState.Section.allCases {
             let isActive = section == view.section
-            let text = isActive ? "[\(section.rawValue)]" : " \(section.rawValue) "
+            let name = t(section.rawValue)
+            let text = isActive ? "[\(name)]" : " \(name) "
             column = frame.put(text, row: row, column: column, role: isActive ? .tabActive : .tab)
         }
         let parts = answer.upload.parts
         let left = max(0, parts.total &- parts.stored &- parts.sending)
-        let text = "parts \(parts.stored) done  \(parts.sending) active  \(left) to do  of \(parts.total) "
-        if size.columns - 2 - text.utf8.count >= column { frame.putRight(text, row: row, end: size.columns - 2, role: .muted) }
+        let counts = [parts.stored, parts.sending, left, parts.total].map(String.init)
+        let text = t("parts {} done  {} active  {} to do  of {}", counts[0], counts[1], counts[2], counts[3]) + " "
+        if size.columns - 2 - displayText(text).width >= column { frame.putRight(text, row: row, end: size.columns - 2, role: .muted) }
     }
 
     // MARK: parts
@@ -143,7 +145,7 @@ extension Canvas {
         let unit = Formats.partProgress(part.sent, of: part.size)
         frame.putRight(String(part.number), row: row, end: 5)
         frame.put(
-            part.state == .again ? "again" : part.state.rawValue, row: row, column: 8, role: part.state == .failed ? .partFailed : .text)
+            t(part.state == .again ? "again" : part.state.rawValue), row: row, column: 8, role: part.state == .failed ? .partFailed : .text)
         frame.put(unit, row: row, column: 18)
         frame.put(part.rate > 0 ? Formats.rate(part.rate) : "", row: row, column: 31)
         frame.put(String(part.tries), row: row, column: 43)
@@ -158,7 +160,7 @@ extension Canvas {
         let grid = PartsGrid(size: size, total: map.count, isZoomed: isZoomed)
         let bottom = size.rows - 2
         guard !map.isEmpty else {
-            let text = answer.upload.size == 0 ? "An empty file: one request, no parts." : "Sent in one request, without parts."
+            let text = t(answer.upload.size == 0 ? "An empty file: one request, no parts." : "Sent in one request, without parts.")
             frame.put(text, row: top, column: 1, role: .muted)
             return top + 2
         }
@@ -174,11 +176,11 @@ extension Canvas {
         }
         let legend = top + grid.rows
         guard legend < bottom else { return legend }
-        let scale = grid.perCell == 1 ? "cell = 1 part" : "cell = \(grid.perCell) parts"
-        let words = "\(symbols.stored) stored  \(symbols.sending) sending  2-9 sending again (try)  ! failed  \(symbols.rest) to do"
+        let scale = grid.perCell == 1 ? t("cell = 1 part") : t("cell = {} parts", String(grid.perCell))
+        let words = t("{} stored  {} sending  2-9 sending again (try)  ! failed  {} to do", symbols.stored, symbols.sending, symbols.rest)
         frame.put(displayText(words, rules: TextRules()), row: legend, column: 1, limit: size.columns - 2, role: .muted)
         let start = 4 + displayText(words).width
-        if start + scale.utf8.count <= size.columns {
+        if start + displayText(scale).width <= size.columns {
             frame.put(scale, row: legend, column: start, role: .muted)
         } else {
             frame.putRight("1=\(grid.perCell)", row: legend, end: size.columns, role: .muted)
@@ -234,8 +236,7 @@ extension Canvas {
         let time = at.map { isToday ? clock($0).clock : "\(clock($0).date) \(clock($0).clock)" } ?? ""
         let role: Role = event.kind == "failed" ? .error : event.kind == "retry" || event.kind == "held" ? .warn : .text
         let start = frame.put(time, row: row, column: 1, role: .logTime) + 2
-        let kind = event.kind + String(repeating: " ", count: max(1, 9 - event.kind.count))
-        let end = frame.put(kind, row: row, column: start, role: role)
+        let end = max(frame.put(t(event.kind), row: row, column: start, role: role) + 1, start + 9)
         frame.put(cut(event.text, size.columns - end - 1), row: row, column: end)
     }
 
@@ -248,10 +249,10 @@ extension Canvas {
     private mutating func objectSection(_ upload: UploadView, scroll: Int) {
         let facts: [(String, String)] = [
             ("path", quoted(upload.path)), ("bucket", upload.bucket), ("key", quoted(upload.key)), ("remote", upload.remote ?? "-"),
-            ("size", upload.size.map { "\(Formats.size($0)) (\(Formats.count(Int($0))) bytes)" } ?? "not known yet"),
+            ("size", upload.size.map { t("{} ({} bytes)", Formats.size($0), Formats.count(Int($0))) } ?? t("not known yet")),
             (
                 "part size",
-                upload.parts.total > 0 ? "\(Formats.size(upload.parts.size)), \(Formats.counted(upload.parts.total, "part"))" : "-"
+                upload.parts.total > 0 ? t("{}, {} parts", Formats.size(upload.parts.size), Formats.count(upload.parts.total)) : "-"
             ),
             ("id", upload.id), ("order", upload.job), ("upload id", upload.uploadId ?? "-"), ("crc64", upload.crc64 ?? "-"),
             ("etag", upload.etag ?? "-"), ("added", local(upload.added)), ("started", upload.started.map(local) ?? "-"),
@@ -259,7 +260,7 @@ extension Canvas {
         ]
         var row = 7
         for (label, value) in facts.dropFirst(scroll) where row < size.rows - 2 {
-            frame.put(label, row: row, column: 1, role: .muted)
+            frame.put(t(label), row: row, column: 1, role: .muted)
             frame.put(cut(value, size.columns - 14), row: row, column: 13)
             row += 1
         }
@@ -272,7 +273,7 @@ extension Canvas {
             frame.put(cut(what, size.columns - 2), row: row, column: 1, role: .error)
             frame.put(cut(error.message, size.columns - 2), row: row + 1, column: 1)
             let facts = [
-                "at \(local(error.at))", error.part.map { "part \($0)" }, error.requestId.map { "request \($0)" },
+                t("at {}", local(error.at)), error.part.map { t("part {}", String($0)) }, error.requestId.map { t("request {}", $0) },
             ].compactMap { $0 }
             frame.put(cut(facts.joined(separator: "  "), size.columns - 2), row: row + 2, column: 1, role: .muted)
             row += 4

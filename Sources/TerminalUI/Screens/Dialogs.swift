@@ -104,79 +104,10 @@ extension Canvas {
             row += 1
         }
         if !isTight {
-            let note = others > 0 ? "\(Formats.counted(others, "other front end")) \(others == 1 ? "is" : "are") attached too." : ""
+            let note = others > 0 ? t(others == 1 ? "1 other front end is attached too." : "{} other front ends are attached too.", Formats.count(others)) : ""
             frame.put(note, row: row + 1, column: at.column + 8, role: .warn)
             frame.put(t("Nothing here cancels an upload."), row: row + 3, column: at.column + 5, role: .muted)
         }
-    }
-
-    private mutating func addSheet(_ sheet: AddSheet) {
-        let width = min(66, size.columns)
-        let at = place(width: width, height: 15)
-        box(row: at.row, column: at.column, width: at.width, height: at.height, title: "Add to queue")
-        let inner = at.width - 6
-        let left = at.column + 2
-        let value = left + 13
-        var rows: [(AddSheet.Field?, String, String, String)] = []
-        let what = sheet.bytes > 0 ? "  " + Formats.size(sheet.bytes) + (sheet.folders > 0 ? " and more" : "") : ""
-        rows.append((nil, "from", sheet.from + what, ""))
-        rows.append((.to, "to", sheet.to.text, ""))
-        rows.append((.names, "names", sheet.flat ? "flat" : "keep paths", sheet.flat ? "(keep paths)" : "(flat)"))
-        let existing = sheet.existing ?? "as the remote is configured"
-        rows.append((.existing, "existing", existing, "(skip, newer, overwrite, fail, rename)"))
-        rows.append((.links, "links", sheet.followsLinks ? "follow" : "skip", sheet.followsLinks ? "(skip)" : "(follow)"))
-        rows.append((.priority, "priority", sheet.priority.rawValue, "(normal, high, low)"))
-        rows.append((.start, "start", sheet.paused ? "paused" : "now", sheet.paused ? "(now)" : "(paused)"))
-        let lines = max(0, at.height - 4)
-        // In a low window the field with the focus stays in view.
-        let focus = rows.firstIndex { $0.0 == sheet.focus } ?? 1
-        let first = max(0, min(focus - lines + 1, rows.count - lines))
-        for (index, entry) in rows.dropFirst(first).prefix(lines).enumerated() {
-            let row = at.row + 1 + index
-            let hasFocus = entry.0 == sheet.focus
-            frame.put(hasFocus ? ">" : " ", row: row, column: left - 1)
-            frame.put(entry.1, row: row, column: left + 1, role: .muted)
-            let room = max(1, at.column + at.width - 2 - value)
-            if entry.0 == .to {
-                frame.fill(row: row, column: value, width: room, role: .input)
-                let (text, cursor) = visible(sheet.to, room: room)
-                frame.put(hasFocus ? text : url(sheet.to.text, room), row: row, column: value, limit: room, role: .input)
-                if hasFocus { frame.cursor = (value + cursor, row) }
-            } else {
-                let shown =
-                    entry.0 == nil
-                    ? Cutting.middle(displayText(entry.2, rules: rules), width: room, ellipsis: symbols.ellipsis) : cut(entry.2, room)
-                let end = frame.put(shown, row: row, column: value, role: .surface)
-                if end + 2 + entry.3.count < at.column + at.width - 1 {
-                    frame.putRight(entry.3, row: row, end: at.column + at.width - 2, role: .muted)
-                }
-                if hasFocus {
-                    frame.paint(row: row, column: value, width: end - value, role: .cursor)
-                    frame.cursor = (value, row)
-                }
-            }
-        }
-        let bottom = at.row + at.height - 2
-        if lines >= rows.count + 2 {
-            let note = sheet.problem ?? conflictNote(sheet)
-            frame.put(cut(note, inner), row: bottom - 2, column: left + 1, role: sheet.problem == nil ? .muted : .error)
-        } else if let problem = sheet.problem {
-            frame.put(cut(problem, inner), row: bottom - 1, column: left + 1, role: .error)
-        }
-        let button = "[ Enter  add \(Formats.count(sheet.sources.count)) ]"
-        let end = frame.put(button, row: bottom, column: left + 1, role: .tabActive)
-        zone(.key(.enter), row: bottom, from: left + 1, to: end)
-        frame.put(
-            cut(t("   Tab field   Space change   Esc back"), max(0, at.column + at.width - 2 - end)), row: bottom, column: end, role: .keyLabel
-        )
-    }
-
-    private func conflictNote(_ sheet: AddSheet) -> String {
-        var words: [String] = []
-        if sheet.same > 0 { words.append("\(Formats.count(sheet.same)) same there") }
-        if sheet.differing > 0 { words.append("\(Formats.count(sheet.differing)) there with another size") }
-        if sheet.folders > 0 { words.append("\(Formats.counted(sheet.folders, "directory", plural: "directories")), counted while adding") }
-        return words.joined(separator: "   ")
     }
 
     // MARK: help

@@ -31,8 +31,8 @@ extension Canvas {
         let list = state.history
         let more = state.historyPages.next == nil ? "" : "+"
         if !list.query.isEmpty {
-            let count = "\(Formats.count(list.total))\(more) found"
-            frame.put(cut("filter: " + list.query, size.columns - count.utf8.count - 3), row: 1, column: 1, role: .title)
+            let count = t("{} found", Formats.count(list.total) + more)
+            frame.put(cut(t("filter: {}", list.query), size.columns - displayText(count).width - 3), row: 1, column: 1, role: .title)
             frame.putRight(count, row: 1, end: size.columns, role: .title)
             return
         }
@@ -48,9 +48,9 @@ extension Canvas {
         }
         if today.counts.isEmpty { column = frame.put(t("nothing has ended"), row: 1, column: column) + 2 }
         guard today.bytes > 0 else { return }
-        let mean = today.busy >= 1 ? "  avg \(Formats.rate(Formats.mean(today.bytes, today.busy)))" : ""
+        let mean = today.busy >= 1 ? "  " + t("avg {}", Formats.rate(Formats.mean(today.bytes, today.busy))) : ""
         let text = " \(Formats.size(today.bytes))\(plus)\(mean)"
-        if column + text.utf8.count <= size.columns { frame.put(text, row: 1, column: column) }
+        if column + displayText(text).width <= size.columns { frame.put(text, row: 1, column: column) }
     }
 
     private mutating func historyHeading(_ row: Int) {
@@ -120,7 +120,7 @@ extension Canvas {
     private func resultText(_ upload: UploadView) -> String {
         if state.historyPages.removed.contains(upload.id), upload.state != .done { return "removed" }
         switch upload.state {
-        case .done: return upload.verify.method == "none" ? "done" : "\(upload.verify.method) \(upload.verify.state)"
+        case .done: return upload.verify.method == "none" ? "done" : "\(upload.verify.method) \(t(upload.verify.state))"
         case .failed: return upload.lastError.map { ($0.http.map { "\($0) " } ?? "") + $0.code } ?? "FAILED"
         case .skipped: return "same as remote"
         case .cancelled: return upload.stored > 0 ? "cancelled, parts kept" : "cancelled"

@@ -18,15 +18,19 @@ extension Canvas {
 
     /// `2 retries: 503 SlowDown 12s ago`, `held: network`.
     func failureWords(_ upload: UploadView) -> String? {
-        if upload.state == .held { return "held" + (upload.heldReason.map { ": " + $0 } ?? "") }
+        if upload.state == .held { return upload.heldReason.map { t("held: {w}", $0) } ?? t("held") }
         guard let error = upload.lastError else {
-            return upload.retries > 0 ? Formats.counted(upload.retries, "retry", plural: "retries") : nil
+            return upload.retries > 0 ? retries(upload) : nil
         }
         let what = (error.http.map { "\($0) " } ?? "") + error.code
         if upload.state == .failed { return error.message.isEmpty ? what : what + ": " + error.message }
-        let tries = upload.retries > 0 ? Formats.counted(upload.retries, "retry", plural: "retries") + ": " : ""
-        let ago = seconds(since: error.at).map { " " + Formats.duration(max(0, $0)) + " ago" } ?? ""
+        let tries = upload.retries > 0 ? retries(upload) + ": " : ""
+        let ago = seconds(since: error.at).map { " " + t("{} ago", Formats.duration(max(0, $0))) } ?? ""
         return tries + what + ago
+    }
+
+    private func retries(_ upload: UploadView) -> String {
+        t(upload.retries == 1 ? "1 retry" : "{} retries", Formats.count(upload.retries))
     }
 
     mutating func inspector(_ top: Int) {
@@ -41,14 +45,14 @@ extension Canvas {
         let end = frame.put(shown, row: top, column: 3, role: .title)
         frame.put(" ", row: top, column: end, role: .title)
         symbol(symbols.arrow, row: top + 1, column: 1, role: .muted)
-        var words = ["prio \(upload.priority.rawValue)", "id \(upload.id)"]
-        if let remote = upload.remote { words.insert("remote \(remote)", at: 0) }
+        var words = [t("prio {w}", upload.priority.rawValue), t("id {}", upload.id)]
+        if let remote = upload.remote { words.insert(t("remote {}", remote), at: 0) }
         let facts = "   " + words.joined(separator: "   ")
         let start = 2 + symbols.arrow.count
         let after = frame.put(url(upload.dest, size.columns - start - displayText(facts).width), row: top + 1, column: start)
         frame.put(facts, row: top + 1, column: after, role: .muted)
         let detail = state.mirror.detail?.upload.id == upload.id ? state.mirror.detail : nil
-        frame.put(t("parts"), row: top + 2, column: 1, role: .muted)
+        frame.put(cut(t("parts"), 5), row: top + 2, column: 1, role: .muted)
         partsLine(detail, upload, row: top + 2, column: 7, width: size.columns - 8)
         frame.put(cut(own(rateWords(upload)), size.columns - 2), row: top + 3, column: 1)
         for (index, event) in (detail?.events.reversed() ?? []).prefix(3).enumerated() { eventLine(event, row: top + 4 + index) }
@@ -56,11 +60,11 @@ extension Canvas {
 
     func rateWords(_ upload: UploadView) -> String {
         var words: [String] = []
-        if isMoving(upload) { words.append("\(Formats.rate(upload.rate)) on \(Formats.counted(upload.parts.sending, "part"))") }
-        words.append("\(Formats.size(upload.stored)) stored")
+        if isMoving(upload) { words.append(t(upload.parts.sending == 1 ? "{} on 1 part" : "{} on {} parts", Formats.rate(upload.rate), Formats.count(upload.parts.sending))) }
+        words.append(t("{} stored", Formats.size(upload.stored)))
         if upload.resent > 0 {
             let share = upload.size.flatMap { Formats.percent(upload.resent, of: max($0, upload.resent)) }
-            words.append("resent \(Formats.size(upload.resent))" + (share.map { " (\($0))" } ?? ""))
+            words.append(t("resent {}", Formats.size(upload.resent)) + (share.map { " (\($0))" } ?? ""))
         }
         if let failure = failureWords(upload) { words.append(failure) }
         return words.joined(separator: "   ")

@@ -8,7 +8,8 @@ extension Canvas {
         let log = state.log
         if layout.hasHeading { logHeading(log) }
         if log.shown.isEmpty {
-            let text = log.problem ?? (log.isRead ? "No line matches." : "Reading the log…")
+            let empty = log.lines.isEmpty ? "Nothing has been logged yet." : "No line matches."
+            let text = log.problem ?? t(log.isRead ? empty : "Reading the log…")
             frame.put(cut(own(text), size.columns - 3), row: layout.listTop, column: 2, role: log.problem == nil ? .muted : .error)
         }
         logLines(log, layout)
@@ -17,17 +18,17 @@ extension Canvas {
     }
 
     private mutating func logHeading(_ log: LogState) {
-        var left = "following"
+        var left = t("following")
         if !log.follows {
-            let at = log.cursorLine.map { " at " + clock($0.at).clock } ?? ""
-            left = "held\(at), \(Formats.count(log.missed)) new, F follows"
+            let missed = Formats.count(log.missed)
+            left = log.cursorLine.map { t("held at {}, {} new, F follows", clock($0.at).clock, missed) } ?? t("held, {} new, F follows", missed)
         }
         let words = log.filter.split(separator: " ").filter { !$0.hasPrefix("level:") }.joined(separator: " ")
-        left += "  level \(log.level.rawValue) and up  " + (words.isEmpty ? "no filter" : "filter: " + words)
-        let since = log.lines.first.map { "  since " + (clock($0.at).date == clock(now).date ? clock($0.at).clock : clock($0.at).date) } ?? ""
-        let right = Formats.counted(log.lines.count, "line") + since
+        left += "  " + t("level {w} and up", log.level.rawValue) + "  " + (words.isEmpty ? t("no filter") : t("filter: {}", words))
+        let since = log.lines.first.map { "  " + t("since {}", clock($0.at).date == clock(now).date ? clock($0.at).clock : clock($0.at).date) } ?? ""
+        let right = t(log.lines.count == 1 ? "1 line" : "{} lines", Formats.count(log.lines.count)) + since
         let end = frame.put(cut(left, size.columns - 2), row: 1, column: 1, role: log.follows ? .muted : .warn)
-        if end + 2 + right.utf8.count < size.columns { frame.putRight(right, row: 1, end: size.columns - 1, role: .muted) }
+        if end + 2 + displayText(right).width < size.columns { frame.putRight(right, row: 1, end: size.columns - 1, role: .muted) }
     }
 
     /// The newest line at the bottom while it follows; the cursor's line is always among them.

@@ -51,9 +51,9 @@ extension Canvas {
     private mutating func outageRow(_ outage: StatusView.Outage, _ status: StatusView) {
         let limit = status.limits.rate.map { " of " + Formats.limit($0, besides: $0) } ?? ""
         let since = seconds(since: outage.since).map { " " + Formats.duration(max(0, $0)) } ?? ""
-        let next = seconds(until: outage.nextTry).map { "  next try " + Formats.duration(max(0, $0)) } ?? ""
+        let next = seconds(until: outage.nextTry).map { "  " + t("next try {}", Formats.duration(max(0, $0))) } ?? ""
         let start = frame.put(own("\(Formats.rate(status.rate))\(limit)  "), row: 1, column: 1)
-        let text = "OSS UNREACHABLE\(since) (\(outage.endpoint): \(outage.reason))"
+        let text = t("OSS UNREACHABLE{} ({}: {})", since, outage.endpoint, outage.reason)
         let end = frame.put(cut(text, max(0, size.columns - start - displayText(next).width)), row: 1, column: start, role: .error)
         frame.put(next, row: 1, column: end, role: .muted)
     }
@@ -99,7 +99,7 @@ extension Canvas {
         }
         frame.put(shown, row: 1, column: start)
         let room = start - 2 - (column + 2)
-        if let token, room >= token.utf8.count {
+        if let token, room >= displayText(token).width {
             frame.put(token, row: 1, column: column + 2, role: .warn)
         } else if room >= 4 {
             graph(status, row: 1, column: column + 2, width: room)
@@ -109,7 +109,7 @@ extension Canvas {
     /// A token that will not renew by itself and ends soon takes the graph's place.
     private var tokenWarning: String? {
         guard let lease = mainLease, let left = lease.left, lease.renewsIn == nil, left - age < 600 else { return nil }
-        return "TOKEN ENDS " + Formats.duration(max(0, left - age))
+        return t("TOKEN ENDS {}", Formats.duration(max(0, left - age)))
     }
 
     private mutating func idleRow(_ status: StatusView) {
@@ -231,30 +231,31 @@ extension Canvas {
             let limit = status.limits.rate.map(Formats.rate) ?? "none"
             let mean = status.rateHistory.isEmpty ? 0 : Formats.sum(status.rateHistory) / Int64(status.rateHistory.count)
             let average = Formats.headerRate(mean).prefix { $0 != " " }
-            let start = frame.put(Formats.headerRate(status.rate) + " now", row: 1, column: 2 + symbols.rate.count, role: .title)
+            let start = frame.put(t("{} now", Formats.headerRate(status.rate)), row: 1, column: 2 + symbols.rate.count, role: .title)
             frame.put(
-                cut("   \(average) avg 5m   limit \(limit)" + (status.queuePaused ? "   QUEUE PAUSED" : ""), left - start), row: 1,
+                cut("   " + t("{} avg 5m", String(average)) + "   " + t("limit {w}", limit) + (status.queuePaused ? "   " + t("QUEUE PAUSED") : ""), left - start), row: 1,
                 column: start)
         }
         let totals = status.totals
         let bytes = totals.bytes > 0 ? Formats.progress(totals.stored, of: totals.bytes, separator: " of ") : ""
-        let objects = "\(Formats.count(status.counts["done"] ?? 0)) of \(Formats.count(totals.uploads)) objects"
+        let objects = t("{} of {} objects", Formats.count(status.counts["done"] ?? 0), Formats.count(totals.uploads))
         let scanning = status.counts["scanning"] ?? 0
         let unknown =
             totals.unknown > 0
             ? (scanning > 0
-                ? "+\(Formats.counted(totals.unknown, "directory", plural: "directories")) still scanning" : "+\(totals.unknown) unknown")
+                ? t(totals.unknown == 1 ? "+1 directory still scanning" : "+{} directories still scanning", Formats.count(totals.unknown))
+                : t("+{} unknown", Formats.count(totals.unknown)))
             : nil
         let stored = [Formats.percent(totals.stored, of: totals.bytes), bytes].compactMap { $0 }.filter { !$0.isEmpty }
         let second = [stored.joined(separator: "  "), objects, unknown].compactMap { $0 }.filter { !$0.isEmpty }
         frame.put(cut(own(second.joined(separator: "   ")), left), row: 2, column: 1)
         var third = [etaText(status)]
         if let high = status.etaHigh, let low = status.etaLow, (0..<86_400).contains(high), (0...high).contains(low) {
-            third[0] += " (about \(finish((low + high) / 2)))"
+            third[0] += " (" + t("about {}", finish((low + high) / 2)) + ")"
         }
         if totals.resent > 0 {
             let share = totals.stored > 0 ? Formats.percent(totals.resent, of: max(totals.stored, totals.resent)) : nil
-            third.append("resent \(Formats.size(totals.resent))" + (share.map { " (\($0))" } ?? ""))
+            third.append(t("resent {}", Formats.size(totals.resent)) + (share.map { " (\($0))" } ?? ""))
         }
         frame.put(displayText(third.joined(separator: "   "), rules: TextRules()), row: 3, column: 1, limit: left)
         countsRow(status, row: 4, width: left)

@@ -30,15 +30,15 @@ extension Canvas {
         if let status = state.mirror.status {
             let percent = Formats.percent(status.totals.stored, of: status.totals.bytes) ?? "idle"
             let rate = Formats.size(status.rate).filter { $0 != " " } + "/s"
-            lines.append(state.mirror.isLost ? "davit: ENGINE LOST" : "davit \(percent) \(rate)")
+            lines.append(state.mirror.isLost ? t("davit: ENGINE LOST") : "davit \(percent) \(rate)")
             let failed = status.counts["failed"] ?? 0
             let eta = status.etaLow.map { "ETA ~" + Self.roughly($0) } ?? ""
             lines.append(failed > 0 ? "\(Formats.count(failed)) FAILED  \(eta)" : eta)
         } else {
-            lines += ["davit: no engine yet", ""]
+            lines += [t("davit: no engine yet"), ""]
         }
         lines.append("need \(Layout.least.columns)x\(Layout.least.rows), have \(size.columns)x\(size.rows)")
-        if size.rows > 3 { lines.append("q leave") }
+        if size.rows > 3 { lines.append(t("q leave")) }
         for (index, text) in lines.enumerated() where index < size.rows {
             frame.put(cut(text, size.columns), row: index, column: 0, role: index == 1 ? .stateFailed : .text)
         }

@@ -8,6 +8,13 @@ struct BrowseState: Sendable, Equatable {
     var bucket: Pane
     var showsHidden = false
     var showsComparison = false
+    /// How far the inspector is scrolled; the next entry begins at its top.
+    var scroll = 0
+    /// States of uploads of the queue whose source lies in the local pane, by name.
+    var queued: [[UInt8]: UploadState] = [:]
+    /// When they were asked for, and of which directory. Milliseconds.
+    var queuedAskedAt: Int64 = 0
+    var queuedPlace = ""
     var isBegun = false
 
     init(folder: String) {
@@ -29,6 +36,7 @@ struct Pane: Sendable, Equatable {
             case link(target: [UInt8])
             case other, remote
         }
+        /// Below the pane's place: what lies in unfolded directories has their names and slashes in front.
         var name: [UInt8]
         var kind: Kind
         var size: Int64?
@@ -36,6 +44,10 @@ struct Pane: Sendable, Equatable {
         var modified: Int64?
         /// For `.remote`: what to list.
         var dest = ""
+        /// Directories that are unfolded above it.
+        var depth = 0
+        var etag: String?
+        var storageClass: String?
 
         var isFolder: Bool { kind == .folder || kind == .up || kind == .remote }
     }
@@ -43,8 +55,19 @@ struct Pane: Sendable, Equatable {
     var place: String
     /// Where the listing under way goes; `nil` when none is.
     var loading: String?
-    /// Everything listed, sorted: folders first, then by name.
-    var all: [Item] = []
+    /// Everything listed and unfolded, in its order: made of `levels`.
+    var all: [Item] = [] { didSet { generation &+= 1 } }
+    private(set) var generation = 0
+    /// By the directory below the pane's place, which is the empty name.
+    var levels: [[UInt8]: [Item]] = [:]
+    /// Directories whose listing was asked for to be unfolded.
+    var unfolding: Set<[UInt8]> = []
+    var order = PaneOrder()
+    /// There is a directory above.
+    var hasParent = false
+    var shown = BrowseState.Shown()
+    /// Entries of a listing that has not ended, where they are counted before they are handed over.
+    var countSoFar: Int?
     /// Of a bucket listing whose next page has not come.
     var continuation: String?
     var isComplete = false
@@ -66,4 +89,5 @@ struct Pane: Sendable, Equatable {
     /// Sizes of the files by name, for comparisons.
     var sizes: [[UInt8]: Int64] = [:]
     var hasHidden = false
+    var hiddenCount = 0
 }

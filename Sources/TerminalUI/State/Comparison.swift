@@ -1,6 +1,6 @@
 /// How an entry of one pane relates to the other pane.
 enum Comparison: Sendable, Equatable {
-    case onlyHere, onlyThere, same, differs, link
+    case onlyHere, onlyThere, same, differs, link, queued
 
     /// The character of the last column.
     var symbol: String {
@@ -10,12 +10,14 @@ enum Comparison: Sendable, Equatable {
         case .same: "="
         case .differs: "!"
         case .link: "@"
+        case .queued: "q"
         }
     }
     var role: Role {
         switch self {
         case .onlyHere: .info
         case .differs: .warn
+        case .queued: .stateQueued
         case .onlyThere, .same, .link: .muted
         }
     }
@@ -25,9 +27,10 @@ extension BrowseState {
     /// Entries that the pane shows, in order.
     func visible(_ pane: Pane) -> [Pane.Item] {
         if pane.filter.isEmpty, showsHidden || !pane.hasHidden { return pane.all }
+        if isCurrent(pane) { return pane.shown.items }
         return pane.all.filter { item in
             if item.kind == .up { return true }
-            if !showsHidden, item.name.first == UInt8(ascii: ".") { return false }
+            if !showsHidden, item.name.first == UInt8(ascii: ".") || item.depth > 0 && item.ownName.first == UInt8(ascii: ".") { return false }
             return pane.filter.isEmpty || Search.contains(item.name, pane.filter)
         }
     }
@@ -41,23 +44,43 @@ extension BrowseState {
     /// `nil` for what is not compared: directories, and anything while the right pane is not listed.
     func comparison(ofLocal item: Pane.Item) -> Comparison? {
         if case .link = item.kind { return .link }
-        guard item.kind == .file, !bucket.place.isEmpty, bucket.isComplete else { return nil }
+        guard item.kind == .file, !bucket.place.isEmpty, bucket.isComplete, item.depth == 0 || bucket.levels[item.parent] != nil else {
+            return nil
+        }
         guard let there = bucket.sizes[item.name] else { return .onlyHere }
         return there == item.size ? .same : .differs
     }
 
+    /// An upload of the queue has this file for its source.
+    func isQueued(_ item: Pane.Item) -> Bool {
+        queuedPlace.utf8.elementsEqual(local.place.utf8) && item.kind == .file && queued[item.name] != nil
+    }
+
     func comparison(ofObject item: Pane.Item) -> Comparison? {
-        guard item.kind == .file else { return nil }
+        guard item.kind == .file, item.depth == 0 || local.levels[item.parent] != nil else { return nil }
         guard let here = local.sizes[item.name] else { return .onlyThere }
         return here == item.size ? .same : .differs
     }
 
     /// What `a` would take: the marked entries, else the one under the cursor.
     var chosenLocal: [Pane.Item] {
-        if !local.marks.isEmpty { return local.all.filter { local.marks.contains($0.name) } }
+        if !local.marks.isEmpty {
+            // What lies in a marked directory goes up with it.
+            return local.all.filter { local.marks.contains($0.name) && ($0.depth == 0 || !isBelowMark($0)) }
+        }
         let items = visible(local)
         guard items.indices.contains(local.cursor), items[local.cursor].kind != .up else { return [] }
         return [items[local.cursor]]
+    }
+
+    private func isBelowMark(_ item: Pane.Item) -> Bool {
+        var parent = item.parent
+        while !parent.isEmpty {
+            if local.marks.contains(parent) { return true }
+            guard let slash = parent.lastIndex(of: UInt8(ascii: "/")) else { return false }
+            parent = Array(parent[..<slash])
+        }
+        return false
     }
 }
 
@@ -65,19 +88,24 @@ extension Pane {
     mutating func index() {
         sizes = [:]
         hasHidden = false
+        hiddenCount = 0
         for item in all {
             if item.kind == .file, let size = item.size { sizes[item.name] = size }
-            if item.kind != .up, item.name.first == UInt8(ascii: ".") { hasHidden = true }
+            if item.kind != .up, item.ownName.first == UInt8(ascii: ".") { (hasHidden, hiddenCount) = (true, hiddenCount + 1) }
         }
     }
 
     /// Folders first, then natural order: `m2` before `m10`, small and capital letters together, bytes as the last word.
     static func isBefore(_ a: Item, _ b: Item) -> Bool {
         if a.isFolder != b.isFolder { return a.isFolder }
-        switch natural(a.name, b.name) {
+        return isNameBefore(a.name, b.name)
+    }
+
+    static func isNameBefore(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+        switch natural(a, b) {
         case let order where order < 0: return true
         case let order where order > 0: return false
-        default: return a.name.lexicographicallyPrecedes(b.name)
+        default: return a.lexicographicallyPrecedes(b)
         }
     }
 

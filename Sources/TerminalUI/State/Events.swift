@@ -18,6 +18,12 @@ public struct LocalEntry: Sendable, Hashable {
     public init(name: [UInt8], kind: Kind, size: Int64, modified: Int64) {
         (self.name, self.kind, self.size, self.modified) = (name, kind, size, modified)
     }
+
+    /// The order in which Browse shows a directory: directories first, `m2` before `m10`.
+    public static func isBefore(_ a: LocalEntry, _ b: LocalEntry) -> Bool {
+        if (a.kind == .directory) != (b.kind == .directory) { return a.kind == .directory }
+        return Pane.isNameBefore(a.name, b.name)
+    }
 }
 
 /// The engine's answer to `Effect.fetchWindow`, with that request's version.
@@ -73,7 +79,12 @@ public enum AppEvent: Sendable, Equatable {
     case upload(UploadView)
     /// `nil`: there is no such upload any more.
     case detail(id: String, UploadDetail?)
-    case localListing(path: String, entries: [LocalEntry])
+    /// A directory's entries, best in the order of `LocalEntry.isBefore`. When they are not `isWhole`, the first of them: the rest follows.
+    case localListing(path: String, entries: [LocalEntry], isWhole: Bool = true)
+    /// So many entries of a directory that is being read.
+    case localCount(path: String, Int)
+    /// Uploads of the queue that lie in a local folder, by the name there.
+    case queued(folder: String, [String: UploadState])
     case localListingFailed(path: String, message: String)
     case bucketListing(dest: String, ListResult)
     case bucketListingFailed(dest: String, message: String)
@@ -81,6 +92,10 @@ public enum AppEvent: Sendable, Equatable {
     case actionFailed(String)
     case jobAdded(JobView)
     case addFailed(String)
+    /// What an order would do, while it is counted and when it is; with the version of `Effect.plan`.
+    case planProgress(version: Int, PlanProgress)
+    case planned(version: Int, PlanView)
+    case planFailed(version: Int, message: String)
     case limitsChanged(LimitsView)
     case limitsFailed(String)
     case settings(SettingsView)
@@ -117,9 +132,15 @@ public enum Effect: Sendable, Equatable {
     case saveView(name: String, SavedView)
     case act(ActionRequest)
     case listLocal(path: String)
+    /// Answer `.queued`.
+    case fetchQueued(folder: String)
     /// `dest` ends with `/`; answer `.bucketListing` with the same `dest`.
     case listBucket(dest: String, continuation: String?)
     case add(sources: [String], dest: String, options: OrderOptions)
+    /// Counts what such an order would do. One at a time: the newest ends the one before.
+    /// `checks`: the destination is tried too, which begins an upload there and ends it.
+    case plan(sources: [String], dest: String, options: OrderOptions, checks: Bool, version: Int)
+    case stopPlan
     case setLimits(LimitsChange)
     /// Answer: `.configurationChanged` or `.configurationFailed`.
     case changeConfiguration(ConfigurationChange)

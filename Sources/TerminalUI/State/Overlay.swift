@@ -77,7 +77,7 @@ struct LeaveMenu: Sendable, Equatable {
 }
 
 struct AddSheet: Sendable, Equatable {
-    enum Field: Int, Sendable, CaseIterable { case to, names, existing, links, priority, start }
+    enum Field: Int, Sendable, CaseIterable { case to, names, existing, links, priority, start, storage }
     var sources: [String]
     var from: String
     /// Bytes of the files among the sources; directories are counted by the engine.
@@ -91,6 +91,15 @@ struct AddSheet: Sendable, Equatable {
     var followsLinks = false
     var priority: Priority = .normal
     var paused = false
+    /// `nil`: the bucket's, or the remote's.
+    var storageClass: String?
+    /// The folder that paths are kept below.
+    var below: String?
+    /// Of sources out of unfolded directories: they keep their paths below it.
+    var base: String?
+    var preFlight = PreFlight()
+    /// What trying the destination showed; it is tried once.
+    var checks: [AuthCheck] = []
     /// From the comparison with the listing, when the destination is the one that is listed.
     var same = 0
     var differing = 0
@@ -98,6 +107,7 @@ struct AddSheet: Sendable, Equatable {
     var problem: String?
 
     static let existingChoices: [String?] = [nil, "skip", "newer", "overwrite", "fail", "rename"]
+    static let storageChoices: [String?] = [nil, "Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"]
 }
 
 /// A line editor with Emacs keys. Bounded: longer input is refused.

@@ -5,6 +5,7 @@ import Contracts
 public func reduce(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
     let hadToast = state.toast != nil
     let effects = step(&state, event)
+    state.browse.refreshShown()
     if state.mustDraw(after: event, newToast: state.toast != nil && !hadToast) { state.isDue = true }
     return effects
 }
@@ -74,7 +75,8 @@ private func step(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
         return []
     case .status, .window, .windowFailed, .upload, .detail, .settings, .engineLost, .engineBack: return state.onEngine(event)
     case .actionDone, .actionFailed, .jobAdded, .addFailed, .limitsChanged, .limitsFailed: return state.onAnswer(event)
-    case .localListing, .localListingFailed, .bucketListing, .bucketListingFailed: return state.onListing(event)
+    case .planProgress, .planned, .planFailed: return state.onPlan(event)
+    case .localListing, .localCount, .queued, .localListingFailed, .bucketListing, .bucketListingFailed: return state.onListing(event)
     }
 }
 
@@ -94,13 +96,17 @@ extension AppState {
         message = Message(text: text, role: role, until: now + seconds * 1000)
     }
 
+    /// Between two looks at which files are in the queue. Milliseconds.
+    private static let queuedPause: Int64 = 5_000
+
     mutating func onTick() -> [Effect] {
         if let until = message?.until, until <= now { message = nil }
         if let interruptedAt, now - interruptedAt > 2000 { self.interruptedAt = nil }
         let reading: [Effect] = screen == .log ? [.readLog(isWhole: false)] : []
         guard mirror.link == .up else { return reading }
-        var effects = reading
+        var effects = reading + countRested()
         if screen == .history, history.isStale { effects += refresh(\.history) }
+        if screen == .browse, now - browse.queuedAskedAt >= Self.queuedPause { effects += askQueued() }
         // Rates and countdowns move without a change of the queue's revision.
         if isMoving, screen == .queue || screen == .detail { effects += refresh(\.queue) }
         if screen == .detail || layout.inspectorTop != nil, isMoving || mirror.detail == nil { effects += askDetail(again: true) }
@@ -176,6 +182,7 @@ extension AppState {
                 return []
             case .add(var sheet) where sheet.focus == .to:
                 sheet.to.insert(text)
+                sheet.preFlight.typedAt = now
                 overlays[last] = .add(sheet)
                 return []
             case .confirm, .add, .leave, .edits:

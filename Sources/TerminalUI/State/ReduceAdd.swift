@@ -8,9 +8,8 @@ extension AppState {
                 say(refusal, .warn)
                 return []
             }
-            openSheet(
+            return openSheet(
                 sources: pastedPaths, from: Formats.counted(pastedPaths.count, "pasted path"), bytes: 0, folders: 0, items: [])
-            return []
         }
         guard screen == .browse else {
             screen = .browse
@@ -38,13 +37,12 @@ extension AppState {
         let sources = items.map { Paths.join(browse.local.place, String(decoding: $0.name, as: UTF8.self)) }
         let place = Paths.shown(browse.local.place, home: options.homeFolder)
         let from = browse.local.marks.isEmpty ? sources[0] : "\(items.count) marked in \(place)"
-        openSheet(
+        return openSheet(
             sources: sources, from: Paths.shown(from, home: options.homeFolder), bytes: Formats.sum(items.map { $0.size ?? 0 }),
             folders: items.count { $0.kind == .folder }, items: items)
-        return []
     }
 
-    private mutating func openSheet(sources: [String], from: String, bytes: Int64, folders: Int, items: [Pane.Item]) {
+    private mutating func openSheet(sources: [String], from: String, bytes: Int64, folders: Int, items: [Pane.Item]) -> [Effect] {
         var dest = browse.bucket.place
         if dest.isEmpty {
             let remotes = browse.visible(browse.bucket)
@@ -60,7 +58,11 @@ extension AppState {
             default: break
             }
         }
+        if !items.isEmpty { sheet.below = String(decoding: Paths.name(browse.local.place), as: UTF8.self) }
+        if items.contains(where: { $0.depth > 0 }) { sheet.base = browse.local.place }
+        let effects = recount(&sheet)
         overlays.append(.add(sheet))
+        return effects
     }
 
     mutating func onAddKey(_ sheet: AddSheet, _ key: Key) -> [Effect] {
@@ -68,30 +70,44 @@ extension AppState {
         var sheet = sheet
         sheet.problem = nil
         let fields = AddSheet.Field.allCases
+        var effects: [Effect] = []
         switch key {
         case .enter: return submit(sheet)
-        case .tab, .down: sheet.focus = fields[(sheet.focus.rawValue + 1) % fields.count]
-        case .backTab, .up: sheet.focus = fields[(sheet.focus.rawValue + fields.count - 1) % fields.count]
+        case .tab, .down, .backTab, .up:
+            let isOn = key == .tab || key == .down
+            sheet.focus = fields[(sheet.focus.rawValue + (isOn ? 1 : fields.count - 1)) % fields.count]
+            if sheet.preFlight.typedAt != nil { effects = recount(&sheet) }
         case .character(" ") where sheet.focus != .to, .right where sheet.focus != .to, .left where sheet.focus != .to:
-            change(&sheet)
+            let before = sheet
+            Self.change(&sheet, back: key == .left)
+            // Priority and the hour change nothing that is counted.
+            if before.flat != sheet.flat || before.existing != sheet.existing || before.followsLinks != sheet.followsLinks {
+                effects = recount(&sheet)
+            }
         default:
+            let before = sheet.to
             if sheet.focus == .to { _ = sheet.to.on(key) }
+            if before.characters != sheet.to.characters { sheet.preFlight.typedAt = now }
         }
         replaceTop(.add(sheet))
-        return []
+        return effects
     }
 
-    private func change(_ sheet: inout AddSheet) {
+    private static func change(_ sheet: inout AddSheet, back: Bool) {
         switch sheet.focus {
         case .to: break
         case .names: sheet.flat.toggle()
-        case .existing:
-            let index = AddSheet.existingChoices.firstIndex(of: sheet.existing) ?? 0
-            sheet.existing = AddSheet.existingChoices[(index + 1) % AddSheet.existingChoices.count]
+        case .existing: sheet.existing = next(sheet.existing, AddSheet.existingChoices, back)
         case .links: sheet.followsLinks.toggle()
-        case .priority: sheet.priority = sheet.priority == .normal ? .high : sheet.priority == .high ? .low : .normal
+        case .priority: sheet.priority = next(sheet.priority, [.normal, .high, .low], back)
         case .start: sheet.paused.toggle()
+        case .storage: sheet.storageClass = next(sheet.storageClass, AddSheet.storageChoices, back)
         }
+    }
+
+    private static func next<Value: Equatable>(_ value: Value, _ choices: [Value], _ back: Bool) -> Value {
+        let index = choices.firstIndex(of: value) ?? 0
+        return choices[(index + (back ? choices.count - 1 : 1)) % choices.count]
     }
 
     private mutating func submit(_ sheet: AddSheet) -> [Effect] {
@@ -109,36 +125,29 @@ extension AppState {
         overlays.removeLast()
         pastedPaths = []
         browse.local.marks = []
-        var order = OrderOptions()
-        order.existing = sheet.existing
-        order.priority = sheet.priority == .normal ? nil : sheet.priority
-        order.paused = sheet.paused ? true : nil
-        order.links = sheet.followsLinks ? "follow" : nil
-        order.flat = sheet.flat ? true : nil
-        let effect = Effect.add(sources: sheet.sources, dest: Self.asPrefix(dest, sheet.sources), options: order)
-        if sheet.existing == "overwrite", sheet.differing > 0 {
+        let effect = Effect.add(sources: sheet.sources, dest: Self.asPrefix(dest, sheet.sources), options: sheet.options)
+        let replaced = sheet.preFlight.typedAt == nil ? sheet.preFlight.replaced : nil
+        if let number = replaced ?? (sheet.existing == "overwrite" ? sheet.differing : nil), number > 0 {
+            let objects = Formats.counted(number, "object")
             overlays.append(
                 .typed(
                     TypedQuestion(
-                        title: "Replace \(Formats.counted(sheet.differing, "object"))?",
-                        lines: [
-                            "\(Formats.counted(sheet.differing, "object")) in OSS will be replaced by other contents.",
-                            "This cannot be undone.",
-                        ],
-                        number: sheet.differing, ask: "To go on, type the number of objects", effects: [effect], shownAt: now)))
-            return []
+                        title: "Replace \(objects)?",
+                        lines: ["\(objects) in OSS will be replaced.", "This cannot be undone."],
+                        number: number, ask: "To go on, type the number of objects", effects: [effect], shownAt: now)))
+            return [.stopPlan]
         }
         say("adding \(Formats.counted(sheet.sources.count, "entry", plural: "entries")) to the queue", seconds: 60)
-        return [effect]
+        return [.stopPlan, effect]
     }
 
     /// Several sources need a prefix, so a missing slash is added; one source may be given its object's name.
-    private static func asPrefix(_ dest: String, _ sources: [String]) -> String {
+    static func asPrefix(_ dest: String, _ sources: [String]) -> String {
         let last = dest.utf8.last
         return sources.count == 1 || last == UInt8(ascii: "/") || last == UInt8(ascii: ":") ? dest : dest + "/"
     }
 
-    private static func problem(ofDestination dest: String) -> String? {
+    static func problem(ofDestination dest: String) -> String? {
         let bytes = Array(dest.utf8)
         if bytes.starts(with: "oss://".utf8) {
             let bucket = bytes.dropFirst(6).prefix { $0 != UInt8(ascii: "/") }

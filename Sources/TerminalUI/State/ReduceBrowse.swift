@@ -38,9 +38,12 @@ extension AppState {
         browse.bucket.wanted = marks
         browse.bucket.isComplete = true
         browse.bucket.listedAt = now
-        browse.bucket.all = remotes.map { remote in
-            Pane.Item(name: Array((remote.name + ":").utf8), kind: .remote, size: nil, modified: nil, dest: remote.name + ":")
-        }
+        browse.bucket.levels = [
+            []: remotes.map { remote in
+                Pane.Item(name: Array((remote.name + ":").utf8), kind: .remote, size: nil, modified: nil, dest: remote.name + ":")
+            }
+        ]
+        browse.bucket.setLevel([], browse.bucket.levels[[]] ?? [])
         browse.reindex()
         placeCursor(\.bucket)
     }
@@ -48,6 +51,7 @@ extension AppState {
     mutating func performInBrowse(_ action: Action) -> [Effect] {
         if let target = Self.moved(browse.active.cursor, action, page: max(1, layout.listHeight)) {
             browse.active.cursor = target
+            browse.scroll = 0
             clampBrowse()
             return []
         }
@@ -55,8 +59,9 @@ extension AppState {
         case .nextPane, .previousPane:
             browse.side = browse.side == .local ? .bucket : .local
             return []
-        case .open, .right: return openItem()
-        case .left: return goUp()
+        case .open: return openItem()
+        case .right: return unfoldItem()
+        case .left: return foldItem()
         case .home:
             if browse.side == .local { return openLocal(options.homeFolder) }
             showRemotes()
@@ -89,12 +94,65 @@ extension AppState {
             return []
         case .compare: return compare()
         case .add: return openAdd()
+        case .reverseSort:
+            sortPane(browse.side, by: PaneOrder(browse.active.order.key, isDescending: !browse.active.order.isDescending))
+            return []
+        case .scrollDown, .scrollUp:
+            browse.scroll = max(0, browse.scroll + (action == .scrollDown ? 1 : -1))
+            return []
         case .goTo: return openPrompt(.goTo)
         case .findNext, .findPrevious: return findInPane(step: action == .findNext ? 1 : -1)
         default:
             say("that does nothing here. ? help", .warn, seconds: 5)
             return []
         }
+    }
+
+    /// Right: shows a directory's entries below it; what has none is opened.
+    private mutating func unfoldItem() -> [Effect] {
+        let path: WritableKeyPath<BrowseState, Pane> = browse.side == .local ? \.local : \.bucket
+        let items = browse.visible(browse.active)
+        guard items.indices.contains(browse.active.cursor) else { return [] }
+        let item = items[browse.active.cursor]
+        guard item.kind == .folder, UTF8Length.isValid(item.name) else { return openItem() }
+        if browse.active.isOpen(item) {
+            if items.indices.contains(browse.active.cursor + 1), items[browse.active.cursor + 1].depth > item.depth { browse.active.cursor += 1 }
+            clampBrowse()
+            return []
+        }
+        guard item.depth < Self.mostDepth else { return openItem() }
+        browse.active.unfolding.insert(item.name)
+        let place = place(of: item.name, in: path)
+        return browse.side == .local ? [.listLocal(path: place)] : [.listBucket(dest: place, continuation: nil)]
+    }
+
+    /// Deeper, names have no room: there the directory is gone to.
+    private static let mostDepth = 8
+
+    /// Left: folds a directory, then goes to the one above, then out of it.
+    private mutating func foldItem() -> [Effect] {
+        let items = browse.visible(browse.active)
+        guard items.indices.contains(browse.active.cursor) else { return goUp() }
+        let item = items[browse.active.cursor]
+        if browse.active.isOpen(item) {
+            browse.active.fold(item.name)
+            browse.reindex()
+            clampBrowse()
+            return []
+        }
+        guard item.depth > 0, let above = items.firstIndex(where: { $0.name == item.parent }) else { return goUp() }
+        browse.active.cursor = above
+        clampBrowse()
+        return []
+    }
+
+    mutating func sortPane(_ side: BrowseState.Side, by order: PaneOrder) {
+        let path: WritableKeyPath<BrowseState, Pane> = side == .local ? \.local : \.bucket
+        let kept = browse.visible(browse[keyPath: path]).dropFirst(browse[keyPath: path].cursor).first?.name
+        browse[keyPath: path].sort(by: order)
+        browse[keyPath: path].wanted = kept
+        placeCursor(path)
+        say("sorted by \(order.text)")
     }
 
     private mutating func openItem() -> [Effect] {
@@ -110,14 +168,15 @@ extension AppState {
                 return []
             }
             let name = String(decoding: item.name, as: UTF8.self)
-            return browse.side == .local ? openLocal(Paths.join(browse.local.place, name)) : openBucket(child(name))
+            return browse.side == .local ? openLocal(Paths.join(browse.local.place, name)) : openBucket(bucketPlace(below: name))
         case .file, .other:
             say(browse.side == .local ? "Space marks it, a adds it to the queue" : "an object: nothing to open")
             return []
         }
     }
 
-    private func child(_ name: String) -> String {
+    /// Of a folder below what the bucket pane shows.
+    func bucketPlace(below name: String) -> String {
         let place = browse.bucket.place
         let isOpenEnded = place.utf8.last == UInt8(ascii: "/") || place.utf8.last == UInt8(ascii: ":")
         return place + (isOpenEnded ? "" : "/") + name + "/"
@@ -141,7 +200,7 @@ extension AppState {
         return []
     }
 
-    private mutating func toggleMark() {
+    private mutating func toggleMark(moves: Bool = true) {
         guard browse.side == .local else {
             say("marks are for local files: this program never changes what is in a bucket", .warn)
             return
@@ -152,7 +211,7 @@ extension AppState {
         if item.kind != .up {
             if browse.local.marks.remove(item.name) == nil { browse.local.marks.insert(item.name) }
         }
-        browse.local.cursor += 1
+        if moves { browse.local.cursor += 1 }
         clampBrowse()
     }
 
@@ -232,7 +291,11 @@ extension AppState {
     }
 
     mutating func scrollBrowse(by step: Int, at column: Int) -> [Effect] {
-        let path: WritableKeyPath<BrowseState, Pane> = column < size.columns / 2 ? \.local : \.bucket
+        if let inspector = BrowseColumns(size).inspector, column >= inspector.column {
+            browse.scroll = max(0, browse.scroll + step)
+            return []
+        }
+        let path: WritableKeyPath<BrowseState, Pane> = column < BrowseColumns(size).divider ? \.local : \.bucket
         let height = max(1, layout.listHeight)
         var pane = browse[keyPath: path]
         let count = browse.visible(pane).count
@@ -242,10 +305,20 @@ extension AppState {
         return []
     }
 
-    mutating func clickBrowse(_ index: Int, at column: Int) -> [Effect] {
-        browse.side = column < (size.columns - 1) / 2 ? .local : .bucket
+    mutating func clickBrowse(_ index: Int, at column: Int, isShifted: Bool) -> [Effect] {
+        let columns = BrowseColumns(size)
+        if columns.inspector.map({ column >= $0.column }) ?? false { return [] }
+        browse.side = column < columns.divider ? .local : .bucket
         let position = browse.active.top + index
         guard position < browse.visible(browse.active).count else { return [] }
+        let start = browse.side == .local ? 0 : columns.right
+        if isShifted || column == start + 1 {
+            if isShifted, browse.active.rangeStart == nil { browse.active.rangeStart = browse.active.cursor }
+            browse.active.cursor = position
+            if isShifted { endBrowseRange() } else { toggleMark(moves: false) }
+            return []
+        }
+        browse.scroll = 0
         if position == browse.active.cursor { return openItem() }
         browse.active.cursor = position
         return []

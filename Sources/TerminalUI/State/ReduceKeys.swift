@@ -57,7 +57,7 @@ extension AppState {
             say("copy: p path  u URL  i id  e error  Esc nothing", seconds: 60)
             return []
         case .retry where mirror.isLost: return [.reconnect]
-        case .scrollDown where screen != .access, .scrollUp where screen != .access: return scrollDetail(by: action == .scrollDown ? 1 : -1)
+        case .scrollDown where screen == .queue || screen == .detail, .scrollUp where screen == .queue || screen == .detail: return scrollDetail(by: action == .scrollDown ? 1 : -1)
         default: break
         }
         switch screen {

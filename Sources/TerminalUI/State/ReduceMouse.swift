@@ -47,6 +47,10 @@ extension AppState {
             case .screen(let wanted): return show(wanted)
             case .key(let key): return onKey(key)
             case .sort(let key): return sortByHeading(key)
+            case .paneSort(let side, let key):
+                let order = (side == .local ? browse.local : browse.bucket).order
+                sortPane(side, by: PaneOrder(key, isDescending: order.key == key && !order.isDescending))
+                return []
             case .line(let index): return clickLine(index)
             }
         }
@@ -56,9 +60,10 @@ extension AppState {
         switch screen {
         case .queue, .history:
             if event.column == size.columns - 1, !layout.isNarrow, list.total > layout.listHeight { return jump(to: index) }
+            if event.isShifted { return markRange(to: index) }
             if event.column == 1 { return mark(index) }
             return clickRow(index)
-        case .browse: return clickBrowse(index, at: event.column)
+        case .browse: return clickBrowse(index, at: event.column, isShifted: event.isShifted)
         case .settings:
             // Two columns share rows in wide windows: the marked row is found by what is drawn there.
             return []
@@ -82,6 +87,18 @@ extension AppState {
         let path = listPath
         let end = min(self[keyPath: path].top + index, self[keyPath: path].total - 1)
         guard end != start, end >= 0 else { return [] }
+        for position in min(start, end)...max(start, end) {
+            if let row = self[keyPath: path].row(at: position) { self[keyPath: path].marks.set(row, true) }
+        }
+        return moveCursor(path, to: end)
+    }
+
+    /// From the cursor to where was clicked with Shift.
+    private mutating func markRange(to index: Int) -> [Effect] {
+        let path = listPath
+        let end = min(self[keyPath: path].top + index, self[keyPath: path].total - 1)
+        guard end >= 0 else { return [] }
+        let start = self[keyPath: path].cursor
         for position in min(start, end)...max(start, end) {
             if let row = self[keyPath: path].row(at: position) { self[keyPath: path].marks.set(row, true) }
         }

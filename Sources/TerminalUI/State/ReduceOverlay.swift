@@ -29,6 +29,7 @@ extension AppState {
     }
 
     private mutating func closeOverlay(_ top: Overlay) -> [Effect] {
+        if case .add(let sheet) = top { return closeSheet(sheet) }
         overlays.removeLast()
         if case .prompt(let prompt) = top { return promptCancelled(prompt) }
         return []

@@ -24,6 +24,10 @@ extension AppState {
                 kind: kind, label: kind == .slots ? "uploads at once (now \(now ?? 0)):" : "parts at once, all uploads (now \(now ?? 0)):",
                 hint: kind == .slots ? "Enter apply  5 = uploads  5/16 = uploads and parts  auto  Esc keep" : "Enter apply  a number or auto  Esc keep",
                 field: TextField())
+        case .sort where screen == .browse:
+            prompt = Prompt(
+                kind: .sort, label: "sort by:", hint: "name size modified; - turns it round", field: TextField(browse.active.order.text),
+                before: browse.active.order.text)
         case .sort:
             prompt = Prompt(
                 kind: .sort, label: "sort by:", hint: "order name size done rate eta added finished tries dest error; - turns it round",
@@ -127,7 +131,7 @@ extension AppState {
         switch prompt.kind {
         case .filter:
             words = UploadState.allCases.map(\.rawValue) + ["state:", "name:", "bucket:", "size", "dest:", "error:", "remote:", "sort:"]
-        case .sort: words = Self.sortKeys
+        case .sort: words = screen == .browse ? PaneOrder.Key.allCases.map(\.rawValue) : Self.sortKeys
         case .limit, .slow: words = ["none"]
         case .goTo: words = (mirror.settings?.remotes ?? []).map { $0.name + ":" }
         case .slots, .parts, .find, .paneFilter, .setting: words = []
@@ -181,6 +185,12 @@ extension AppState {
 
     private mutating func submitSort(_ prompt: Prompt, _ text: String) -> [Effect] {
         let key = text.filter { $0 != " " }
+        if screen == .browse {
+            guard let order = PaneOrder(key) else { return fail(prompt, "no such order: \(key). One of name size modified") }
+            overlays.removeLast()
+            sortPane(browse.side, by: order)
+            return []
+        }
         for part in key.split(separator: ",") {
             let bare = part.hasSuffix("-") ? part.dropLast() : part
             guard Self.sortKeys.contains(String(bare)) else {

@@ -112,8 +112,8 @@ enum ChineseWords {
         # what the keys do
         next row | 下一行
         previous row | 上一行
-        go up a directory; part to the left | 上级目录；左边的分片
-        open a directory; part to the right | 打开目录；右边的分片
+        fold, go up a directory; part to the left | 折叠、上级目录；左边的分片
+        unfold or open a directory; part to the right | 展开或打开目录；右边的分片
         first row | 第一行
         last row | 最后一行
         half a page down | 下翻半页

@@ -37,7 +37,28 @@ enum Words {
         return english
     }
 
-    static let chinese = table(ChineseWords.text)
+    /// A sentence with holes and what fills them. Unlike a sentence that is matched, its values may hold anything.
+    static func text(_ english: String, _ values: [String], in language: Language) -> String {
+        let (own, isWord) = pieces(english)
+        let told = values.enumerated().map { isWord.indices.contains($0) && isWord[$0] ? text($1, in: language) : $1 }
+        guard language == .chinese else { return fill(own, told) }
+        if let phrase = phrases[english] { return fill(phrase, told) }
+        let translation = chinese.patterns.first { $0.pieces == own }?.translation ?? own
+        return fill(translation, told)
+    }
+
+    static let chinese = table(lines)
+    static let lines = ChineseWords.text + "\n" + ChineseSentences.text
+
+    /// What stands between the values of a phrase that is filled.
+    static let phrases: [String: [String]] = {
+        var phrases: [String: [String]] = [:]
+        for line in ChinesePhrases.text.split(separator: "\n") where line.first != "#" {
+            let halves = line.split(separator: "|", maxSplits: 1).map(String.init)
+            if halves.count == 2 { phrases[trimmed(halves[0])] = pieces(trimmed(halves[1])).text }
+        }
+        return phrases
+    }()
 
     /// Lines of `english | translation`; others are empty or begin with `#`.
     static func table(_ text: String) -> (exact: [String: String], patterns: [Pattern]) {

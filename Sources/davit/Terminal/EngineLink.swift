@@ -13,6 +13,8 @@ final class EngineLink: Sendable {
     private let windowTask = Lock<Task<Void, Never>?>(nil)
     private let detailTask = Lock<Task<Void, Never>?>(nil)
     private let historyTask = Lock<Task<Void, Never>?>(nil)
+    private let planTask = Lock<Task<Void, Never>?>(nil)
+    private let queuedTask = Lock<Task<Void, Never>?>(nil)
     private let log: LogTail
     private let places: Places
 
@@ -38,7 +40,7 @@ final class EngineLink: Sendable {
     }
 
     func stop() {
-        for task in [followTask, windowTask, detailTask, historyTask] { task.withLock { $0?.cancel() } }
+        for task in [followTask, windowTask, detailTask, historyTask, planTask, queuedTask] { task.withLock { $0?.cancel() } }
     }
 
     func perform(_ effect: Effect) {
@@ -75,6 +77,12 @@ final class EngineLink: Sendable {
                 submissionId: Randomness.token(), sources: sources, dest: dest, options: orderOptions,
                 credentials: options.environmentCredentials(for: dest))
             run { client in .jobAdded(try await client.post("/v1/jobs", order, as: JobView.self)) } failed: { .addFailed($0) }
+        case .plan(let sources, let dest, let orderOptions, let checks, let version):
+            let order = JobOrder(
+                submissionId: Randomness.token(), sources: sources, dest: dest, options: orderOptions,
+                credentials: options.environmentCredentials(for: dest))
+            replace(planTask) { link in await link.plan(order, checks, version) }
+        case .stopPlan: planTask.withLock { $0?.cancel() }
         case .setLimits(let change):
             run { client in .limitsChanged(try await client.put("/v1/limits", change, as: LimitsView.self)) } failed: { .limitsFailed($0) }
         case .changeConfiguration(let change):
@@ -91,7 +99,8 @@ final class EngineLink: Sendable {
         case .listLocal(let path):
             let inbox = inbox
             // Detached: a directory on a dead network disk may block for minutes.
-            Task.detached { inbox.post(LocalListing.read(path)) }
+            Task.detached { inbox.post(LocalListing.read(path) { inbox.post($0) }) }
+        case .fetchQueued(let folder): replace(queuedTask) { link in await link.queued(folder) }
         case .reconnect: redial(attempt: 0)
         default: break
         }
@@ -149,6 +158,42 @@ final class EngineLink: Sendable {
             if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: failure.message)) }
         } catch {
             if !Task.isCancelled { inbox.post(.windowFailed(version: version, message: "the engine's answer cannot be read")) }
+        }
+    }
+
+    /// What of a folder is in the queue: of very many the first thousand.
+    private func queued(_ folder: String) async {
+        let special = Array("*?[]\\\"".utf8)
+        guard let client = client.withLock({ $0 }), !folder.utf8.contains(where: { special.contains($0) }) else { return }
+        let below = folder.utf8.last == UInt8(ascii: "/") ? folder : folder + "/"
+        let query = "path:\"\(below)*\" and not state:done,cancelled,skipped"
+        guard let list = try? await client.firstUploads(query: query, limit: 1000), !Task.isCancelled else { return }
+        var states: [String: UploadState] = [:]
+        for upload in list.items where upload.path.utf8.starts(with: below.utf8) {
+            states[String(decoding: upload.path.utf8.dropFirst(below.utf8.count), as: UTF8.self)] = upload.state
+        }
+        inbox.post(.queued(folder: folder, states))
+    }
+
+    /// Tells the counts while they grow. Cancelled, it closes the connection, which ends the counting in the engine.
+    private func plan(_ order: JobOrder, _ checks: Bool, _ version: Int) async {
+        guard let client = client.withLock({ $0 }) else { return }
+        do {
+            let body = try ContractJSON.encode(order)
+            for try await event in client.http.events("/v1/plan?progress=1" + (checks ? "" : "&checks=0"), posting: body) {
+                switch event.event {
+                case "progress":
+                    inbox.post(.planProgress(version: version, try ContractJSON.decode(PlanProgress.self, from: event.data)))
+                case "plan": return inbox.post(.planned(version: version, try ContractJSON.decode(PlanView.self, from: event.data)))
+                case "error":
+                    let refusal = try ContractJSON.decode(ErrorBody.self, from: event.data)
+                    return inbox.post(.planFailed(version: version, message: Failure(refusal).message))
+                default: break
+                }
+            }
+            if !Task.isCancelled { inbox.post(.planFailed(version: version, message: "the engine stopped counting")) }
+        } catch {
+            if !Task.isCancelled { inbox.post(.planFailed(version: version, message: "the engine did not answer")) }
         }
     }
 

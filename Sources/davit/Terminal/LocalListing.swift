@@ -6,7 +6,12 @@ enum LocalListing {
     /// More entries than this are not listed: the screen says so.
     private static let limit = 200_000
 
-    static func read(_ path: String) -> AppEvent {
+    /// So many entries are handed over at once, so that there is something to look at while the rest is read.
+    private static let first = 1_000
+    private static let countStep = 5_000
+
+    /// - Parameter told: hears the first entries of a large directory, and how many there are so far.
+    static func read(_ path: String, told: (AppEvent) -> Void) -> AppEvent {
         guard let directory = opendir(path) else {
             return .localListingFailed(path: path, message: String(cString: strerror(errno)))
         }
@@ -16,9 +21,13 @@ enum LocalListing {
             let name = withUnsafeBytes(of: &item.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
             if name == [0x2E] || name == [0x2E, 0x2E] { continue }
             if entries.count >= limit { return .localListingFailed(path: path, message: "more than \(limit) entries; go to a folder inside it") }
-            if let entry = entry(name, in: directory) { entries.append(entry) }
+            guard let entry = entry(name, in: directory) else { continue }
+            entries.append(entry)
+            if entries.count == first { told(.localListing(path: path, entries: entries.sorted(by: LocalEntry.isBefore), isWhole: false)) }
+            if entries.count % countStep == 0 { told(.localCount(path: path, entries.count)) }
         }
-        return .localListing(path: path, entries: entries)
+        // Sorted here: two hundred thousand names take a second, and keys are answered on the other thread.
+        return .localListing(path: path, entries: entries.sorted(by: LocalEntry.isBefore))
     }
 
     /// `nil` when it is gone again.

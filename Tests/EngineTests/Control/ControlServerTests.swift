@@ -7,11 +7,11 @@ import Testing
 @testable import Engine
 
 @Suite(.serialized) struct ControlServerTests {
-    private let queue = FakeQueueService()
+    let queue = FakeQueueService()
     private let folder = TemporaryFolder()
 
     /// A server on a socket of its own, for as long as `body` runs.
-    private func serving(
+    func serving(
         drain: @escaping @Sendable (Bool) async -> Void = { _ in }, idleLimit: Duration? = nil,
         _ body: @escaping @Sendable (LocalHTTP, String, EventHub) async throws -> Void
     ) async throws {

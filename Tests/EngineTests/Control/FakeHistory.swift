@@ -22,6 +22,13 @@ extension FakeQueueService {
             counts: ["done": 1], bytes: 5, gone: 0, refused: [], refusedTotal: 0)
         return ReceiptPage(head: head, objects: [ReceiptObject(name: "/a.mov", key: "a.mov", size: 5, state: "done")], next: nil)
     }
+    func plan(_ order: JobOrder, told: @escaping @Sendable (PlanProgress) -> Void) async throws(OrderError) -> PlannedOrder {
+        told(PlanProgress(files: 12, bytes: 60, refused: 1, collisions: 0, skipped: [:], requests: PlanView.Requests(put: 12), scanned: false))
+        // A large folder, of which the end is not seen here.
+        while order.options.flat == true, !Task.isCancelled { await Task.yield() }
+        if Task.isCancelled { state.withLock { $0.cancelledPlans += 1 } }
+        return try await plan(order)
+    }
     func plan(_ order: JobOrder) async throws(OrderError) -> PlannedOrder {
         var keys = KeySet(seed: 1)
         let names = (0..<30).map { "2026/\($0).mov" }

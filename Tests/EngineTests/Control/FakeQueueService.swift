@@ -23,6 +23,7 @@ final class FakeQueueService: QueueService {
         var patience: Duration?
         var accessChanges = 0
         /// How often the status was read.
+        var cancelledPlans = 0
         var looks = 0
         var counts: [String: Int] = [:]
         var book = EditBook()

@@ -162,8 +162,23 @@ public struct SettingsView: Codable, Sendable, Equatable {
     public var theme: String
     @Nullable public var defaultRemote: String?
     public var remotes: [RemoteView]
-    public init(theme: String, defaultRemote: String?, remotes: [RemoteView]) {
-        (self.theme, self.remotes) = (theme, remotes)
+    /// `[terminal]`: absent where nothing is configured.
+    public var terminal: TerminalSettingsView?
+    public init(theme: String, defaultRemote: String?, remotes: [RemoteView], terminal: TerminalSettingsView? = nil) {
+        (self.theme, self.remotes, self.terminal) = (theme, remotes, terminal)
         _defaultRemote = Nullable(wrappedValue: defaultRemote)
+    }
+}
+
+/// `[terminal]` of the configuration: how text becomes cells where the terminal itself does not tell. Absent is `auto`.
+public struct TerminalSettingsView: Codable, Sendable, Equatable {
+    /// Cells of a character whose width Unicode leaves open: 1 or 2.
+    public var ambiguousWidth: Int?
+    /// `unicode` or `ascii`.
+    public var symbols: String?
+    /// `mark` or `off`: a name in a right-to-left script is followed by a mark for terminals that reorder.
+    public var rightToLeft: String?
+    public init(ambiguousWidth: Int? = nil, symbols: String? = nil, rightToLeft: String? = nil) {
+        (self.ambiguousWidth, self.symbols, self.rightToLeft) = (ambiguousWidth, symbols, rightToLeft)
     }
 }

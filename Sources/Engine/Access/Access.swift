@@ -297,7 +297,8 @@ public actor Access: RequestAuthorizer, TargetResolver {
                 name: $0.name, bucket: $0.bucket ?? "", region: $0.region, endpoint: $0.endpoint, prefix: $0.prefix,
                 kind: $0.credentials.kind)
         }
-        return SettingsView(theme: configuration.theme, defaultRemote: configuration.defaultRemote, remotes: remotes)
+        return SettingsView(
+            theme: configuration.theme, defaultRemote: configuration.defaultRemote, remotes: remotes, terminal: configuration.terminal)
     }
 
     /// From now on every remote is among the leases, whether an upload has used it or not.

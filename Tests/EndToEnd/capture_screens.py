@@ -86,9 +86,10 @@ def today():
 def steady(text):
     """With the clock at the top, which is this machine's, set to that of the played engine, and without blanks at the ends."""
     lines = text.rstrip("\n").replace(today(), DAY).split("\n")
-    lines[0] = re.sub(r"\d\d:\d\d(:\d\d)?", lambda found: "14:03:22"[:len(found[0])], lines[0])
-    # What is left of the token counts down between two words of the engine.
-    return re.sub(r"41m\d\ds", "41m12s", "\n".join(line.rstrip() for line in lines).rstrip("\n")) + "\n"
+    lines[0] = re.sub(r"(?<![+\d])\d\d:\d\d(:\d\d)?", lambda found: "14:03:22"[:len(found[0])], lines[0])
+    text = "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n"
+    # What is left of the token counts down between two words of the engine; the end of the queue is told by this machine's clock too.
+    return re.sub(r"\(about \d\d:\d\d\)", "(about 17:40)", re.sub(r"41m\d\ds", "41m12s", text))
 
 
 def place():

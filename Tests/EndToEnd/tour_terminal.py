@@ -25,10 +25,10 @@ KEYS = [
     b"\x1b", b"s", b"\x1b", b"t", b"t", b"z", b"z", b"V", b"x", b"\x1b", b"X", b"12", b"\x1b", b"\x1b", b"b", b"20Mb", b"\x1b", b"c", b"\x1b",
     b"?pri", b"\x1b", b":pause st", b"\x1b", b"Q", b"\x1b", b"!", b"\x1b", b"y", b"i", b"p", b"u",
     # Detail, every section.
-    b"g\r", b"\t", b"\t", b"\t", b"\t", b"hjkl", b"z", b"z", b"]", b"[", b"?", b"\x1b", b"q",
+    b"g\r", b"\t", b"\t", b"\t", b"\t", b"hjkl", b"z", b"z", b"]", b"[", b"?", b"\x1b", b"1",
     # The other screens.
     b"2", b"j", b"\t", b"j", b"o\x15/etc\r", b"G", b"fpass", b"\x1b", b" ", b"a", b"\t\t", b"\x1b", b"=", b".", b"R", b"\x1b",
-    b"3", b"j", b"\r", b"q", b"3", b"]", b"[", b"\x1b", b"4", b"e", b"E", b"/a\r", b"w", b"F", b"\x1b", b"5", b"j", b"\r", b"\x1b",
+    b"3", b"j", b"\r", b"3", b"]", b"[", b"\x1b", b"4", b"e", b"E", b"/a\r", b"w", b"F", b"\x1b", b"5", b"j", b"\r", b"\x1b",
     b"6", b"jjj", b"\r", b"\x1b", b"1",
     # A paste, the mouse, what is no key.
     b"\x1b[200~ddxXy\r\x1b[201~", b"\x1b[200~/etc/passwd\x1b[201~", b"\x1b[<0;10;9M\x1b[<0;10;9m", b"\x1b[<65;10;9M", b"\x1b[<64;10;9M",
@@ -59,6 +59,8 @@ def tour(driver, quiet):
     for key in KEYS:
         driver.write(key)
         quiet()
+        if driver.process.poll() is not None:
+            raise SystemExit(f"davit ended at {key!r}: {driver.output[-500:]!r}")
     for size in SIZES:
         driver.resize(*size)
         quiet()
@@ -74,11 +76,11 @@ def run(rounds, folder):
     driver = Driver(Wrapped(played, folder, log))
 
     def quiet():
-        # The clock ticks, so it never rests for long: what comes at once is waited for.
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            last = driver.chunks[-1][0] if driver.chunks else driver.began
-            if time.monotonic() - last > 0.15:
+        # The clock ticks, so it never rests for long: an answer, and what comes with it, is waited for.
+        asked, number = time.monotonic(), len(driver.chunks)
+        while time.monotonic() < asked + 5:
+            isAnswered = len(driver.chunks) > number or time.monotonic() > asked + 0.6
+            if isAnswered and time.monotonic() - driver.chunks[-1][0] > 0.1:
                 return
             time.sleep(0.02)
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #define NCURSES_WIDECHAR 1
 #include <ncurses.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "CNcurses.h"
 
@@ -64,6 +66,31 @@ int dnc_start(int with_colors) {
 }
 
 int dnc_colors(void) { return has_colors() && COLORS > 0 ? COLORS : 0; }
+
+static const unsigned *wide_ranges;
+static int wide_count;
+
+void dnc_ambiguous_wide(const unsigned *ranges, int count) {
+    // A copy: the caller's array may be a passing one.
+    unsigned *copy = count > 0 ? malloc((size_t)count * 2 * sizeof *copy) : NULL;
+    if (copy) memcpy(copy, ranges, (size_t)count * 2 * sizeof *copy);
+    wide_count = copy ? count : 0;
+    wide_ranges = copy;
+}
+
+// ncurses asks the C library how many cells a character takes; a definition in the program itself comes first. So ncurses and the
+// program's own table agree about the characters that only the terminal decides.
+int wcwidth(wchar_t character) {
+    static int (*of_locale)(wchar_t);
+    int low = 0, high = wide_count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (wide_ranges[middle * 2 + 1] < (unsigned)character) low = middle + 1; else high = middle;
+    }
+    if (low < wide_count && wide_ranges[low * 2] <= (unsigned)character) return 2;
+    if (!of_locale) of_locale = (int (*)(wchar_t))dlsym(RTLD_NEXT, "wcwidth");
+    return of_locale ? of_locale(character) : 1;
+}
 
 int dnc_is_utf8(void) { return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; }
 

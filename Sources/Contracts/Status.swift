@@ -168,8 +168,26 @@ public struct SettingsView: Codable, Sendable, Equatable {
     public var file: String?
     /// `[engine]` and `[remote.…]` as they are understood, defaults too; what could hold a secret is left out.
     public var values: [ConfigurationEntry]?
-    public init(theme: String, defaultRemote: String?, remotes: [RemoteView], file: String? = nil, values: [ConfigurationEntry]? = nil) {
-        (self.theme, self.remotes, self.file, self.values) = (theme, remotes, file, values)
+    /// `[terminal]`: absent where nothing is configured.
+    public var terminal: TerminalSettingsView?
+    public init(
+        theme: String, defaultRemote: String?, remotes: [RemoteView], file: String? = nil, values: [ConfigurationEntry]? = nil,
+        terminal: TerminalSettingsView? = nil
+    ) {
+        (self.theme, self.remotes, self.file, self.values, self.terminal) = (theme, remotes, file, values, terminal)
         _defaultRemote = Nullable(wrappedValue: defaultRemote)
+    }
+}
+
+/// `[terminal]` of the configuration: how text becomes cells where the terminal itself does not tell. Absent is `auto`.
+public struct TerminalSettingsView: Codable, Sendable, Equatable {
+    /// Cells of a character whose width Unicode leaves open: 1 or 2.
+    public var ambiguousWidth: Int?
+    /// `unicode` or `ascii`.
+    public var symbols: String?
+    /// `mark` or `off`: a name in a right-to-left script is followed by a mark for terminals that reorder.
+    public var rightToLeft: String?
+    public init(ambiguousWidth: Int? = nil, symbols: String? = nil, rightToLeft: String? = nil) {
+        (self.ambiguousWidth, self.symbols, self.rightToLeft) = (ambiguousWidth, symbols, rightToLeft)
     }
 }

@@ -12,13 +12,18 @@ public struct EtaEstimator: Sendable, Equatable {
         public var bytes: Int64
         /// Requests that they need: so many slots at most can work on them.
         public var requests: Int
-        /// Of the one with the most bytes left: those, and its own rate (bytes a second) if it is active.
+        /// Of the one that needs longest: its bytes, and its own rate (bytes a second) if it is active.
         public var largest: Int64
         public var largestRate: Double?
+        /// Slots that it can use at once when the others are done, 1 for a single stream; `nil`: it gets no faster, having a limit of its
+        /// own.
+        public var largestRequests: Int?
 
-        public init(uploads: Int, bytes: Int64, requests: Int? = nil, largest: Int64, largestRate: Double? = nil) {
+        public init(
+            uploads: Int, bytes: Int64, requests: Int? = nil, largest: Int64, largestRate: Double? = nil, largestRequests: Int? = nil
+        ) {
             (self.uploads, self.bytes, self.largest, self.largestRate) = (uploads, bytes, largest, largestRate)
-            self.requests = requests ?? uploads
+            (self.requests, self.largestRequests) = (requests ?? uploads, largestRequests)
         }
     }
 
@@ -40,12 +45,16 @@ public struct EtaEstimator: Sendable, Equatable {
     /// 5 minutes of windows.
     private static let windows = 30
     private static let narrow = 1.15
+    /// From this share of the limit on it is the limit that holds the uploads back.
+    private static let limited = 0.8
     /// Bodies below it take no time but that of their request.
     public static let smallBody: Int64 = 256 << 10
     /// Finished small ones that make their time known.
     private static let fewestSmall = 10.0
 
     private var payload = DecayedRate(halfLife: .seconds(20))
+    /// Slots really used, in thousandths: a limit lets fewer parts be in flight than are allowed.
+    private var used = DecayedRate(halfLife: .seconds(20))
     private var overheadSum = 0.0
     private var overheadCount = 0.0
     private var seen = Duration.zero
@@ -53,6 +62,8 @@ public struct EtaEstimator: Sendable, Equatable {
     private var lastProgress: Timestamp?
     private var hasFinished = false
     private var rates: [Double] = []
+    /// The highest rate that a slot has kept up for a window: what one can do where a limit does not hold it back.
+    private var best = 0.0
     private var windowBytes: Int64 = 0
     private var windowSeconds = 0.0
     private var windowSpan = Duration.zero
@@ -70,6 +81,7 @@ public struct EtaEstimator: Sendable, Equatable {
         if gained > 0 || hasFinished || lastProgress == nil { lastProgress = now }
         hasFinished = false
         seen += span
+        used.add(Int64(uploads + small) * span.inMilliseconds, over: span)
         guard uploads > 0 else { return }
         payload.add(gained, over: span, uploads: uploads)
         windowBytes += gained
@@ -77,6 +89,7 @@ public struct EtaEstimator: Sendable, Equatable {
         windowSpan += span
         guard windowSpan >= EtaEstimator.window else { return }
         rates.append(max(Double(windowBytes) / windowSeconds, 0))
+        best = max(best, rates[rates.count - 1])
         if rates.count > EtaEstimator.windows { rates.removeFirst() }
         (windowBytes, windowSeconds, windowSpan) = (0, 0, .zero)
     }
@@ -99,22 +112,25 @@ public struct EtaEstimator: Sendable, Equatable {
             rates = []
         }
         payload.weaken()
+        used.weaken()
         (windowBytes, windowSeconds, windowSpan) = (0, 0, .zero)
     }
 
-    /// - Parameter slots: uploads at once as set or as really used, the smaller.
-    public func estimate(_ left: Left, slots: Int, at now: Timestamp) -> Estimate {
+    /// - Parameters:
+    ///   - slots: uploads at once as set or as really used, the smaller.
+    ///   - limit: bytes a second of all together; `nil` is none.
+    public func estimate(_ left: Left, slots: Int, limit: Int64? = nil, at now: Timestamp) -> Estimate {
         if let lastProgress, now - lastProgress >= EtaEstimator.stalledAfter { return .stalled(now - lastProgress) }
         if let changedAt, now - changedAt < EtaEstimator.settling { return .estimating }
         guard seen >= EtaEstimator.needed, let rate = rate(left) else { return .unknown }
         let sorted = rates.sorted()
         let slow = sorted.count >= 3 ? sorted[sorted.count / 5] : rate
         let fast = sorted.count >= 3 ? sorted[sorted.count * 4 / 5] : rate
-        let low = time(left, slots, max(fast, rate))
+        let low = time(left, slots, max(fast, rate), limit)
         // A window in which nothing came must not make the end infinitely far.
-        let high = time(left, slots, max(min(slow, rate), rate / 4))
+        let high = time(left, slots, max(min(slow, rate), rate / 4), limit)
         guard high >= low * EtaEstimator.narrow, high - low >= 1 else {
-            let one = EtaEstimator.whole(time(left, slots, rate))
+            let one = EtaEstimator.whole(time(left, slots, rate, limit))
             return .about(low: one, high: one)
         }
         return .about(low: EtaEstimator.whole(low), high: EtaEstimator.whole(high))
@@ -127,11 +143,40 @@ public struct EtaEstimator: Sendable, Equatable {
         return isSmall && overheadCount >= EtaEstimator.fewestSmall ? .infinity : nil
     }
 
-    private func time(_ left: Left, _ slots: Int, _ rate: Double) -> Double {
+    private func time(_ left: Left, _ slots: Int, _ rate: Double, _ limit: Int64?) -> Double {
+        guard left.uploads > 0 else { return 0 }
         let work = Double(left.uploads) * overhead + Double(left.bytes) / rate
-        let tail = overhead + Double(left.largest) / (left.largestRate.flatMap { $0 > 0 ? $0 : nil } ?? rate)
-        return left.uploads == 0 ? 0 : max(work / Double(max(min(slots, left.requests), 1)), tail)
+        let own = left.largestRate.flatMap { $0 > 0 ? $0 : nil }
+        let workers = usable(slots, requests: left.requests) * relief(slots, left.requests, rate, limit)
+        return max(work / workers, overhead + Double(left.largest) / pace(left.largestRequests, own, slots, rate, limit))
     }
+
+    /// Of the one that needs longest, once it is alone.
+    private func pace(_ requests: Int?, _ own: Double?, _ slots: Int, _ rate: Double, _ limit: Int64?) -> Double {
+        guard let requests else { return own ?? rate }
+        let relief = relief(slots, requests, rate, limit)
+        if requests == 1, relief == 1 { return own ?? rate }
+        return max(own ?? 0, rate * usable(slots, requests: requests) * relief)
+    }
+
+    /// How much faster so many requests are than now, 1 or more: where the limit of all is what holds them back, the last ones share it
+    /// among fewer, and none is faster than a slot ever was.
+    private func relief(_ slots: Int, _ requests: Int, _ rate: Double, _ limit: Int64?) -> Double {
+        guard let limit, let now = payload.rate, let busy = used.rate.map({ $0 / 1000 }), rate > 0, rate < .infinity else { return 1 }
+        let together = now * busy
+        let few = usable(slots, requests: requests)
+        guard together >= Double(limit) * EtaEstimator.limited, few < busy else { return 1 }
+        return max(min(busy / few, best / now), 1)
+    }
+
+    /// Slots that work on so many requests: those allowed, or those really used if they are fewer.
+    private func usable(_ slots: Int, requests: Int) -> Double {
+        let most = Double(max(min(slots, requests), 1))
+        return used.rate.map { min(most, max($0 / 1000, 1)) } ?? most
+    }
+
+    /// Bytes a second of an upload that may use so many slots at once and has nothing but them to wait for; `nil`: not known yet.
+    public func pace(requests: Int, slots: Int) -> Double? { payload.rate.map { $0 * usable(slots, requests: requests) } }
 
     private var overhead: Double { overheadCount > 0 ? overheadSum / overheadCount : 0 }
 

@@ -135,9 +135,11 @@ class Played(Davit):
 class Driver:
     """davit on a pty of that size: every byte it sends, with its time."""
 
-    def __init__(self, davit, columns=80, rows=24, term="tmux-256color", arguments=(), drain=None, answers=True, **environment):
+    def __init__(self, davit, columns=80, rows=24, term="tmux-256color", arguments=(), drain=None, answers=True, cells=1, **environment):
         self.chunks = []
         self.answers = answers
+        # Of a character whose width Unicode leaves open; None: the terminal does not say where its cursor is.
+        self.cells = cells
         self.drain = drain
         master, slave = pty.openpty()
         self.master = master
@@ -169,6 +171,8 @@ class Driver:
             self.chunks.append((time.monotonic(), data))
             # A terminal says that it is there, when it comes to the question.
             asked = (tail + data).count(b"\x1b[5n")
+            if b"\x1b[6n" in tail + data and self.cells and self.answers:
+                os.write(self.master, b"\x1b[1;%dR" % (1 + self.cells))
             tail = (tail + data)[-3:]
             if asked and self.answers:
                 os.write(self.master, b"\x1b[0n" * asked)

@@ -162,6 +162,22 @@ def test_33_an_engine_that_does_not_answer_is_said_and_nothing_is_queued_up(play
     assert all(item["state"] != "cancelled" or item["id"] == "u-23" for item in played.uploads())
 
 
+def test_33_an_engine_that_was_killed_is_said_and_found_again(play, window):
+    played = play("mix")
+    tmux = window(played)
+    tmux.shows("camera-03")
+    before = tmux.settled()
+    os.kill(played.pid(), signal.SIGKILL)
+    tmux.shows("ENGINE NOT ANSWERING", seconds=10)
+    assert "camera-03" in tmux.lines()[5] and "ETA" not in tmux.lines()[1]
+    tmux.keys("x")
+    tmux.shows("refused")
+    played.begin()
+    until(lambda: "ENGINE NOT" not in tmux.text() and "MiB/s" in tmux.lines()[1], 10)
+    until(lambda: tmux.settled()[:21] == before[:21], what="the screen as before")
+    assert all(item["state"] != "cancelled" or item["id"] == "u-23" for item in played.uploads())
+
+
 @pytest.mark.timing
 def test_33_a_lost_engine_is_noticed_within_5_s_and_back_within_2_s(play, window):
     played = play("mix")
@@ -288,17 +304,31 @@ def test_37_what_another_front_end_did_is_signed(broker, window, tmp_path):
     assert "ops2 paused" not in one.text()
 
 
-def test_38_a_theme_file_is_read_anew_and_a_mistake_changes_nothing(play, window):
+@pytest.mark.parametrize("seconds", [3, pytest.param(0.5, marks=pytest.mark.timing)])
+def test_38_a_theme_file_is_read_anew_and_a_mistake_changes_nothing(play, window, seconds):
     played = play("mix")
-    folder = played.home / "config/themes"
-    folder = next((path for path in (played.home / "themes", folder) if path.parent.exists()), folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    theme = folder / "mine.toml"
+    theme = played.home / "mine.toml"
     text = played.run("theme", "show", "default-dark", check=0).stdout
     theme.write_text(text)
-    tmux = window(played, 140, 40, arguments=f"--theme '{theme}'")
+    tmux = window(played, 140, 40, term="tmux-direct", arguments=f"--theme '{theme}'")
     tmux.shows("camera-03")
-    tmux.keys("Down")
+    tmux.keys("Down", "Space")
+    before = tmux.settled()
+    rows, cursor = tmux.styled().split("\n"), tmux.cursor()
+    old, new = "38;2;100;144;228", "38;2;171;205;239"
+    assert old in tmux.styled() and new not in tmux.styled()
     lines = text.split("\n")
+    began = time.monotonic()
     theme.write_text("\n".join(lines[:13] + ["border = 7x"] + lines[13:]))
-    assert "mine.toml:14:" in tmux.shows("mine.toml:14:", seconds=3)
+    assert re.search(r"mine\.toml:14:\d+: error: ", tmux.shows("mine.toml:14:", seconds=seconds))
+    print(f"said after {time.monotonic() - began:.2f} s")
+    # The toast covers the lower right; what is above it looks as it did.
+    assert tmux.styled().split("\n")[7:20] == rows[7:20] and tmux.cursor() == cursor
+    began = time.monotonic()
+    theme.write_text(text.replace("#6490e4", "#abcdef"))
+    until(lambda: new in tmux.styled(), seconds, "the new colour")
+    print(f"new colours after {time.monotonic() - began:.2f} s")
+    assert old not in tmux.styled() and tmux.cursor() == cursor
+    # The message row still tells what was wrong; the toast is gone.
+    after = tmux.settled()
+    assert after[:38] + after[39:] == before[:38] + before[39:]

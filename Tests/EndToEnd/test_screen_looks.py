@@ -242,12 +242,41 @@ def test_24_the_plain_set_is_plain_besides_names(play, window, look):
         assert line[2] in LETTERS, line
 
 
-@pytest.mark.xfail(strict=True, reason="the width of ambiguous characters is neither probed nor a setting")
 def test_24_wide_ambiguous_characters_give_the_plain_set(play, window):
     played = play("mix")
-    (played.home / "config.toml").write_text('[terminal]\nambiguous-width = 2\n')
+    played.stop()
+    played.configure("[terminal]\nambiguous-width = 2\n")
+    played.begin()
+    names = [item["path"] for item in played.uploads()]
     tmux = window(played)
     assert tmux.shows("camera-03").split("\n")[5][2] == "u"
+    for key in "1234561":
+        tmux.keys(key)
+        screen = "\n".join(tmux.settled())
+        assert without_names(screen, names).isascii(), screen
+
+
+@pytest.mark.parametrize("cells", [1, 2])
+def test_24_in_an_east_asian_locale_the_terminal_is_asked_for_the_width(play, drive, cells):
+    driver = drive(play("mix"), cells=cells, LC_ALL="ja_JP.UTF-8")
+    driver.shows(b"camera-03")
+    driver.quiet()
+    assert driver.output.count(b"\x1b[6n") == 1
+    assert ("↑".encode() in driver.output) == (cells == 1)
+
+
+def test_24_a_key_typed_while_the_terminal_is_asked_is_not_lost(play, drive):
+    driver = drive(play("mix"), cells=None, LC_ALL="ja_JP.UTF-8")
+    driver.shows(b"\x1b[6n")
+    driver.write(b"?")
+    driver.shows(b"Help: Queue")
+
+
+def test_24_elsewhere_the_terminal_is_not_asked(play, drive):
+    driver = drive(play("mix"))
+    driver.shows(b"camera-03")
+    driver.quiet()
+    assert b"\x1b[6n" not in driver.output
 
 
 def test_25_a_terminal_without_utf8_gets_ascii_alone(play, drive):
@@ -366,6 +395,22 @@ def test_26_no_name_shifts_a_column(named, window, tmp_path, size):
             found = size_ends(lines[heading + 1:end], lines[heading])
             assert len(found) >= 8, "\n".join(lines)
             assert all(isAligned for _, isAligned in found), "\n".join(line for line, ok in found if not ok)
+
+
+def test_26_a_mark_behind_a_right_to_left_name_shifts_nothing(play, window):
+    """A terminal that reorders would draw the size column into the name without it."""
+    screens = []
+    for setting in ("mark", "off"):
+        played = play("mix")
+        played.stop()
+        played.configure(f'[terminal]\nright-to-left = "{setting}"\n')
+        played.begin()
+        tmux = window(played)
+        tmux.shows("camera-03")
+        screens.append(tmux.settled())
+    marked, plain = screens
+    assert [line for line in marked if "\u200e" in line] == [line for line in marked if "نسخة" in line] != []
+    assert [line.replace("\u200e", "") for line in marked] == plain
 
 
 def browse_names(tmux, tmp_path):

@@ -64,6 +64,16 @@ import Testing
         #expect(text.utf8.count == KeyDecoder.pasteLimit)
     }
 
+    @Test func theTerminalsAnswerInAPasteIsNoPartOfIt() {
+        for cut in 1..<20 {
+            var decoder = KeyDecoder()
+            let bytes = Array("\u{1B}[200~ab\u{1B}[0ncd\u{1B}[201~".utf8)
+            let events = decoder.feed(Array(bytes.prefix(cut))) + decoder.feed(Array(bytes.dropFirst(cut)))
+
+            #expect(events == [.report(OutputPace.answer), .paste("abcd")], "cut at \(cut)")
+        }
+    }
+
     @Test func fourDifferentKeysInOneReadAreABurstWhereNoPasteMarksAre() {
         #expect(decode("ddxXy\n", bursts: true) == [.burst("ddxXy\n")])
         #expect(decode("jjjjjjjj", bursts: true).count == 8, "a held key is no paste")

@@ -45,6 +45,40 @@ import Testing
         #expect(displayText("·α", rules: TextRules(ambiguousWide: true)).width == 4)
     }
 
+    @Test func aMarkRidesOnTheBlankBehindRightToLeftTextWhereItIsWanted() {
+        for isWanted in [true, false] {
+            var frame = Frame(size: Size(columns: 12, rows: 1), theme: .mono, rules: TextRules(marksRightToLeft: isWanted))
+            frame.put("גיבוי", row: 0, column: 0)
+            frame.put("12", row: 0, column: 7)
+
+            #expect(frame[row: 0, column: 5].text == (isWanted ? " \u{200E}" : " "))
+            #expect(frame.lines[0].unicodeScalars.filter { $0 != "\u{200E}" }.count == 12)
+        }
+    }
+
+    @Test func aMarkIsNotPutOverOtherText() {
+        var frame = Frame(size: Size(columns: 6, rows: 1), theme: .mono, rules: TextRules(marksRightToLeft: true))
+        frame.put("x", row: 0, column: 5)
+        frame.put("גיבוי", row: 0, column: 0)
+
+        #expect(frame[row: 0, column: 5].text == "x")
+    }
+
+    @Test(arguments: [
+        ("\u{1B}[1;3R", 1, 3), ("ab\u{1B}[24;80Rcd", 24, 80), ("\u{1B}\u{1B}[1;2R", 1, 2), ("\u{1B}[1;x\u{1B}[2;5R", 2, 5),
+    ])
+    func theCursorsPlaceIsFoundAmongWhatWasTyped(bytes: String, row: Int, column: Int) throws {
+        let report = try #require(CursorReport(in: Array(bytes.utf8)))
+
+        #expect(report.row == row && report.column == column)
+        #expect(Array(bytes.utf8)[report.range].first == 0x1B && Array(bytes.utf8)[report.range].last == UInt8(ascii: "R"))
+    }
+
+    @Test(arguments: ["", "R", "\u{1B}[1;3", "\u{1B}[R", "\u{1B}[0;0R", "\u{1B}[1;99999999999999999999R", "\u{1B}]1;3R"])
+    func whatIsNoReportOfTheCursorIsNone(bytes: String) {
+        #expect(CursorReport(in: Array(bytes.utf8)) == nil)
+    }
+
     @Test func withoutUTF8EverythingElseIsAQuestionMark() {
         #expect(displayText("año-日本-é\u{1B}", rules: TextRules(charset: .ascii)).plain == "a?o-??-?^[")
     }

@@ -13,6 +13,8 @@ int dnc_start(int with_colors);
 // Colours the terminal has (0: none).
 int dnc_colors(void);
 int dnc_is_utf8(void);
+// Characters in those ranges (first and last of each, in order) take two cells from now on. 0: as the locale says.
+void dnc_ambiguous_wide(const unsigned *ranges, int count);
 void dnc_stop(void);
 void dnc_resize(int rows, int columns);
 // Everything is sent again with the next flush.

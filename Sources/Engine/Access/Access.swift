@@ -306,7 +306,7 @@ public actor Access: RequestAuthorizer, TargetResolver {
         }
         return SettingsView(
             theme: configuration.theme, defaultRemote: configuration.defaultRemote, remotes: remotes, file: configuration.file,
-            values: ConfigurationText(configuration).entries(configuration))
+            values: ConfigurationText(configuration).entries(configuration), terminal: configuration.terminal)
     }
 
     /// From now on every remote is among the leases, whether an upload has used it or not.

@@ -45,6 +45,10 @@ public enum ConfigurationReader {
             configuration.engine = readEngine(engine)
             engine.finish()
         }
+        if let terminal = root.subtable("terminal") {
+            configuration.terminal = readTerminal(terminal)
+            terminal.finish()
+        }
         for (name, position, reader) in root.subtable("remote")?.named() ?? [] {
             if let problem = remoteNameProblem(name) { root.problems.report(at: position, problem) }
             if let remote = RemoteReader(reader, name: name, file: configuration.file).read() { configuration.remotes.append(remote) }
@@ -57,6 +61,20 @@ public enum ConfigurationReader {
                 "\"default-remote\" names no [remote.…] of this file; \(names.isEmpty ? "there is none" : "there are: \(names)")")
         }
         root.finish()
+    }
+
+    private static func readTerminal(_ reader: TOMLReader) -> TerminalSettingsView {
+        var settings = TerminalSettingsView()
+        if let value = reader.value("ambiguous-width"), value.string != "auto" {
+            if let number = value.integer, (1...2).contains(number) {
+                settings.ambiguousWidth = Int(number)
+            } else {
+                reader.report("ambiguous-width", "\"ambiguous-width\" takes 1 or 2 cells, or \"auto\"")
+            }
+        }
+        if let set = reader.choice("symbols", of: ["auto", "unicode", "ascii"]), set != "auto" { settings.symbols = set }
+        if let marks = reader.choice("right-to-left", of: ["auto", "mark", "off"]), marks != "auto" { settings.rightToLeft = marks }
+        return settings
     }
 
     private static func readEngine(_ reader: TOMLReader) -> EngineSettings {

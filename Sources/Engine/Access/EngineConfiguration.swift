@@ -1,3 +1,4 @@
+import Contracts
 import Credentials
 import OSSProtocol
 import Platform
@@ -12,6 +13,8 @@ public struct EngineConfiguration: Sendable, Equatable {
     public var defaultRemote: String?
     /// `auto`, or the name of a theme file.
     public var theme: String
+    /// `[terminal]`; `nil`: the file has none.
+    public var terminal: TerminalSettingsView?
     public var engine: EngineSettings
     /// In the order of the file.
     public var remotes: [RemoteSettings]

@@ -136,6 +136,16 @@ struct ConfigurationText {
                     ("log-size", .text("\(engine.logSize)")),
                 ] + (engine.rateScheduleZone.map { [("rate-schedule-zone", .text($0))] } ?? [])
             ))
+        if let terminal = configuration.terminal {
+            tables.append(
+                (
+                    "terminal",
+                    [
+                        ("ambiguous-width", terminal.ambiguousWidth.map { .number($0) } ?? .text("auto")),
+                        ("symbols", .text(terminal.symbols ?? "auto")), ("right-to-left", .text(terminal.rightToLeft ?? "auto")),
+                    ]
+                ))
+        }
         for remote in configuration.remotes { tables += ConfigurationText.tables(remote) }
         self.tables = tables
     }

@@ -57,19 +57,29 @@ extension EngineLoop {
 
     func estimate(uploads: Int, bytes: Int64, _ now: Timestamp) -> (low: Int, high: Int)? {
         guard uploads > 0, !queueMachine.isPaused, limitsNow.rate != 0, !runs.isEmpty else { return nil }
-        // The last one may be alone: the one that needs longest at the rate it has.
-        var longest: (left: Int64, rate: Double)?
+        // The last one may be alone: the one that needs longest. It then has the slots of the others too, unless it is held back by itself.
+        var longest: (left: Int64, rate: Double, requests: Int?, seconds: Double)?
         for run in runs.values where run.isStarted && !run.isSmall {
             guard let rate = run.longRate.rate, rate > 0 else { continue }
             let left = run.row.size - run.machine.storedBytes - run.sendingBytes
-            if let longest, Double(longest.left) / longest.rate >= Double(left) / rate { continue }
-            longest = (left, rate)
+            let requests = hasOwnLimit(run) ? nil : Int(clamping: left / max(run.row.partSize, 1)) + 1
+            let pace = requests.flatMap { etaMeter.estimator.pace(requests: $0, slots: limitsNow.parts) } ?? 0
+            let seconds = Double(left) / max(rate, pace)
+            if let longest, longest.seconds >= seconds { continue }
+            longest = (left, rate, requests, seconds)
         }
         let requests = uploads + Int(clamping: bytes / max(settings.partSize, 1))
         let left = EtaEstimator.Left(
-            uploads: uploads, bytes: bytes, requests: requests, largest: longest?.left ?? 0, largestRate: longest?.rate)
-        guard case .about(let low, let high) = etaMeter.estimator.estimate(left, slots: limitsNow.parts, at: now) else { return nil }
+            uploads: uploads, bytes: bytes, requests: requests, largest: longest?.left ?? 0, largestRate: longest?.rate,
+            largestRequests: longest?.requests)
+        guard case .about(let low, let high) = etaMeter.estimator.estimate(left, slots: limitsNow.parts, limit: limitsNow.rate, at: now) else { return nil }
         return (Int(clamping: low), Int(clamping: high))
+    }
+
+    /// A rate of its own or of its order, or a remote with limits: then it gets no faster when the others are done.
+    private func hasOwnLimit(_ run: UploadRun) -> Bool {
+        let job = jobs[run.row.job] ?? run.job
+        return uploadLimits[run.id] != nil || job.options.limit != nil || job.target.remote.flatMap { remotes[$0] } != nil
     }
 
     func estimate(_ run: UploadRun, left: Int64, _ now: Timestamp) -> (low: Int, high: Int)? {

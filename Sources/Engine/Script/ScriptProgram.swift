@@ -50,7 +50,7 @@ public struct ScriptProgram: Sendable {
             throw EngineFailure(text)
         }
         let log = Logger(label: "davit") { _ in SwiftLogNoOpLogHandler() }
-        let queue = ScriptedQueue(script)
+        let queue = ScriptedQueue(script, record: ActionRecord(folder: places.stateFolder))
         let reading = ConfigurationReader.load(places.configFile)
         let access = Access(
             configuration: reading.configuration, environment: environment, folder: places.credentialsFolder,

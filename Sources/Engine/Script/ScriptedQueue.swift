@@ -9,7 +9,12 @@ actor ScriptedQueue: QueueService {
     private var book = EditBook()
     private var listeners: [AsyncStream<EngineEvent>.Continuation] = []
 
-    init(_ script: Script) { state = ScriptedState(script) }
+    private let record: ActionRecord
+
+    init(_ script: Script, record: ActionRecord) {
+        self.record = record
+        state = ScriptedState(script)
+    }
 
     /// Until it is cancelled: a status a second, and the changes that the script makes.
     func play() async {
@@ -70,18 +75,23 @@ actor ScriptedQueue: QueueService {
 
     func act(_ request: ActionRequest) throws(OrderError) -> ActionResult {
         let (result, changed) = try state.act(request)
+        if request.dryRun != true {
+            record.add(ActionRecord.Line(action: request.action, by: request.by, ids: changed.prefix(ActionRecord.mostIDs).map { state.view($0).id }))
+        }
         tellAll(changed)
         return result
     }
 
     func setLimits(_ change: LimitsChange) throws(OrderError) -> LimitsView {
         try state.set(change)
+        record.add(ActionRecord.Line(action: "limits", by: nil, ids: []))
         tellAll([])
         return state.limits
     }
 
     func accessChanged() {
         state.renew()
+        record.add(ActionRecord.Line(action: "renew", by: nil, ids: []))
         tellAll([])
     }
 

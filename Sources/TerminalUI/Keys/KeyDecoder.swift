@@ -76,10 +76,13 @@ public struct KeyDecoder: Sendable {
 
     private static let pasteEnd: [UInt8] = [0x1B] + Array("[201~".utf8)
 
-    /// Bytes at the end of an unfinished paste that may be the beginning of its end mark.
+    /// The terminal's answer that it is there comes when it comes, between the bytes of a paste too. Frames wait for it.
+    private static let presence: [UInt8] = [0x1B] + OutputPace.answer
+
+    /// Bytes at the end of an unfinished paste that may be the beginning of its end mark, or of an answer.
     private var keptOfPaste: Int {
         for count in stride(from: min(Self.pasteEnd.count - 1, pending.count), to: 0, by: -1)
-        where pending.suffix(count).elementsEqual(Self.pasteEnd.prefix(count)) {
+        where [Self.pasteEnd, Self.presence].contains(where: { pending.suffix(count).elementsEqual($0.prefix(count)) }) {
             return count
         }
         return 0
@@ -95,6 +98,11 @@ public struct KeyDecoder: Sendable {
                 events.append(.paste(String(decoding: pasted ?? [], as: UTF8.self)))
                 pasted = nil
                 return index + Self.pasteEnd.count
+            }
+            if pending[index] == 0x1B, pending[index...].starts(with: Self.presence) {
+                addToPaste(pending[start..<index])
+                events.append(.report(OutputPace.answer))
+                return index + Self.presence.count
             }
             index += 1
         }

@@ -138,7 +138,15 @@ public struct Frame: Sendable, Equatable {
             set(glyph, row: row, column: position, role: role)
             position += glyph.width
         }
+        if rules.marksRightToLeft, text.isRightToLeft { markEnd(row: row, column: position) }
         return position
+    }
+
+    /// The mark takes no cell: it rides on the blank behind the text.
+    private mutating func markEnd(row: Int, column: Int) {
+        guard row >= 0, row < size.rows, column >= 0, column < size.columns else { return }
+        let index = row * size.columns + column
+        if cells[index].text == " " { cells[index].text = " \u{200E}" }
     }
 
     @discardableResult

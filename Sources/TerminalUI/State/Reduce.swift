@@ -69,6 +69,8 @@ private func step(_ state: inout AppState, _ event: AppEvent) -> [Effect] {
         return []
     case .themeLoaded(let name):
         state.options.theme = name
+        // What was wrong with it is put right.
+        if state.toast?.code == "theme" { state.toast = nil }
         return []
     case .themeFailed(let problem):
         state.showThemeProblem(problem)

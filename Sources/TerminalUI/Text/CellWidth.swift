@@ -1,9 +1,22 @@
+/// The table for whoever draws: first and last of each range, in order.
+public enum AmbiguousWidth {
+    public static var ranges: [UInt32] { CellWidth.ambiguous }
+}
+
 /// How many cells a character takes, by a table of this program and not by the system's, so that a name is cut in the same place
 /// everywhere.
 ///
 /// Unicode 14.0.0: general categories Mn, Me and Cf and conjoining Hangul vowels and finals are 0; East_Asian_Width W and F are 2;
 /// A is 1, or 2 where the terminal draws it so.
 enum CellWidth {
+    /// Of a script that is written from right to left (blocks of Hebrew, Arabic and their neighbours).
+    static func isRightToLeft(_ value: UInt32) -> Bool {
+        switch value {
+        case 0x590...0x8FF, 0xFB1D...0xFDFF, 0xFE70...0xFEFC, 0x10800...0x10FFF, 0x1E800...0x1EFFF: true
+        default: false
+        }
+    }
+
     static func of(_ value: UInt32, ambiguousWide: Bool) -> Int {
         if value < 0xA0 { return 1 }
         if contains(value, zero) { return 0 }

@@ -8,7 +8,12 @@ public struct TextRules: Sendable, Hashable {
     public var charset: Charset
     /// Characters whose width Unicode leaves open take two cells.
     public var ambiguousWide: Bool
-    public init(charset: Charset = .utf8, ambiguousWide: Bool = false) { (self.charset, self.ambiguousWide) = (charset, ambiguousWide) }
+    /// Text with a right-to-left letter is followed by a left-to-right mark, so that a terminal that reorders leaves the next column
+    /// where it is.
+    public var marksRightToLeft: Bool
+    public init(charset: Charset = .utf8, ambiguousWide: Bool = false, marksRightToLeft: Bool = false) {
+        (self.charset, self.ambiguousWide, self.marksRightToLeft) = (charset, ambiguousWide, marksRightToLeft)
+    }
 }
 
 /// One or two cells of cleaned text.
@@ -34,6 +39,9 @@ public struct DisplayText: Sendable, Hashable {
     public init(glyphs: [Glyph]) {
         self.glyphs = glyphs
         width = glyphs.reduce(0) { $0 + $1.width }
+    }
+    var isRightToLeft: Bool {
+        glyphs.contains { $0.text.utf8.count > 1 && $0.text.unicodeScalars.contains { CellWidth.isRightToLeft($0.value) } }
     }
     /// The cleaned characters as one string, for text output.
     public var plain: String {

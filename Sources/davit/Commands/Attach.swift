@@ -40,7 +40,8 @@ struct Attach: AsyncParsableCommand {
         let keys = try KeysFile(places: places).load()
         let viewFile = try ViewFile(places: places, name: view)
         let inbox = try Inbox()
-        let outcome = try terminal(client: client, inbox: inbox, files: files, theme: name, keys: keys, viewFile: viewFile, places: places)
+        let outcome = try terminal(
+            client: client, inbox: inbox, files: files, theme: name, keys: keys, viewFile: viewFile, places: places, configured: settings.terminal)
         if let finish = outcome.finish { return try await stopEngine(global, finish: finish) }
         if let status = outcome.status, !outcome.endedBySignal { Output.result(Self.farewell(status)) }
         if outcome.endedBySignal { throw Finished(exit: 143) }
@@ -48,16 +49,23 @@ struct Attach: AsyncParsableCommand {
 
     /// The loop blocks its thread; nothing else of this program needs it.
     private func terminal(
-        client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String, keys: KeyMap, viewFile: ViewFile, places: Places
+        client: ControlClient, inbox: Inbox, files: ThemeFiles, theme: String, keys: KeyMap, viewFile: ViewFile, places: Places, configured: TerminalSettingsView?
     ) throws -> (finish: Bool?, status: StatusView?, endedBySignal: Bool) {
         let link = EngineLink(options: global, inbox: inbox, client: client, places: places)
         let display = try Display(mouse: !noMouse, usesColors: usesColors)
         defer { display.stop() }
         let size = Display.windowSize() ?? Size(columns: 80, rows: 24)
-        let isPlain = symbols == "ascii" || (symbols == "auto" && (!Display.isUTF8 || Display.terminalType == "linux"))
         let environment = ProcessInfo.processInfo.environment
+        let probe = configured?.ambiguousWidth == nil && WidthProbe.isWorthwhile(locale: locale(environment)) ? WidthProbe() : nil
+        let isWide = Display.isUTF8 && (configured?.ambiguousWidth ?? probe?.width) == 2
+        Display.takeAmbiguousWide(isWide)
+        let symbols = self.symbols == "auto" ? configured?.symbols ?? "auto" : self.symbols
+        // Bars and lines are laid out for one cell: where they would take two, only the plain set holds.
+        let isPlain = symbols == "ascii" || isWide || (symbols == "auto" && (!Display.isUTF8 || Display.terminalType == "linux"))
+        let rules = TextRules(
+            charset: Display.isUTF8 ? .utf8 : .ascii, ambiguousWide: isWide, marksRightToLeft: marksRightToLeft(configured, environment))
         let options = ViewOptions(
-            symbols: isPlain ? .ascii : .unicode, rules: TextRules(charset: Display.isUTF8 ? .utf8 : .ascii), isReadOnly: readOnly,
+            symbols: isPlain ? .ascii : .unicode, rules: rules, isReadOnly: readOnly,
             homeFolder: environment["HOME"] ?? "/", startFolder: FileManager.default.currentDirectoryPath, userName: environment["USER"],
             zone: UILoop.zone(), keys: keys, isQuiet: quietUI, isMouseOn: !noMouse,
             language: Display.isUTF8 ? Language(locale: locale(environment)) : .english, theme: theme, themes: files.names(),
@@ -73,9 +81,18 @@ struct Attach: AsyncParsableCommand {
         if let saved = viewFile.load() { state.restore(saved) }
         let loop = try UILoop(
             state: state, display: display, theme: loaded, themes: themes, link: link, inbox: inbox, options: global, client: client)
+        loop.typedAhead = probe?.typed ?? []
         let outcome = loop.run()
         viewFile.save(loop.savedView)
         return outcome
+    }
+
+    /// Terminals that are known to draw right-to-left scripts in their own direction.
+    private func marksRightToLeft(_ configured: TerminalSettingsView?, _ environment: [String: String]) -> Bool {
+        guard Display.isUTF8 else { return false }
+        if let choice = configured?.rightToLeft { return choice == "mark" }
+        return ["VTE_VERSION", "KONSOLE_VERSION", "MLTERM"].contains { environment[$0] != nil }
+            || ["Apple_Terminal", "mintty"].contains(environment["TERM_PROGRAM"] ?? "")
     }
 
     private var usesColors: Bool {

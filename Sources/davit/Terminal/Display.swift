@@ -21,6 +21,8 @@ struct Display {
     }
 
     static var terminalType: String { getenv("TERM").map { String(cString: $0) } ?? "" }
+    /// Whether ncurses counts two cells for characters whose width Unicode leaves open, as the terminal draws them.
+    static func takeAmbiguousWide(_ isWide: Bool) { dnc_ambiguous_wide(isWide ? AmbiguousWidth.ranges : [], isWide ? Int32(AmbiguousWidth.ranges.count / 2) : 0) }
     static var isUTF8: Bool { dnc_is_utf8() != 0 }
     /// vt100 and the Linux console would print the tail of such a sequence.
     static var understandsModes: Bool {
@@ -70,6 +72,8 @@ struct Display {
         var style: Style?
         func flush() {
             guard let style, !text.isEmpty else { return }
+            // ncurses looks at the byte behind the last one, to see whether the text ends there.
+            text.append(0)
             put(text, row: row, column: start, style: style)
             text.removeAll(keepingCapacity: true)
         }
@@ -88,6 +92,7 @@ struct Display {
         flush()
     }
 
+    /// - Parameter text: with a zero at its end.
     private func put(_ text: [UInt8], row: Int, column: Int, style: Style) {
         var attributes = UInt32(style.attributes.rawValue)
         let foreground = index(style.foreground, attributes: &attributes)
@@ -95,7 +100,7 @@ struct Display {
         let background = index(style.background, attributes: &ignored)
         text.withUnsafeBytes { bytes in
             dnc_put(
-                Int32(row), Int32(column), bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), attributes, foreground,
+                Int32(row), Int32(column), bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count - 1), attributes, foreground,
                 background)
         }
     }

@@ -25,6 +25,8 @@ final class UILoop {
     private var isLeaving = false
     private var stopsEngine: Bool?
     private var signals: (read: Int32, write: Int32)
+    /// What was typed before the loop began to read.
+    var typedAhead: [UInt8] = []
 
     private static let frameInterval: Int64 = 50
     /// After a key: soon enough to seem at once, and a flood of keys is still drawn together.
@@ -62,6 +64,8 @@ final class UILoop {
         // Before the first frame, which may be long: so the quickest answer is known, and whether there is any.
         askForBackground()
         ask()
+        // It came before any answer.
+        take(decoder.feed(typedAhead))
         awaitBackground()
         var nextTick = Self.now() + pace.tick
         var endedBySignal = false

@@ -1,3 +1,4 @@
+import Contracts
 import Credentials
 import OSSProtocol
 import Testing
@@ -58,6 +59,14 @@ import TransferCore
         #expect(reading.configuration.engine.mostParts == 200)
     }
 
+    @Test func theTerminalMayBeDescribedWhereItDoesNotTell() {
+        let reading = read("[terminal]\nambiguous-width = 2\nsymbols = \"unicode\"\nright-to-left = \"auto\"\n")
+
+        #expect(reading.problems.isEmpty)
+        #expect(reading.configuration.terminal == TerminalSettingsView(ambiguousWidth: 2, symbols: "unicode"))
+        #expect(read("theme = \"auto\"\n").configuration.terminal == nil)
+    }
+
     @Test func aMissingFileMeansDefaults() {
         let reading = ConfigurationReader.load("/nonexistent/config.toml")
 
@@ -87,6 +96,10 @@ import TransferCore
         ("[engine]\nkeep-cancelled = \"soon\"", "2:18", "24h"),
         ("[engine]\nkeep-history = 90", "2:16", "string"),
         ("[engine]\nlog-level = \"loud\"", "2:13", "debug"),
+        ("[terminal]\nambiguous-width = 3", "2:19", "1 or 2"),
+        ("[terminal]\nsymbols = \"emoji\"", "2:11", "ascii"),
+        ("[terminal]\nright-to-left = true", "2:17", "mark"),
+        ("[terminal]\nwidth = 2", "2:1", "width"),
         ("default-remote = \"a\"", "1:18", "there is none"),
         ("[remote.oss]\nbucket = \"abc\"", "1:9", "oss"),
         ("[remote.a]\nregion = \"cn-hangzhou\"", "1:1", "bucket"),

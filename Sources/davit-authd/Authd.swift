@@ -36,7 +36,7 @@ struct Authd: AsyncParsableCommand {
         let environment = Authd.environment()
         let status =
             check
-            ? AuthorizationProgram.check(config: config, environment: environment)
+            ? await AuthorizationProgram.check(config: config, environment: environment)
             : await AuthorizationProgram.run(config: config, listen: listen, json: json, environment: environment)
         throw ExitCode(status)
     }

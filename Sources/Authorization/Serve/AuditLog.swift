@@ -13,10 +13,16 @@ struct AuditLine: Encodable, Sendable {
     /// `credentials` or `signed-urls`.
     var request: String
     var remote: String?
-    /// Known by its token; `null` for strangers.
+    /// Known by its proof; `null` for strangers.
     var client: String?
+    /// `token`, `jwt` or `certificate`.
+    var proof: String?
+    /// Of the JWT.
+    var issuer: String?
     /// The configured client whose name a wrong token bore.
     var claimed: String?
+    /// Why it is one.
+    var stranger: String?
     var bucket: String?
     var prefix: String?
     var verbs: [String]?

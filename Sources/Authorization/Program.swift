@@ -14,12 +14,14 @@ public enum AuthorizationProgram {
     public static func run(config: String, listen: String?, json: Bool, environment: [String: String]) async -> Int32 {
         guard let settings = settings(config, environment) else { return 2 }
         Descriptors.raiseLimit()
+        // Nothing of this process's memory reaches a disk or another process of this user: clients' tokens and keys pass through it.
+        ProcessMemory.keepPrivate()
         let address: ListenAddress
         let audit: AuditFile
         let tls: TLS?
         do throws(SettingError) {
             address = try listen.map { text throws(SettingError) in try ListenAddress(text) } ?? settings.listen
-            audit = try AuditFile(path: settings.auditLog)
+            audit = try AuditFile(path: settings.auditLog, isSynced: settings.syncsAuditLog)
             tls = try settings.tls.map { files throws(SettingError) in try TLS(files, clientCA: settings.clientCA) }
         } catch {
             return fail("\(error)", 2)
@@ -81,8 +83,10 @@ public enum AuthorizationProgram {
         // Whoever rotates the audit log says so by the same signal.
         do { try audit.reopen() } catch { _ = fail("\(error)", 1) }
         guard let fresh = settings(config, environment) else { return Screen.note("davit-authd: the configuration stays as it was") }
-        if fresh.listen != old.listen || (fresh.tls == nil) != (tls == nil) || fresh.clientCA != old.clientCA || fresh.auditLog != old.auditLog {
-            Screen.note("davit-authd: listen, client-ca, audit-log and whether there is TLS change with the next start")
+        if fresh.listen != old.listen || (fresh.tls == nil) != (tls == nil) || fresh.clientCA != old.clientCA || fresh.auditLog != old.auditLog
+            || fresh.syncsAuditLog != old.syncsAuditLog
+        {
+            Screen.note("davit-authd: listen, client-ca, audit-log, audit-sync and whether there is TLS change with the next start")
         }
         // A renewed certificate serves from the next handshake on; one that cannot be used must not take the old one's place.
         if let tls, let files = fresh.tls {

@@ -74,10 +74,12 @@ final class AuditFile: AuditSink {
         var isBroken = false
     }
     let path: String
+    private let isSynced: Bool
     private let state: Lock<State>
 
-    init(path: String) throws(SettingError) {
-        self.path = path
+    /// - Parameter isSynced: each line is on the disk, power loss or not, before its answer goes out.
+    init(path: String, isSynced: Bool = false) throws(SettingError) {
+        (self.path, self.isSynced) = (path, isSynced)
         state = Lock(State(descriptor: try AuditFile.open(path)))
     }
 
@@ -87,6 +89,8 @@ final class AuditFile: AuditSink {
         let bytes = try ContractJSON.encode(line) + [0x0A]
         try state.withLock { state in
             try AuditFile.append((state.isBroken ? [0x0A] : []) + bytes, &state)
+            guard isSynced, fdatasync(state.descriptor) != 0 else { return }
+            throw SettingError("the audit log cannot be written to the disk (\(AuditFile.reason(errno)))")
         }
     }
 

@@ -32,7 +32,7 @@ struct HTTPServer: Sendable {
     func run() async throws {
         let base = HTTPServerBuilder.http1(
             configuration: .init(
-                idleTimeout: HTTPServer.idle,
+                additionalChannelHandlers: [HeadDeadline(HTTPServer.idle)], idleTimeout: HTTPServer.idle,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: HTTPServer.mostHeaderBytes, maxHeaderListSize: HTTPServer.mostHeaderBytes,
                     maxHeaderFieldCount: HTTPServer.mostHeaders)))

@@ -16,6 +16,8 @@ public struct Settings: Sendable, Equatable {
     /// PEM of the authorities whose client certificates are believed; needs TLS.
     public var clientCA: String?
     public var auditLog: String
+    /// Each line of the audit log is on the disk before its answer goes out.
+    public var syncsAuditLog = false
 }
 
 public struct ListenAddress: Sendable, Equatable {

@@ -61,6 +61,7 @@ private struct SettingsReader {
             root.table["listen"] == nil ? ListenAddress(host: "127.0.0.1", port: 9001) : root.parsed("listen", by: ListenAddress.init(_:))
         _ = root.value("listen")
         let audit = root.string("audit-log", allowEmpty: false)
+        let isSynced = root.boolean("audit-sync") ?? false
         let certificate = root.string("tls-cert", allowEmpty: false)
         let key = root.string("tls-key", allowEmpty: false)
         if (certificate == nil) != (key == nil) {
@@ -78,7 +79,7 @@ private struct SettingsReader {
         return Settings(
             clients: clients, issuers: issuers, sts: sts, listen: listen,
             tls: certificate.flatMap { certificate in key.map { TLSFiles(certificate: absolute(certificate), key: absolute($0)) } },
-            clientCA: authorities.map(absolute), auditLog: absolute(audit ?? "audit.jsonl"))
+            clientCA: authorities.map(absolute), auditLog: absolute(audit ?? "audit.jsonl"), syncsAuditLog: isSynced)
     }
 
     private func absolute(_ path: String) -> String {

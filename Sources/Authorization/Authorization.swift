@@ -10,14 +10,9 @@ import Platform
 /// Admits clients, decides, writes each decision down, and only then answers.
 final class AuthorizationService: Sendable {
     /// What may change when the configuration is read anew.
-    struct Admission: Sendable {
+    private struct Admission: Sendable {
         let settings: Settings
         let doorkeeper: Doorkeeper
-
-        init(_ settings: Settings) {
-            self.settings = settings
-            doorkeeper = Doorkeeper(settings.clients)
-        }
     }
 
     static let mostURLs = 1000
@@ -27,22 +22,25 @@ final class AuthorizationService: Sendable {
     private let admission: Lock<Admission>
     private let rate = Lock(RequestRate())
     private let issuer: Issuer
+    private let rings: KeyRings
     private let audit: any AuditSink
     private let clock: ServerClock
     private let wall: @Sendable () -> Timestamp
 
     init(
-        settings: Settings, source: any TokenSource, audit: any AuditSink, clock: ServerClock, counters: Counters,
+        settings: Settings, source: any TokenSource, keys: KeyRings, audit: any AuditSink, clock: ServerClock, counters: Counters,
         wall: @escaping @Sendable () -> Timestamp
     ) {
-        admission = Lock(Admission(settings))
+        rings = keys
+        admission = Lock(Admission(settings: settings, doorkeeper: Doorkeeper(settings, keys: keys.ring)))
         issuer = Issuer(source: source, clock: clock)
         (self.audit, self.clock, self.counters, self.wall) = (audit, clock, counters, wall)
     }
 
-    /// Requests under way end by the old settings. Tokens at hand stay, they are asked for by scope.
-    func use(_ settings: Settings) {
-        let fresh = Admission(settings)
+    /// Requests under way end by the old settings. Tokens at hand stay, they are asked for by scope; issuers' keys are fetched anew.
+    func use(_ settings: Settings) async {
+        await rings.expire()
+        let fresh = Admission(settings: settings, doorkeeper: Doorkeeper(settings, keys: rings.ring))
         admission.withLock { $0 = fresh }
     }
 
@@ -88,13 +86,13 @@ final class AuthorizationService: Sendable {
     /// Admits the client, lets `answer` decide, writes the decision down, and only then answers.
     private func decide(
         _ request: ServiceRequest, pathToken: String?, _ what: String,
-        _ answer: (ServiceRequest, Client, STSSettings, inout AuditLine) async throws(Refusal) -> ServiceAnswer
+        _ answer: (ServiceRequest, Admitted, STSSettings, inout AuditLine) async throws(Refusal) -> ServiceAnswer
     ) async -> ServiceAnswer {
         var line = AuditLine(time: wall().iso8601Milliseconds, decision: "refused", status: 500, request: what, remote: request.remote)
         let admission = admission.withLock { $0 }
         var result: ServiceAnswer
         do throws(Refusal) {
-            let client = try admit(request, pathToken: pathToken, admission.doorkeeper, &line)
+            let client = try await admit(request, pathToken: pathToken, admission.doorkeeper, &line)
             result = try await answer(request, client, admission.settings.sts, &line)
             line.decision = "allowed"
         } catch {
@@ -114,35 +112,52 @@ final class AuthorizationService: Sendable {
         return result
     }
 
-    private func admit(_ request: ServiceRequest, pathToken: String?, _ doorkeeper: Doorkeeper, _ line: inout AuditLine) throws(Refusal)
-        -> Client
+    private func admit(_ request: ServiceRequest, pathToken: String?, _ doorkeeper: Doorkeeper, _ line: inout AuditLine)
+        async throws(Refusal) -> Admitted
     {
-        let stranger = Refusal(401, "Unauthorized", "this needs a token that the server knows, as “Authorization: Bearer TOKEN”")
-        guard let token = pathToken.map({ Secret($0) }) ?? BearerToken.read(request.authorization) else { throw stranger }
-        switch doorkeeper.client(of: token) {
-        case .unknown(let claimed):
-            line.claimed = claimed
-            throw stranger
-        case .known(let client):
-            guard pathToken == nil || client.mayUsePath else {
-                line.claimed = client.name
-                throw stranger
-            }
-            line.client = client.name
+        let bearer = pathToken.map { Secret($0) } ?? BearerToken.read(request.authorization)
+        // A header that cannot be read is a wrong proof, not none.
+        if bearer == nil, request.authorization != nil {
+            line.stranger = "a header Authorization that is no bearer token"
+            throw AuthorizationService.unknown(nil)
+        }
+        let introduction = Introduction(bearer: bearer, isInPath: pathToken != nil, certificate: request.certificate)
+        do throws(Doorkeeper.Refused) {
+            let client = try await doorkeeper.admit(introduction, now: clock.now())
+            line.note(client)
             return client
+        } catch {
+            switch error {
+            case .stranger(let stranger):
+                (line.claimed, line.stranger) = (stranger.claimed, stranger.reason)
+                throw AuthorizationService.unknown(stranger.hint)
+            case .keysUnavailable(let text):
+                line.stranger = "a JWT that cannot be checked: \(Line.clean(text))"
+                throw Refusal(
+                    503, "KeysUnavailable", "the issuer's keys cannot be had, so the token cannot be checked. Try again",
+                    retryAfter: KeyRing.pause)
+            case .nothingGranted(let client):
+                line.note(client)
+                throw .outside("this client is granted nothing")
+            }
         }
     }
 
-    private func charge(_ client: Client, grant: Int) throws(Refusal) {
+    private static func unknown(_ hint: String?) -> Refusal {
+        let how = "this needs a token that the server knows, as “Authorization: Bearer TOKEN”"
+        return Refusal(401, "Unauthorized", hint.map { "\(how); \($0)" } ?? how)
+    }
+
+    private func charge(_ client: Admitted, grant: Int) throws(Refusal) {
         let now = wall()
         let perMinute = client.grants[grant].requestsPerMinute
-        guard let wait = rate.withLock({ $0.take(client: client.name, grant: grant, perMinute: perMinute, now: now) }) else { return }
+        guard let wait = rate.withLock({ $0.take(client: client.account, grant: grant, perMinute: perMinute, now: now) }) else { return }
         counters.add(.rateLimited)
         throw Refusal(429, "TooManyRequests", "more than \(perMinute) requests a minute. Ask again later", retryAfter: wait)
     }
 
     /// A request that fails before its grant is known is charged to the first one: refusals are not free.
-    private func charging<T>(_ client: Client, _ work: () throws(Refusal) -> (T, grant: Int)) throws(Refusal) -> T {
+    private func charging<T>(_ client: Admitted, _ work: () throws(Refusal) -> (T, grant: Int)) throws(Refusal) -> T {
         let result: (T, grant: Int)
         do throws(Refusal) { result = try work() } catch {
             try charge(client, grant: 0)
@@ -154,7 +169,7 @@ final class AuthorizationService: Sendable {
 
     // MARK: credentials
 
-    private func credentials(_ request: ServiceRequest, _ client: Client, _ sts: STSSettings, _ line: inout AuditLine) async throws(Refusal)
+    private func credentials(_ request: ServiceRequest, _ client: Admitted, _ sts: STSSettings, _ line: inout AuditLine) async throws(Refusal)
         -> ServiceAnswer
     {
         var noted = line
@@ -166,6 +181,9 @@ final class AuthorizationService: Sendable {
             noted.prefix = wish.prefix.map { Line.clean($0, most: 1023) }
             noted.verbs = wish.verbs.map { $0.prefix(8).map { Line.clean($0, most: 20) } }
             let result = try Narrowing.scope(for: try Wishes.narrowing(wish), client: client)
+            guard result.scope.largestObject == nil || !result.scope.verbs.contains(.upload) else {
+                throw .outside("the size of its objects is bounded there, which OSS checks for signed URLs alone. Ask for /v1/signed-urls")
+            }
             return ((result, wish.refusedAccessKeyId), result.grant)
         }
         noted.note(found.scope)
@@ -187,7 +205,7 @@ final class AuthorizationService: Sendable {
 
     // MARK: signed URLs
 
-    private func signedURLs(_ request: ServiceRequest, _ client: Client, _ sts: STSSettings, _ line: inout AuditLine) async throws(Refusal)
+    private func signedURLs(_ request: ServiceRequest, _ client: Admitted, _ sts: STSSettings, _ line: inout AuditLine) async throws(Refusal)
         -> ServiceAnswer
     {
         var noted = line
@@ -201,6 +219,9 @@ final class AuthorizationService: Sendable {
             noted.operations = Dictionary(wish.requests.map { (Line.clean($0.operation, most: 20), 1) }, uniquingKeysWith: +)
             let orders = try wish.requests.map { item throws(Refusal) in try SigningOrder(item) }
             let result = try Wishes.grant(for: orders, bucket: wish.bucket, client: client)
+            if let most = result.scope.largestObject {
+                for order in orders { try order.check(largestObject: most) }
+            }
             return ((result, orders, wish), result.grant)
         }
         let scope = found.scope
@@ -225,6 +246,10 @@ final class AuthorizationService: Sendable {
 }
 
 extension AuditLine {
+    fileprivate mutating func note(_ client: Admitted) {
+        (self.client, proof, issuer) = (client.name, client.proof.rawValue, client.issuer)
+    }
+
     fileprivate mutating func note(_ scope: Scope) {
         bucket = scope.bucket
         prefix = scope.prefix

@@ -14,13 +14,15 @@ public enum AuthorizationProgram {
     public static func run(config: String, listen: String?, json: Bool, environment: [String: String]) async -> Int32 {
         guard let settings = settings(config, environment) else { return 2 }
         Descriptors.raiseLimit()
+        // Nothing of this process's memory reaches a disk or another process of this user: clients' tokens and keys pass through it.
+        ProcessMemory.keepPrivate()
         let address: ListenAddress
         let audit: AuditFile
-        let pem: HTTPServer.PEM?
+        let tls: TLS?
         do throws(SettingError) {
             address = try listen.map { text throws(SettingError) in try ListenAddress(text) } ?? settings.listen
-            audit = try AuditFile(path: settings.auditLog)
-            pem = try settings.tls.map { files throws(SettingError) in try read(files) }
+            audit = try AuditFile(path: settings.auditLog, isSynced: settings.syncsAuditLog)
+            tls = try settings.tls.map { files throws(SettingError) in try TLS(files, clientCA: settings.clientCA) }
         } catch {
             return fail("\(error)", 2)
         }
@@ -45,16 +47,16 @@ public enum AuthorizationProgram {
             ownCredentials: { sts throws(ProviderFailure) in try await own.credentials(for: sts) },
             nonce: { Randomness.token() })
         let service = AuthorizationService(
-            settings: settings, source: source, audit: audit, clock: clock, counters: counters, wall: SystemClock.wall)
-        return await serve(service, audit, settings, address, pem, config: config, json: json, environment: environment)
+            settings: settings, source: source, keys: KeyRings(fetch: KeyFetcher(transport: transport).fetch, now: { clock.now() }), audit: audit, clock: clock, counters: counters, wall: SystemClock.wall)
+        return await serve(service, audit, settings, address, tls, config: config, json: json, environment: environment)
     }
 
     private static func serve(
-        _ service: AuthorizationService, _ audit: AuditFile, _ settings: Settings, _ address: ListenAddress, _ pem: HTTPServer.PEM?,
+        _ service: AuthorizationService, _ audit: AuditFile, _ settings: Settings, _ address: ListenAddress, _ tls: TLS?,
         config: String, json: Bool, environment: [String: String]
     ) async -> Int32 {
-        let scheme = pem == nil ? "http" : "https"
-        let server = HTTPServer(service: service, host: address.host, port: address.port, pem: pem) { port in
+        let scheme = tls == nil ? "http" : "https"
+        let server = HTTPServer(service: service, host: address.host, port: address.port, tls: tls) { port in
             let url = "\(scheme)://\(ListenAddress(host: address.host, port: port).description)"
             Screen.note("listening on \(url)")
             if json { Screen.result("{\"url\":\"\(url)\"}") }
@@ -63,7 +65,7 @@ public enum AuthorizationProgram {
         let hangups = Signals.arrivals(of: [SIGHUP])
         // Ends with the server, by the cancellation below.
         let reloads = Task {
-            for await _ in hangups { reload(service, audit, settings, config, environment) }
+            for await _ in hangups { await reload(service, audit, settings, tls, config, environment) }
         }
         defer { reloads.cancel() }
         do {
@@ -75,23 +77,34 @@ public enum AuthorizationProgram {
     }
 
     private static func reload(
-        _ service: AuthorizationService, _ audit: AuditFile, _ old: Settings, _ config: String, _ environment: [String: String]
-    ) {
+        _ service: AuthorizationService, _ audit: AuditFile, _ old: Settings, _ tls: TLS?, _ config: String,
+        _ environment: [String: String]
+    ) async {
         // Whoever rotates the audit log says so by the same signal.
         do { try audit.reopen() } catch { _ = fail("\(error)", 1) }
         guard let fresh = settings(config, environment) else { return Screen.note("davit-authd: the configuration stays as it was") }
-        if fresh.listen != old.listen || fresh.tls != old.tls || fresh.auditLog != old.auditLog {
-            Screen.note("davit-authd: listen, tls-cert, tls-key and audit-log change with the next start")
+        if fresh.listen != old.listen || (fresh.tls == nil) != (tls == nil) || fresh.clientCA != old.clientCA || fresh.auditLog != old.auditLog
+            || fresh.syncsAuditLog != old.syncsAuditLog
+        {
+            Screen.note("davit-authd: listen, client-ca, audit-log, audit-sync and whether there is TLS change with the next start")
         }
-        service.use(fresh)
+        // A renewed certificate serves from the next handshake on; one that cannot be used must not take the old one's place.
+        if let tls, let files = fresh.tls {
+            do throws(SettingError) { try tls.renew(files) } catch {
+                _ = fail("\(error)", 1)
+                return Screen.note("davit-authd: the configuration stays as it was")
+            }
+        }
+        await service.use(fresh)
         Screen.note("davit-authd: the configuration is read anew, \(fresh.clients.count) clients")
     }
 
     /// `--check`: everything that is wrong, without starting.
-    public static func check(config: String, environment: [String: String]) -> Int32 {
+    public static func check(config: String, environment: [String: String]) async -> Int32 {
         guard let settings = settings(config, environment) else { return 2 }
         do throws(SettingError) {
-            if let tls = settings.tls { _ = try read(tls) }
+            if let files = settings.tls { _ = try TLS(files, clientCA: settings.clientCA) }
+            for issuer in settings.issuers { try await check(issuer) }
         } catch {
             return fail("\(error)", 2)
         }
@@ -121,18 +134,14 @@ public enum AuthorizationProgram {
         return reading.settings
     }
 
-    private static func read(_ files: TLSFiles) throws(SettingError) -> HTTPServer.PEM {
-        // A chain of certificates is some kilobytes.
-        let largest = 1 << 20
-        do {
-            return try HTTPServer.PEM(
-                certificates: try SecureFile.read(files.certificate, limit: largest, mustBePrivate: false),
-                key: try SecureFile.read(files.key, limit: largest, mustBePrivate: true))
-        } catch let error as FileError {
+    /// A file of keys that cannot be used is a mistake of today; an address is asked when the first JWT comes.
+    private static func check(_ issuer: TokenIssuer) async throws(SettingError) {
+        guard case .file(let path) = issuer.keys else { return }
+        let bytes: [UInt8]
+        do throws(FileError) { bytes = try SecureFile.read(path, limit: KeySet.largest, mustBePrivate: false) } catch {
             throw SettingError(error.message)
-        } catch {
-            throw SettingError("tls-cert \(files.certificate) and tls-key \(files.key) cannot be used (\(error)). Both must be PEM")
         }
+        do throws(SettingError) { _ = try await KeySet(json: bytes) } catch { throw SettingError("jwks-file \(path): \(error)") }
     }
 
     /// One line on standard error, `davit-authd: error: …`.

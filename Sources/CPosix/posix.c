@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -160,6 +161,13 @@ long long dposix_processor_time(void) {
 long dposix_voluntary_waits(void) {
     struct rusage usage;
     return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+int dposix_keep_memory_private(void) {
+    struct rlimit none = {0, 0};
+    // The limit does not hold where dumps go to a program; not being dumpable does.
+    if (setrlimit(RLIMIT_CORE, &none) != 0) return errno;
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno;
 }
 
 void dposix_keep_freed_blocks(void) {

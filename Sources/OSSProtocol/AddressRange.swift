@@ -1,9 +1,9 @@
 /// An IP address or a CIDR range, IPv4 or IPv6.
-struct AddressRange {
+public struct AddressRange {
     private let bytes: [UInt8]
     private let bits: Int
 
-    init?(_ text: String) {
+    public init?(_ text: String) {
         let (address, length) = text.splitOnce("/") ?? (text, "")
         guard let bytes = AddressRange.parse(address) else { return nil }
         let most = bytes.count * 8

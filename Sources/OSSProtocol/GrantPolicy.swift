@@ -12,8 +12,12 @@ extension SessionPolicy {
     /// The smallest session policy for a grant: one bucket, one prefix, some verbs.
     ///
     /// The prefix always ends in `/*`, so that `users/al` never lets `users/alice/` in; an empty prefix means the whole bucket.
-    /// - Throws: `.notExpressible` for characters that a policy reads as patterns, `.tooLong` past 2,048 characters.
-    public static func text(bucket: String, prefix: String, verbs: some Sequence<GrantVerb>) throws(PolicyError) -> String {
+    /// - Parameter sourceAddresses: addresses and CIDR ranges from which OSS takes the requests; empty: from anywhere.
+    /// - Throws: `.notExpressible` for characters that a policy reads as patterns, and for what is no address; `.tooLong` past 2,048
+    ///   characters.
+    public static func text(
+        bucket: String, prefix: String, verbs: some Sequence<GrantVerb>, sourceAddresses: [String] = []
+    ) throws(PolicyError) -> String {
         do {
             try OSSLimits.check(bucket: bucket)
             if !prefix.isEmpty { try OSSLimits.check(key: ObjectKey(prefix)) }
@@ -30,15 +34,22 @@ extension SessionPolicy {
         }
         let folder = prefix.isEmpty || prefix.utf8.last == UInt8(ascii: "/") ? prefix : "\(prefix)/"
 
+        if let wrong = sourceAddresses.first(where: { AddressRange($0) == nil }) {
+            throw .notExpressible("\(wrong) is no address and no range of them")
+        }
+        let from = sourceAddresses.isEmpty
+            ? nil : "\"IpAddress\":{\"acs:SourceIp\":[\(sourceAddresses.map(\.quotedAsJSON).joined(separator: ","))]}"
+
         var actions: [String] = []
         if wanted.contains(.upload) { actions += ["oss:PutObject", "oss:PutObjectTagging", "oss:ListParts", "oss:AbortMultipartUpload"] }
         if wanted.contains(.get) { actions.append("oss:GetObject") }
         if wanted.contains(.delete) { actions.append("oss:DeleteObject") }
         var statements: [String] = []
-        if !actions.isEmpty { statements.append(statement(actions, "acs:oss:*:*:\(bucket)/\(folder)*", condition: "")) }
+        if !actions.isEmpty { statements.append(statement(actions, "acs:oss:*:*:\(bucket)/\(folder)*", conditions: [from])) }
         if wanted.contains(.list) {
-            let condition = folder.isEmpty ? "" : ",\"Condition\":{\"StringLike\":{\"oss:Prefix\":[\("\(folder)*".quotedAsJSON)]}}"
-            statements.append(statement(["oss:ListObjects", "oss:ListMultipartUploads"], "acs:oss:*:*:\(bucket)", condition: condition))
+            let below = folder.isEmpty ? nil : "\"StringLike\":{\"oss:Prefix\":[\("\(folder)*".quotedAsJSON)]}"
+            statements.append(
+                statement(["oss:ListObjects", "oss:ListMultipartUploads"], "acs:oss:*:*:\(bucket)", conditions: [below, from]))
         }
         let text = "{\"Version\":\"1\",\"Statement\":[\(statements.joined(separator: ","))]}"
         let length = text.unicodeScalars.count
@@ -46,8 +57,10 @@ extension SessionPolicy {
         return text
     }
 
-    private static func statement(_ actions: [String], _ resource: String, condition: String) -> String {
+    private static func statement(_ actions: [String], _ resource: String, conditions: [String?]) -> String {
         let list = actions.map(\.quotedAsJSON).joined(separator: ",")
+        let held = conditions.compactMap { $0 }.joined(separator: ",")
+        let condition = held.isEmpty ? "" : ",\"Condition\":{\(held)}"
         return "{\"Effect\":\"Allow\",\"Action\":[\(list)],\"Resource\":[\(resource.quotedAsJSON)]\(condition)}"
     }
 }

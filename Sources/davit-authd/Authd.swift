@@ -10,14 +10,14 @@ struct Authd: AsyncParsableCommand {
         discussion: """
             Examples:
               davit-authd token new camera-7                    a token for the client, its hash for authd.toml
-              davit-authd --config authd.toml --check           what is wrong with the configuration
+              davit-authd check --config authd.toml             what is wrong with the configuration
               davit-authd --config authd.toml                   serve until SIGTERM; SIGHUP reads the configuration anew
               davit-authd --config authd.toml --listen 127.0.0.1:0 --json
 
             Exit status: 0 done, 1 failed, 2 usage or configuration.
             """,
         version: AuthorizationProgram.version,
-        subcommands: [Token.self])
+        subcommands: [Check.self, Token.self])
 
     @Option(help: ArgumentHelp("The configuration.", valueName: "file"))
     var config: String?
@@ -25,29 +25,35 @@ struct Authd: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where to listen, instead of what the configuration says; port 0 takes a free one.", valueName: "host:port"))
     var listen: String?
 
-    @Flag(help: "Check the configuration and exit.")
-    var check = false
-
     @Flag(help: "Print {\"url\":…} on standard output once it answers.")
     var json = false
 
     func run() async throws {
         guard let config else { throw ValidationError("--config FILE is missing") }
-        let environment = Authd.environment()
-        let status =
-            check
-            ? AuthorizationProgram.check(config: config, environment: environment)
-            : await AuthorizationProgram.run(config: config, listen: listen, json: json, environment: environment)
-        throw ExitCode(status)
+        throw ExitCode(await AuthorizationProgram.run(config: config, listen: listen, json: json, environment: Authd.environment()))
     }
 
     /// Only what the server reads: nothing else of the environment goes further.
-    private static func environment() -> [String: String] {
+    static func environment() -> [String: String] {
         var result: [String: String] = [:]
         for name in ["OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"] {
             if let value = getenv(name) { result[name] = String(cString: value) }
         }
         return result
+    }
+}
+
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Say what is wrong with the configuration, each with its line, and serve nobody.",
+        discussion: "Example: davit-authd check --config authd.toml")
+
+    @ParentCommand var program: Authd
+
+    // The parser gives an option that the root command knows too to the root, wherever it stands.
+    func run() async throws {
+        guard let config = program.config else { throw ValidationError("--config FILE is missing") }
+        throw ExitCode(await AuthorizationProgram.check(config: config, environment: Authd.environment()))
     }
 }
 

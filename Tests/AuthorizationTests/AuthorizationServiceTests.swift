@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func aRequestAboveTheRateIsToldWhenToComeBackAndCostsNoCall() async {
-        let bench = Bench(grants: [Bench.grant(perMinute: 2)])
+        let bench = Bench(grants: [Bench.rule(perMinute: 2)])
         let statuses = [
             await bench.ask("POST", "/v1/credentials", "{}").status,
             await bench.ask("POST", "/v1/credentials", "{\"verbs\":[\"get\"]}").status,
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func everyDecisionIsOneLineThatSaysWhoWhatAndWhyNot() async throws {
-        let bench = Bench(grants: [Bench.grant(verbs: [.upload, .get])])
+        let bench = Bench(grants: [Bench.rule(verbs: [.upload, .get])])
         _ = try await bench.credentials("{\"job\":\"j-31\\nx\",\"verbs\":[\"upload\"]}")
         _ = try await bench.credentials("{\"verbs\":[\"upload\"]}")
         _ = await bench.ask("POST", "/v1/credentials", "{\"prefix\":\"uploads/camera-8/\"}")
@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test func noSecretTokenOrSignatureReachesTheAuditLogOrTheMetrics() async throws {
-        let bench = Bench(grants: [Bench.grant(verbs: [.upload, .get])], mayUsePath: true)
+        let bench = Bench(grants: [Bench.rule(verbs: [.upload, .get])], mayUsePath: true)
         _ = try await bench.credentials()
         let urls = try await bench.urls("{\"requests\":[{\"operation\":\"put\",\"key\":\"uploads/camera-7/a\"}]}")
         _ = await bench.ask("GET", "/v1/credentials/\(bench.token.text.reveal())")
@@ -178,7 +178,7 @@ import Testing
         let bench = Bench()
         #expect(await bench.ask("GET", "/v1/credentials").status == 200)
 
-        bench.service.use(Bench.settings([]))
+        await bench.service.use(Bench.settings([]))
         #expect(await bench.ask("GET", "/v1/credentials").status == 401)
     }
 
@@ -195,7 +195,7 @@ import Testing
     }
 
     @Test func aThousandClientsOfOneIdentityCostOneCallALife() async {
-        let bench = Bench(grants: [Bench.grant(perMinute: 100_000)])
+        let bench = Bench(grants: [Bench.rule(perMinute: 100_000)])
         let statuses = await withTaskGroup(of: Int.self) { group in
             for _ in 0..<1000 { group.addTask { await bench.ask("POST", "/v1/credentials", "{}").status } }
             return await group.reduce(into: Set<Int>()) { $0.insert($1) }

@@ -84,18 +84,32 @@ struct Bench {
             requestsPerMinute: perMinute)
     }
 
+    static func rule(
+        prefix: String = "uploads/{client}/", verbs: Set<GrantVerb> = [.upload], bucket: String = "media-ingest", perMinute: Int = 1000
+    ) -> GrantRule {
+        guard let template = try? PrefixTemplate(prefix) else { preconditionFailure("no prefix: \(prefix)") }
+        return GrantRule(
+            bucket: bucket, region: "cn-hangzhou", endpoint: .forRegion("cn-hangzhou"), prefix: template, verbs: verbs,
+            requestsPerMinute: perMinute)
+    }
+
+    /// No issuer has any key.
+    static func noKeys(_ clock: ManualClock) -> KeyRings {
+        KeyRings(fetch: { _ throws(SettingError) in throw SettingError("nothing there") }, now: clock.now)
+    }
+
     static func settings(_ clients: [Client]) -> Settings {
         Settings(clients: clients, sts: sts, listen: ListenAddress(host: "127.0.0.1", port: 0), tls: nil, auditLog: "/nowhere")
     }
 
-    init(grants: [Authorization.Grant] = [Bench.grant()], mayUsePath: Bool = false, gate: @escaping @Sendable () async -> Void = {}) {
+    init(grants: [GrantRule]? = nil, mayUsePath: Bool = false, gate: @escaping @Sendable () async -> Void = {}) {
         token = ClientToken(client: "camera-7", random: Array(0..<32))
         source = ScriptedSource(now: clock.now, gate: gate)
         let client = Client(
-            name: "camera-7", tokenHash: TokenHash(of: token.text, salt: Array(repeating: 7, count: 16)), mayUsePath: mayUsePath,
-            grants: grants)
+            name: "camera-7", tokens: [BearerHash(TokenHash(of: token.text, salt: Array(repeating: 7, count: 16)))], mayUsePath: mayUsePath,
+            grants: grants ?? [Bench.rule()])
         service = AuthorizationService(
-            settings: Bench.settings([client]), source: source, audit: audit, clock: ServerClock(clock.now), counters: counters,
+            settings: Bench.settings([client]), source: source, keys: Bench.noKeys(clock), audit: audit, clock: ServerClock(clock.now), counters: counters,
             wall: clock.now)
     }
 

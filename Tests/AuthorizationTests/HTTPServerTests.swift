@@ -10,7 +10,7 @@ import Testing
     private func exchange(
         _ bench: Bench, _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields = [:], body: ByteBuffer? = nil
     ) async throws -> TestResponse {
-        let application = Application(responder: ServiceResponder(service: bench.service))
+        let application = Application(responder: ServiceResponder(service: bench.service, asksForCertificates: false))
         return try await application.test(.live) { client in
             try await client.execute(uri: path, method: method, headers: headers, body: body) { $0 }
         }

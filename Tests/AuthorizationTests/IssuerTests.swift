@@ -9,7 +9,7 @@ import Testing
 
     private func scope(_ prefix: String = "uploads/camera-7/") -> Scope {
         Scope(
-            client: "camera-7", bucket: "media-ingest", region: "cn-hangzhou", endpoint: .forRegion("cn-hangzhou"), prefix: prefix,
+            session: "camera-7", bucket: "media-ingest", region: "cn-hangzhou", endpoint: .forRegion("cn-hangzhou"), prefix: prefix,
             verbs: [.upload], duration: .seconds(3600), policy: "policy of \(prefix)")
     }
 

@@ -4,8 +4,8 @@ import Testing
 @testable import Authorization
 
 @Suite struct NarrowingTests {
-    private func client(_ grants: Authorization.Grant...) throws -> Client {
-        Client(name: "camera-7", tokenHash: try ClientToken.new(client: "camera-7").hash, grants: grants)
+    private func client(_ grants: Authorization.Grant...) throws -> Admitted {
+        Admitted(name: "camera-7", session: "camera-7", grants: grants, proof: .token)
     }
 
     @Test(arguments: [nil, "", "uploads/camera-7/", "uploads/camera-7"] as [String?])

@@ -40,7 +40,7 @@ final class ScriptedTransport: Transport {
     }
 
     private let scope = Scope(
-        client: "camera-7", bucket: "media-ingest", region: "cn-hangzhou", endpoint: .forRegion("cn-hangzhou"), prefix: "uploads/",
+        session: "camera-7", bucket: "media-ingest", region: "cn-hangzhou", endpoint: .forRegion("cn-hangzhou"), prefix: "uploads/",
         verbs: [.upload], duration: .seconds(900), policy: "{\"Version\":\"1\"}")
 
     private func success(expiration: String, date: String = "Thu, 15 Jan 2026 08:30:00 GMT") -> Result<HTTPResponse, TransportError> {

@@ -40,7 +40,7 @@ import Testing
         let client = try #require(settings.clients.first { $0.name == "camera-7" })
         #expect(!client.mayUsePath)
         #expect(client.grants.count == 1)
-        #expect(client.grants[0].prefix == "uploads/camera-7/")
+        #expect(client.grants[0].prefix.description == "uploads/{client}/")
         #expect(client.grants[0].verbs == [.upload, .get])
         #expect(client.grants[0].duration == .seconds(5400))
         #expect(client.grants[0].requestsPerMinute == 600)
@@ -148,5 +148,92 @@ import Testing
 
         #expect(problems.count >= 6)
         #expect(problems.first?.hasPrefix("/etc/davit/authd.toml:1:10:") == true)
+    }
+
+    // MARK: who is asking
+
+    private static let more = """
+        tls-cert = "server.pem"
+        tls-key = "server.key"
+        client-ca = "ca.pem"
+        """
+    private static let issuers = """
+        [[jwt]]
+        issuer = "https://id.example.com"
+        audience = "davit"
+        jwks-url = "https://id.example.com/keys"
+        leeway = "30s"
+        [[jwt.grant]]
+        claims = { groups = "cameras" }
+        bucket = "media-ingest"
+        region = "cn-hangzhou"
+        prefix = "{claim:site}/{client}/{date}/"
+        verbs = ["upload"]
+        source-ip = ["192.0.2.0/24", "2001:db8::/32"]
+        max-object-size = "100MiB"
+        [[client]]
+        name = "camera-9"
+        certificate-san = ["DNS:camera-9.example.com"]
+        certificate-subject = "CN=camera-9"
+        jwt-issuer = "https://id.example.com"
+        [[client.token]]
+        hash = "\(hash)"
+        expires = "2027-01-31T12:00:00Z"
+        [[client.token]]
+        hash = "\(hash)"
+        [[client.grant]]
+        bucket = "media-ingest"
+        region = "cn-hangzhou"
+        prefix = "{client}/{date}"
+        verbs = ["upload"]
+        """
+    private static let whole = more + "\n" + sample + "\n" + issuers
+
+    @Test func everyWayToShowWhoOneIsIsRead() throws {
+        let reading = read(Self.whole)
+        #expect(reading.problems == [])
+        let settings = try #require(reading.settings)
+
+        #expect(settings.clientCA == "/etc/davit/ca.pem")
+        let issuer = try #require(settings.issuers.first)
+        #expect(issuer.keys == .url("https://id.example.com/keys") && issuer.leeway == .seconds(30) && issuer.clientClaim == "sub")
+        #expect(issuer.grants[0].claims == ["groups": "cameras"])
+        #expect(issuer.grants[0].rule.sourceAddresses == ["192.0.2.0/24", "2001:db8::/32"])
+        #expect(issuer.grants[0].rule.largestObject == 100 << 20)
+        let client = try #require(settings.clients.last)
+        #expect(client.tokens.map(\.expires) == [Timestamp(iso8601: "2027-01-31T12:00:00Z"), nil])
+        #expect(client.certificates.map(\.text) == ["DNS:camera-9.example.com", "SUBJECT:CN=camera-9"])
+        #expect(client.issuer == "https://id.example.com")
+    }
+
+    @Test(arguments: [
+        ("client-ca = \"ca.pem\"", "", "no certificate is believed without client-ca"),
+        ("tls-cert = \"server.pem\"\ntls-key = \"server.key\"", "", "client certificates come with TLS only"),
+        ("jwks-url = \"https://id.example.com/keys\"", "", "needs jwks-file or jwks-url"),
+        ("jwks-url = \"https://id.example.com/keys\"", "jwks-url = \"http://id.example.com/keys\"", "no address of keys"),
+        ("jwks-url =", "jwks-file = \"keys.json\"\njwks-url =", "exclude each other"),
+        ("audience = \"davit\"", "", "needs the key \"audience\""),
+        ("leeway = \"30s\"", "leeway = \"6m\"", "no leeway"),
+        ("jwt-issuer = \"https://id.example.com\"", "jwt-issuer = \"https://id.example.com/\"", "no issuer of a [[jwt]]"),
+        ("expires = \"2027-01-31T12:00:00Z\"", "expires = \"tomorrow\"", "no time"),
+        ("[\"DNS:camera-9.example.com\"]", "[\"camera-9.example.com\"]", "no name of a certificate"),
+        ("prefix = \"{client}/{date}\"", "prefix = \"{claim:site}/\"", "which only clients of a [[jwt]] have"),
+        ("\"192.0.2.0/24\"", "\"192.0.2.0/33\"", "no address"),
+        ("max-object-size = \"100MiB\"", "max-object-size = \"6GiB\"", "no size"),
+        ("claims = { groups = \"cameras\" }", "claims = { groups = 7 }", "a string in quotes"),
+    ])
+    func whatIsWrongWithAProofIsSaidWithItsPlace(old: String, new: String, said: String) throws {
+        try #require(Self.whole.contains(old))
+        let reading = read(Self.whole.replacing(old, with: new))
+
+        #expect(reading.settings == nil)
+        let problem = try #require(reading.problems.first { $0.contains(said) }, "\(reading.problems)")
+        #expect(problem.contains("/etc/davit/authd.toml:"))
+    }
+
+    @Test func aClientWithoutAnyProofIsRefused() {
+        let text = Self.sample.split(separator: "\n").filter { !$0.contains("token-hash") }.joined(separator: "\n")
+
+        #expect(read(text).problems.contains { $0.contains("needs a way to show who it is") })
     }
 }

@@ -16,7 +16,7 @@ import Testing
         ("list-parts", ",\"upload_id\":\"U1\",\"part_number\":1000", "GET", "uploadId=U1&"), ("head", "", "HEAD", ""),
     ])
     func eachOperationBecomesItsRequest(operation: String, more: String, method: String, query: String) async throws {
-        let bench = Bench(grants: [Bench.grant(verbs: [.upload, .get])])
+        let bench = Bench(grants: [Bench.rule(verbs: [.upload, .get])])
         let answer = try await bench.urls(order(operation, more))
 
         let url = try #require(answer.urls.first)
@@ -32,7 +32,7 @@ import Testing
         ("https://oss-cn-hangzhou.aliyuncs.com", "cn-hangzhou%2Foss%2F"),
         ("https://cb-f8z7yvzgwfkl9q0h.cn-hangzhou.oss-cloudbox.aliyuncs.com", "%2Foss-cloudbox%2F"),
     ]) func theProductOfTheEndpointIsSigned(endpoint: String, scope: String) async throws {
-        var grant = Bench.grant()
+        var grant = Bench.rule()
         grant.endpoint = try Endpoint(endpoint)
 
         let url = try #require(try await Bench(grants: [grant]).urls(order("put")).urls.first).url
@@ -91,8 +91,8 @@ import Testing
     @Test func headNeedsTheVerbGet() async throws {
         #expect(await Bench().ask("POST", "/v1/signed-urls", order("head")).status == 403)
         #expect(try await Bench().urls("{\"requests\":[]}").mayRead == false)
-        #expect(try await Bench(grants: [Bench.grant(verbs: [.upload, .get])]).urls("{\"requests\":[]}").mayRead == true)
-        #expect(await Bench(grants: [Bench.grant(verbs: [.get])]).ask("POST", "/v1/signed-urls", order("put")).status == 403)
+        #expect(try await Bench(grants: [Bench.rule(verbs: [.upload, .get])]).urls("{\"requests\":[]}").mayRead == true)
+        #expect(await Bench(grants: [Bench.rule(verbs: [.get])]).ask("POST", "/v1/signed-urls", order("put")).status == 403)
     }
 
     @Test func oneBadOrderRefusesTheBatchAndTheAuditLineListsTheKeys() async {
@@ -156,5 +156,47 @@ import Testing
         #expect(policy.evaluate(action: "oss:PutObject", resource: "acs:oss:*:1:media-ingest/uploads/camera-7/x") == .allow)
         #expect(policy.evaluate(action: "oss:GetObject", resource: "acs:oss:*:1:media-ingest/uploads/camera-7/x") != .allow)
         #expect(policy.evaluate(action: "oss:PutObject", resource: "acs:oss:*:1:media-ingest/uploads/camera-70/x") != .allow)
+    }
+
+    // MARK: the size of objects
+
+    private func bounded() -> Bench {
+        var rule = Bench.rule(verbs: [.upload, .get])
+        rule.largestObject = 1000
+        return Bench(grants: [rule])
+    }
+
+    @Test func whereSizesAreBoundedALengthIsPartOfTheSignature() async throws {
+        let bench = bounded()
+        let answer = try await bench.urls(
+            #"{"requests":[{"operation":"put","key":"uploads/camera-7/a","headers":{"Content-Length":"1000"}}]}"#)
+
+        let url = try #require(answer.urls.first)
+        #expect(url.url.contains("x-oss-additional-headers=content-length"))
+        #expect(url.headers["Content-Length"] == "1000")
+    }
+
+    @Test(arguments: [
+        (#"{"operation":"put","key":"uploads/camera-7/a"}"#, 400),
+        (#"{"operation":"put","key":"uploads/camera-7/a","headers":{"content-length":"1001"}}"#, 403),
+        (#"{"operation":"put","key":"uploads/camera-7/a","headers":{"content-length":"-1"}}"#, 400),
+        (#"{"operation":"put","key":"uploads/camera-7/a","headers":{"content-length":"1e2"}}"#, 400),
+        (#"{"operation":"initiate","key":"uploads/camera-7/a"}"#, 403),
+        (#"{"operation":"part","key":"uploads/camera-7/a","upload_id":"u","part_number":1}"#, 403),
+        (#"{"operation":"complete","key":"uploads/camera-7/a","upload_id":"u"}"#, 403),
+        (#"{"operation":"head","key":"uploads/camera-7/a"}"#, 200),
+        (#"{"operation":"abort","key":"uploads/camera-7/a","upload_id":"u"}"#, 200),
+    ])
+    func whereSizesAreBoundedNothingLargerCanBeStored(order: String, status: Int) async {
+        #expect(await bounded().ask("POST", "/v1/signed-urls", #"{"requests":[\#(order)]}"#).status == status)
+    }
+
+    @Test func whereSizesAreBoundedThereAreNoCredentialsForUploading() async {
+        let bench = bounded()
+
+        #expect(await bench.ask("POST", "/v1/credentials", "{}").status == 403)
+        #expect(await bench.ask("GET", "/v1/credentials").status == 403)
+        #expect(await bench.ask("POST", "/v1/credentials", #"{"verbs":["get"]}"#).status == 200)
+        #expect(bench.source.calls == 1)
     }
 }

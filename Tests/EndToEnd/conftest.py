@@ -209,9 +209,11 @@ class Authorization:
             return error.code, json.loads(error.read() or b"{}")
 
 
-def start_authorization(folder, sandbox, verbs=("upload", "get", "list"), duration="1h", before=None):
-    """`before` runs in the server's process before the server does."""
-    folder.mkdir()
+def start_authorization(
+        folder, sandbox, verbs=("upload", "get", "list"), duration="1h", before=None, head="", grant="", more="", environment=None):
+    """`before` runs in the server's process before the server does; `head`, `grant` and `more` go into `authd.toml` at the top, into
+    the client's grant and at the end."""
+    folder.mkdir(exist_ok=True)
     token = json.loads(subprocess.check_output([PROGRAMS / "davit-authd", "token", "new", "camera-7", "--json"], text=True))
     secret = folder / "ak.secret"
     secret.write_text(sandbox.access_key_secret)
@@ -219,6 +221,7 @@ def start_authorization(folder, sandbox, verbs=("upload", "get", "list"), durati
     (folder / "authd.toml").write_text(f"""
 listen = "127.0.0.1:0"
 audit-log = "audit.jsonl"
+{head}
 [sts]
 endpoint = "{sandbox.sts_endpoint}"
 region = "{sandbox.region}"
@@ -238,10 +241,12 @@ prefix = "uploads/{{client}}/"
 verbs = {json.dumps(list(verbs))}
 duration = "{duration}"
 requests-per-minute = 600
+{grant}
+{more}
 """)
     process = subprocess.Popen(
         [PROGRAMS / "davit-authd", "--config", folder / "authd.toml", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=before)
+        preexec_fn=before, env=environment)
     return Authorization(process, first_line(process)["url"].rstrip("/"), token["token"], folder)
 
 

@@ -79,4 +79,26 @@ import Testing
         #expect(throws: PolicyError.self) { try SessionPolicy.text(bucket: "media-7", prefix: "a", verbs: []) }
         #expect(throws: PolicyError.self) { try SessionPolicy.text(bucket: "media*", prefix: "a", verbs: [.upload]) }
     }
+
+    @Test func aSourceHoldsForEveryVerb() throws {
+        let policy = try SessionPolicy.text(
+            bucket: "media-7", prefix: "in/", verbs: GrantVerb.allCases, sourceAddresses: ["192.0.2.0/24", "2001:db8::1"])
+        let read = try SessionPolicy(json: policy)
+
+        for (address, isAllowed) in [
+            ("192.0.2.7", true), ("192.0.3.7", false), ("2001:db8::1", true), ("2001:db8::2", false), ("", false),
+        ] {
+            for action in ["PutObject", "GetObject", "DeleteObject", "ListParts"] {
+                let decision = read.evaluate(
+                    action: "oss:\(action)", resource: Self.account + "media-7/in/x", context: ["acs:SourceIp": address])
+                #expect((decision == .allow) == isAllowed, "\(action) from \(address)")
+            }
+            let list = read.evaluate(
+                action: "oss:ListObjects", resource: Self.account + "media-7", context: ["acs:SourceIp": address, "oss:Prefix": "in/"])
+            #expect((list == .allow) == isAllowed, "list from \(address)")
+        }
+        #expect(throws: PolicyError.self) {
+            try SessionPolicy.text(bucket: "media-7", prefix: "", verbs: [.get], sourceAddresses: ["192.0.2.0/24\""])
+        }
+    }
 }

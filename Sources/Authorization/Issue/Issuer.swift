@@ -30,7 +30,7 @@ actor Issuer {
         private let bytes: [UInt8]
 
         init(_ scope: Scope, _ sts: STSSettings) {
-            let fields = [sts.endpoint.description, sts.roleARN, scope.client, String(scope.duration.inMilliseconds), scope.policy]
+            let fields = [sts.endpoint.description, sts.roleARN, scope.session, String(scope.duration.inMilliseconds), scope.policy]
             bytes = Array(fields.map { Array($0.utf8) }.joined(separator: [0]))
         }
     }

@@ -41,7 +41,7 @@ struct STSClient: TokenSource {
             throw IssueFailure(code: "NoCredentials", message: Line.clean(error.text))
         }
         let wish = AssumeRoleRequest(
-            roleARN: sts.roleARN, roleSessionName: scope.client, durationSeconds: Int(scope.duration.components.seconds),
+            roleARN: sts.roleARN, roleSessionName: scope.session, durationSeconds: Int(scope.duration.components.seconds),
             policy: scope.policy)
         let request = STS.assumeRole(endpoint: sts.endpoint, wish, credentials: own, now: clock.now(), nonce: nonce())
         var options = SendOptions()

@@ -13,10 +13,16 @@ struct AuditLine: Encodable, Sendable {
     /// `credentials` or `signed-urls`.
     var request: String
     var remote: String?
-    /// Known by its token; `null` for strangers.
+    /// Known by its proof; `null` for strangers.
     var client: String?
+    /// `token`, `jwt` or `certificate`.
+    var proof: String?
+    /// Of the JWT.
+    var issuer: String?
     /// The configured client whose name a wrong token bore.
     var claimed: String?
+    /// Why it is one.
+    var stranger: String?
     var bucket: String?
     var prefix: String?
     var verbs: [String]?
@@ -68,10 +74,12 @@ final class AuditFile: AuditSink {
         var isBroken = false
     }
     let path: String
+    private let isSynced: Bool
     private let state: Lock<State>
 
-    init(path: String) throws(SettingError) {
-        self.path = path
+    /// - Parameter isSynced: each line is on the disk, power loss or not, before its answer goes out.
+    init(path: String, isSynced: Bool = false) throws(SettingError) {
+        (self.path, self.isSynced) = (path, isSynced)
         state = Lock(State(descriptor: try AuditFile.open(path)))
     }
 
@@ -81,6 +89,8 @@ final class AuditFile: AuditSink {
         let bytes = try ContractJSON.encode(line) + [0x0A]
         try state.withLock { state in
             try AuditFile.append((state.isBroken ? [0x0A] : []) + bytes, &state)
+            guard isSynced, fdatasync(state.descriptor) != 0 else { return }
+            throw SettingError("the audit log cannot be written to the disk (\(AuditFile.reason(errno)))")
         }
     }
 

@@ -9,21 +9,10 @@ import Platform
 ///
 /// Nothing is written to a log here: a path may hold a token.
 struct HTTPServer: Sendable {
-    struct PEM: Sendable {
-        var certificates: [NIOSSLCertificate]
-        var key: NIOSSLPrivateKey
-
-        /// - Throws: what OpenSSL's reader says about the bytes.
-        init(certificates: [UInt8], key: [UInt8]) throws {
-            self.certificates = try NIOSSLCertificate.fromPEMBytes(certificates)
-            self.key = try NIOSSLPrivateKey(bytes: key, format: .pem)
-        }
-    }
-
     let service: AuthorizationService
     let host: String
     let port: Int
-    let pem: PEM?
+    let tls: TLS?
     /// Called once with the port that answers.
     let onListening: @Sendable (Int) async -> Void
 
@@ -43,38 +32,39 @@ struct HTTPServer: Sendable {
     func run() async throws {
         let base = HTTPServerBuilder.http1(
             configuration: .init(
-                idleTimeout: HTTPServer.idle,
+                additionalChannelHandlers: [HeadDeadline(HTTPServer.idle)], idleTimeout: HTTPServer.idle,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: HTTPServer.mostHeaderBytes, maxHeaderListSize: HTTPServer.mostHeaderBytes,
                     maxHeaderFieldCount: HTTPServer.mostHeaders)))
-        let builder = try pem.map { try HTTPServerBuilder.tls(base, tlsConfiguration: HTTPServer.tls($0)) } ?? base
+        let builder = try tls.map { try HTTPServerBuilder.tls(base, tlsConfiguration: $0.configuration) } ?? base
         var logger = Logger(label: "davit-authd")
         logger.logLevel = .error
         let application = Application(
-            responder: ServiceResponder(service: service), server: builder,
+            responder: ServiceResponder(service: service, asksForCertificates: tls?.authorities != nil), server: builder,
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port),
                 availableConnectionsDelegate: MaximumAvailableConnections(HTTPServer.connections(openFiles: Descriptors.limits().soft))),
             onServerRunning: { [onListening, port] channel in await onListening(channel.localAddress?.port ?? port) }, logger: logger)
         try await application.runService()
     }
-
-    private static func tls(_ pem: PEM) -> TLSConfiguration {
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: pem.certificates.map { .certificate($0) }, privateKey: .privateKey(pem.key))
-        configuration.minimumTLSVersion = .tlsv12
-        return configuration
-    }
 }
 
 /// A request's context that remembers who is at the other end.
 struct PeerContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    let remote: String?
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
-        remote = source.channel.remoteAddress?.ipAddress
+        channel = source.channel
+    }
+
+    var remote: String? { channel.remoteAddress?.ipAddress }
+
+    /// What the certificate says that was verified in the handshake; empty without one.
+    func certificate() async -> [CertificateName] {
+        let certificate = try? await channel.nioSSL_peerCertificate().get()
+        return certificate.flatMap { $0 }.map(CertificateName.names) ?? []
     }
 }
 
@@ -82,6 +72,7 @@ struct ServiceResponder: HTTPResponder {
     typealias Context = PeerContext
 
     let service: AuthorizationService
+    let asksForCertificates: Bool
 
     static let mostBodyBytes = 1 << 20
     /// From the head to the body's last byte.
@@ -96,7 +87,7 @@ struct ServiceResponder: HTTPResponder {
                 to: ServiceRequest(
                     method: request.method.rawValue, path: String(path.prefix { $0 != "?" }),
                     authorization: request.headers[.authorization],
-                    body: body, remote: context.remote))
+                    body: body, remote: context.remote, certificate: asksForCertificates ? await context.certificate() : []))
         } catch {
             var failure = ServiceAnswer.failure(error)
             // The rest of the body is not read, so the connection cannot be used again.
@@ -144,6 +135,9 @@ struct ServiceResponder: HTTPResponder {
         var headers = HTTPFields()
         headers[.contentType] = answer.contentType
         headers[.cacheControl] = "no-store"
+        // Answers are data for programs: no browser is to guess at them, show them in a frame or run what is in them.
+        headers[.xContentTypeOptions] = "nosniff"
+        headers[.contentSecurityPolicy] = "default-src 'none'; frame-ancestors 'none'"
         for (name, value) in answer.headers {
             if let field = HTTPFields.Element(name: name, value: value) { headers.append(field) }
         }

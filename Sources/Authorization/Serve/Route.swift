@@ -55,7 +55,7 @@ enum Route: Equatable, Sendable {
 enum BearerToken {
     /// `Bearer TOKEN`; the scheme's case does not matter (RFC 9110, 11.1).
     static func read(_ header: String?) -> Secret? {
-        guard let header, header.utf8.count <= ClientToken.longest + 16 else { return nil }
+        guard let header, header.utf8.count <= JSONWebToken.longest + 16 else { return nil }
         let words = header.split(separator: " ", omittingEmptySubsequences: true)
         guard words.count == 2, words[0].lowercased() == "bearer" else { return nil }
         return Secret(String(words[1]))

@@ -11,6 +11,8 @@ struct ServiceRequest: Sendable {
     var body: [UInt8]
     /// The peer's address, for the audit log.
     var remote: String?
+    /// What the client certificate says that the TLS handshake verified.
+    var certificate: [CertificateName] = []
 }
 
 struct ServiceAnswer: Sendable {

@@ -50,7 +50,7 @@ enum Wishes {
     }
 
     /// The first grant in which all orders lie; their token has its whole scope, so that one token serves every batch.
-    static func grant(for orders: [SigningOrder], bucket: String?, client: Client) throws(Refusal) -> Narrowing.Result {
+    static func grant(for orders: [SigningOrder], bucket: String?, client: Admitted) throws(Refusal) -> Narrowing.Result {
         let needed = Set(orders.map(\.verb))
         var nearest: Refusal?
         for (place, grant) in client.grants.enumerated() where bucket.map({ $0.utf8.elementsEqual(grant.bucket.utf8) }) ?? true {

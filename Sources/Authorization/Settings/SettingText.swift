@@ -1,6 +1,6 @@
 import OSSProtocol
 
-/// The small languages inside `authd.toml`: lives and prefixes.
+/// The small languages inside `authd.toml`: lives and names.
 enum SettingText {
     /// STS gives no token for less and, for a role with the longest `MaxSessionDuration`, none for more. Source: AssumeRole.
     static let lives: ClosedRange<Int64> = 900...43_200
@@ -26,43 +26,21 @@ enum SettingText {
         return .seconds(seconds)
     }
 
-    /// Fills in `{client}` and puts a slash at the end.
-    static func prefix(template: String, client: String) throws(SettingError) -> String {
-        var result: [UInt8] = []
-        var rest = Array(template.utf8)[...]
-        let name = Array("{client}".utf8)
-        while let byte = rest.first {
-            if rest.starts(with: name) {
-                result += Array(client.utf8)
-                rest = rest.dropFirst(name.count)
-            } else {
-                guard byte != UInt8(ascii: "{"), byte != UInt8(ascii: "}") else {
-                    throw SettingError("a prefix with braces. Accepted: {client}, which becomes the client's name")
-                }
-                result.append(byte)
-                rest = rest.dropFirst()
-            }
+    /// What names of clients are made of, as those of role sessions.
+    static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "."), UInt8(ascii: "@"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: false
         }
-        if let last = result.last, last != UInt8(ascii: "/") { result.append(UInt8(ascii: "/")) }
-        if let reason = KeyRule.problem(prefix: result) {
-            throw SettingError("\(reason). Accepted: a prefix like uploads/{client}/, or \"\" for the whole bucket")
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 
     /// - Returns: why a name cannot be a client's.
     static func problem(clientName name: String) -> String? {
         let bytes = Array(name.utf8)
-        let isAllowed = bytes.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "."), UInt8(ascii: "@"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                true
-            default: false
-            }
-        }
         // The rule is that of role session names; “..” would be a step up in a prefix.
-        guard (2...64).contains(bytes.count), isAllowed, bytes.contains(where: { $0 != UInt8(ascii: ".") }) else {
+        guard (2...64).contains(bytes.count), bytes.allSatisfy(isNameByte), bytes.contains(where: { $0 != UInt8(ascii: ".") }) else {
             return "no client name. Accepted: 2 to 64 of the letters A-Z a-z, digits and . @ - _"
         }
         return nil

@@ -7,11 +7,17 @@ import OSSProtocol
 public struct Settings: Sendable, Equatable {
     /// Who may come in and for what; found by the bytes of the name.
     public var clients: [Client]
+    /// Whose JWTs are believed.
+    public var issuers: [TokenIssuer] = []
     public var sts: STSSettings
     /// `HOST:PORT`.
     public var listen: ListenAddress
     public var tls: TLSFiles?
+    /// PEM of the authorities whose client certificates are believed; needs TLS.
+    public var clientCA: String?
     public var auditLog: String
+    /// Each line of the audit log is on the disk before its answer goes out.
+    public var syncsAuditLog = false
 }
 
 public struct ListenAddress: Sendable, Equatable {
@@ -60,48 +66,6 @@ public struct STSSettings: Sendable, Equatable {
     public var roleARN: String
     /// Any kind but those of an authorization server itself.
     public var credentials: CredentialSource
-}
-
-/// `[[client]]`.
-public struct Client: Sendable, Equatable {
-    /// 2 to 64 of `A-Za-z0-9.@-_`: it is the role session's name too, so OSS's own logs name the client.
-    public var name: String
-    public var tokenHash: TokenHash
-    /// The token may stand in the path, for clients that can send no header.
-    public var mayUsePath: Bool
-    /// At least one; the first is what `GET /v1/credentials` gives.
-    public var grants: [Grant]
-
-    public init(name: String, tokenHash: TokenHash, mayUsePath: Bool = false, grants: [Grant]) {
-        (self.name, self.tokenHash, self.mayUsePath, self.grants) = (name, tokenHash, mayUsePath, grants)
-    }
-}
-
-/// `[[client.grant]]`: the widest a client may ask for.
-public struct Grant: Sendable, Equatable {
-    public var bucket: String
-    public var region: String
-    /// Handed to the client, and where signed URLs point.
-    public var endpoint: Endpoint
-    /// With the client's name filled in; empty (the whole bucket) or ending in `/`.
-    public var prefix: String
-    public var verbs: Set<GrantVerb>
-    /// The longest life of a token.
-    public var duration: Duration
-    public var requestsPerMinute: Int
-
-    public init(
-        bucket: String, region: String, endpoint: Endpoint, prefix: String, verbs: Set<GrantVerb>, duration: Duration = .seconds(3600),
-        requestsPerMinute: Int = 60
-    ) {
-        self.bucket = bucket
-        self.region = region
-        self.endpoint = endpoint
-        self.prefix = prefix
-        self.verbs = verbs
-        self.duration = duration
-        self.requestsPerMinute = requestsPerMinute
-    }
 }
 
 /// Why a value is not accepted, as it stands after `“key” cannot be "…": `.

@@ -37,6 +37,21 @@ struct SigningOrder: Sendable {
         }
     }
 
+    /// OSS counts no object's bytes before it is stored; what it does check is a length that is part of the signature.
+    /// - Throws: where the URL would let a larger object be stored.
+    func check(largestObject most: Int64) throws(Refusal) {
+        switch operation {
+        case .putObject:
+            guard let length = headers["content-length"].flatMap({ Int64($0) }), length >= 0 else {
+                throw .bad("objects may have at most \(most) bytes there. Name the length in the header content-length, it is signed")
+            }
+            guard length <= most else { throw .outside("the object has \(length) bytes, of which at most \(most) are granted there") }
+        case .initiate, .uploadPart, .complete:
+            throw .outside("objects may have at most \(most) bytes there, which cannot be held for an upload in parts. Use put")
+        default: return
+        }
+    }
+
     private static func uploadID(_ item: SignedURLsRequest.Item) throws(Refusal) -> String {
         guard let id = item.uploadId, (1...1024).contains(id.utf8.count), id.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw .bad("\"\(item.operation)\" needs \"upload_id\", as OSS gave it")
@@ -48,7 +63,8 @@ struct SigningOrder: Sendable {
 /// Which headers a client may have signed: what describes its object, nothing that names another or changes who is asking.
 enum SigningHeaders {
     private static let names: Set<String> = [
-        "cache-control", "content-disposition", "content-encoding", "content-language", "content-md5", "content-type", "expires",
+        "cache-control", "content-disposition", "content-encoding", "content-language", "content-length", "content-md5", "content-type",
+        "expires",
         "x-oss-callback", "x-oss-callback-var", "x-oss-forbid-overwrite", "x-oss-hash-ctx", "x-oss-object-acl", "x-oss-request-payer",
         "x-oss-server-side-data-encryption", "x-oss-server-side-encryption", "x-oss-server-side-encryption-key-id", "x-oss-storage-class",
         "x-oss-tagging", "x-oss-traffic-limit",
@@ -101,7 +117,8 @@ struct URLSigner: Sendable {
             let signed: HTTPRequest
             do throws(PresignError) {
                 signed = try signer.presign(
-                    request, resource: address.resource(order.key), credentials: token.credentials, now: now, expires: life)
+                    request, resource: address.resource(order.key), credentials: token.credentials, now: now, expires: life,
+                    additionalHeaders: ["content-length"])
             } catch {
                 throw Refusal(500, "CannotSign", "the URL cannot be signed: \(error)")
             }

@@ -41,6 +41,9 @@ long long dposix_processor_time(void);
 /// How often the calling thread has given up the processor by itself, to wait for something.
 long dposix_voluntary_waits(void);
 
+/// No core dump, and no other process of the same user looks into this one's memory, environment or descriptors. Returns 0 or an errno.
+int dposix_keep_memory_private(void);
+
 /// Blocks of up to 4 MiB are kept by malloc when they are freed, 16 MiB of them in all.
 void dposix_keep_freed_blocks(void);
 

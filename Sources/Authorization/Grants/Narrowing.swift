@@ -2,7 +2,8 @@ import OSSProtocol
 
 /// What one token may do: a grant, or a part of it.
 struct Scope: Sendable, Equatable {
-    var client: String
+    /// The role session's name, which says in OSS's own logs who it was.
+    var session: String
     var bucket: String
     var region: String
     var endpoint: Endpoint
@@ -13,6 +14,8 @@ struct Scope: Sendable, Equatable {
     var duration: Duration
     /// The session policy. Source: oss-protocol 4.1; at most 2,048 characters.
     var policy: String
+    /// Bytes an object may have.
+    var largestObject: Int64?
 }
 
 /// Why a request is not answered. The text says what would be accepted, never what other clients may do.
@@ -55,7 +58,7 @@ enum Narrowing {
         var shortened: Duration?
     }
 
-    static func scope(for wish: Wish, client: Client) throws(Refusal) -> Result {
+    static func scope(for wish: Wish, client: Admitted) throws(Refusal) -> Result {
         let prefix = try wished(wish.prefix)
         if let duration = wish.duration, duration < .seconds(1) { throw .bad("duration_seconds must be at least 1") }
         var nearest: Refusal?
@@ -75,7 +78,7 @@ enum Narrowing {
     }
 
     /// All of one grant.
-    static func whole(_ client: Client, grant place: Int) throws(Refusal) -> Result {
+    static func whole(_ client: Admitted, grant place: Int) throws(Refusal) -> Result {
         try result(place, client.grants[place], prefix: nil, Wish(), client)
     }
 
@@ -87,22 +90,22 @@ enum Narrowing {
         return bytes
     }
 
-    private static func result(_ place: Int, _ grant: Grant, prefix: [UInt8]?, _ wish: Wish, _ client: Client) throws(Refusal) -> Result {
+    private static func result(_ place: Int, _ grant: Grant, prefix: [UInt8]?, _ wish: Wish, _ client: Admitted) throws(Refusal) -> Result {
         let narrowed = prefix.map { String(decoding: $0, as: UTF8.self) } ?? grant.prefix
         let verbs = wish.verbs ?? grant.verbs
         let asked = wish.duration ?? grant.duration
         let duration = max(min(asked, grant.duration), .seconds(SettingText.lives.lowerBound))
         let policy: String
         do {
-            policy = try SessionPolicy.text(bucket: grant.bucket, prefix: narrowed, verbs: verbs)
+            policy = try SessionPolicy.text(bucket: grant.bucket, prefix: narrowed, verbs: verbs, sourceAddresses: grant.sourceAddresses)
         } catch {
             throw Refusal(
                 400, "PolicyTooLong",
                 "the session policy for that prefix and those verbs cannot be written (\(error)). Ask for a shorter prefix")
         }
         let scope = Scope(
-            client: client.name, bucket: grant.bucket, region: grant.region, endpoint: grant.endpoint, prefix: narrowed, verbs: verbs,
-            duration: duration, policy: policy)
+            session: client.session, bucket: grant.bucket, region: grant.region, endpoint: grant.endpoint, prefix: narrowed, verbs: verbs,
+            duration: duration, policy: policy, largestObject: grant.largestObject)
         return Result(grant: place, scope: scope, shortened: asked > grant.duration ? duration : nil)
     }
 }

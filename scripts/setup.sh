@@ -60,10 +60,10 @@ build_programs() {
 # Python with what the end-to-end tests import.
 need_venv() {
     venv=.build/venv
-    if ! "$venv/bin/python" -c 'import pytest, oss2, alibabacloud_oss_v2, aliyunsdksts, alibabacloud_sts20150401, alibabacloud_credentials, prometheus_client, jwt, cryptography' 2>/dev/null; then
+    if ! "$venv/bin/python" -c 'import pytest, oss2, alibabacloud_oss_v2, aliyunsdksts, alibabacloud_sts20150401, alibabacloud_credentials, prometheus_client, jwt, cryptography, schemathesis' 2>/dev/null; then
         say "installing the official SDKs into $venv"
         python3 -m venv "$venv"
         "$venv/bin/pip" install -q --disable-pip-version-check pytest oss2 alibabacloud-oss-v2 aliyun-python-sdk-sts \
-            alibabacloud-sts20150401 alibabacloud-credentials prometheus-client pyjwt cryptography
+            alibabacloud-sts20150401 alibabacloud-credentials prometheus-client pyjwt cryptography schemathesis
     fi
 }

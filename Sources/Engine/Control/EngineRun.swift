@@ -62,6 +62,7 @@ struct EngineRun: Sendable {
                         ready: {
                             manager.ready("takes orders")
                             ready()
+                            ProgramPages.giveBack()
                         }, touches: touches), serviceName: "control")
             ],
             logger: Logger(label: "davit.services") { _ in SwiftLogNoOpLogHandler() })

@@ -50,6 +50,16 @@ curl_off_t dcurl_info_offset(CURL *easy, CURLINFO info, curl_off_t otherwise) {
 
 CURLMcode dcurl_multi_set_long(CURLM *multi, CURLMoption option, long value) { return curl_multi_setopt(multi, option, value); }
 
+CURLMcode dcurl_multi_set_watcher(CURLM *multi, curl_socket_callback function, void *context) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, function);
+    return code ? code : curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, context);
+}
+
+CURLMcode dcurl_multi_set_timer(CURLM *multi, curl_multi_timer_callback function, void *context) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, function);
+    return code ? code : curl_multi_setopt(multi, CURLMOPT_TIMERDATA, context);
+}
+
 int dcurl_has_bundle(void) {
     const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
     return version->age >= CURLVERSION_SEVENTH && version->cainfo && access(version->cainfo, R_OK) == 0;

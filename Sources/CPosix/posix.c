@@ -9,7 +9,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +22,50 @@
 #include <unistd.h>
 
 int dposix_pipe_cloexec(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int dposix_watch_open(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int dposix_watch(int set, int descriptor, int events, int is_watched) {
+    struct epoll_event event = {0};
+    if (events & 1) event.events |= EPOLLIN;
+    if (events & 2) event.events |= EPOLLOUT;
+    event.data.fd = descriptor;
+    int operation = events == 0 ? EPOLL_CTL_DEL : is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(set, operation, descriptor, &event) == 0) return 0;
+    // The number was another's, or nobody said that it is not watched any more.
+    if (errno == ENOENT && operation == EPOLL_CTL_MOD) operation = EPOLL_CTL_ADD;
+    else if (errno == EEXIST && operation == EPOLL_CTL_ADD) operation = EPOLL_CTL_MOD;
+    else return errno;
+    return epoll_ctl(set, operation, descriptor, &event) == 0 ? 0 : errno;
+}
+
+enum { most_events = 64 };
+
+int dposix_watch_wait(int set, int descriptors[], int happened[], int most, int milliseconds) {
+    struct epoll_event events[most_events];
+    int count = epoll_wait(set, events, most < most_events ? most : most_events, milliseconds);
+    for (int i = 0; i < count; i++) {
+        descriptors[i] = events[i].data.fd;
+        happened[i] = 0;
+        if (events[i].events & EPOLLIN) happened[i] |= 1;
+        if (events[i].events & EPOLLOUT) happened[i] |= 2;
+        if (events[i].events & (EPOLLERR | EPOLLHUP)) happened[i] |= 4;
+    }
+    return count < 0 ? 0 : count;
+}
+
+int dposix_waker_open(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+void dposix_wake(int waker) {
+    uint64_t one = 1;
+    // It fails only when it is awake already.
+    if (write(waker, &one, sizeof one) < 0) return;
+}
+
+void dposix_woken(int waker) {
+    uint64_t count;
+    if (read(waker, &count, sizeof count) < 0) return;
+}
 
 void dposix_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 

@@ -4,9 +4,9 @@ import Glibc
 import OSSProtocol
 import Platform
 
-/// One libcurl multi handle on one thread. Commands come through a locked list and `curl_multi_wakeup`.
+/// One libcurl multi handle on one thread. Commands come through a locked list and `SocketWatch.wake`.
 final class CurlLoop: @unchecked Sendable {
-    // Safe to share: `shared` is locked, `multi` is used from other threads for `curl_multi_wakeup` only, everything below
+    // Safe to share: `shared` is locked, `watch` is used from other threads for `wake` only, everything below
     // "The thread's own" is touched by the loop's thread only.
     private enum Command {
         case add(Exchange)
@@ -29,6 +29,7 @@ final class CurlLoop: @unchecked Sendable {
     private let number: Int
     private let shared = Lock(Shared())
     private let multi: UnsafeMutableRawPointer
+    private let watch: SocketWatch
 
     // The thread's own.
     private var active: [UInt64: Exchange] = [:]
@@ -37,7 +38,7 @@ final class CurlLoop: @unchecked Sendable {
     /// Held by a rate limit, higher priority first, then the longest waiting; only the first whose limits allow it may go on.
     private var queue: [UInt64] = []
     private var turn: UInt64?
-    /// To be let go on once `curl_multi_perform` has returned.
+    /// To be let go on once libcurl has returned.
     private var released: [Exchange] = []
     let sockets = Sockets()
     private var nextCheck: UInt64 = .max
@@ -63,7 +64,11 @@ final class CurlLoop: @unchecked Sendable {
         guard let multi = curl_multi_init() else {
             throw TransportError(kind: .closed, message: "libcurl cannot be started (out of memory)")
         }
-        self.multi = multi
+        guard let watch = SocketWatch(multi) else {
+            curl_multi_cleanup(multi)
+            throw TransportError(kind: .closed, message: "connections cannot be watched (\(FileError.text(of: errno)))")
+        }
+        (self.multi, self.watch) = (multi, watch)
         self.settings = settings
         self.limit = limit
         self.pool = pool
@@ -108,7 +113,7 @@ final class CurlLoop: @unchecked Sendable {
         }
         if mustStart, !startThread(name: "davit-curl-\(number)", { [self] in run() }) { failToStart() }
         // Once is enough: the wake-up stays until the loop polls, and it takes the whole list.
-        if mustWake { curl_multi_wakeup(multi) }
+        if mustWake { watch.wake() }
         return isAccepted
     }
 
@@ -125,7 +130,9 @@ final class CurlLoop: @unchecked Sendable {
     // MARK: - The thread
 
     private func run() {
+        watch.isTold = { [unowned sockets] in sockets.isOpen($0) }
         sockets.onClose = { [unowned self] socket in
+            watch.forget(socket)
             for exchange in active.values where exchange.socket == socket {
                 exchange.takeLateAnswer(from: socket)
                 // The number is soon another's.
@@ -134,8 +141,7 @@ final class CurlLoop: @unchecked Sendable {
         }
         while obey() {
             letGoOn(SystemClock.monotonicNanoseconds())
-            var running: Int32 = 0
-            curl_multi_perform(multi, &running)
+            watch.actOnTimer()
             collect()
             for exchange in released where exchange.hold != nil { unpause(exchange) }
             let mustHurry = !released.isEmpty
@@ -144,7 +150,8 @@ final class CurlLoop: @unchecked Sendable {
             check(now)
             sample(now)
             let wait = mustHurry ? 0 : self.wait(now)
-            curl_multi_poll(multi, nil, 0, Int32(min((wait + 999_999) / 1_000_000, 60_000)), nil)
+            watch.wait(atMost: wait)
+            collect()
         }
         for exchange in active.values { end(exchange) { $0.fail(.closed, "the transport was closed") } }
         let late = shared.withLock { state in

@@ -37,6 +37,8 @@ final class Sockets {
             }, pointer)
     }
 
+    func isOpen(_ socket: Int32) -> Bool { open[socket] != nil }
+
     /// The socket of a connected exchange, by its ports; -1 when it cannot be told for certain.
     func socket(of easy: UnsafeMutableRawPointer) -> Int32 {
         let ports = Ports(local: dcurl_info_long(easy, CURLINFO_LOCAL_PORT, 0), peer: dcurl_info_long(easy, CURLINFO_PRIMARY_PORT, 0))

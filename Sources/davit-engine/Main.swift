@@ -76,7 +76,7 @@ private func absolute(_ path: String) -> String {
 }
 
 struct Run: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Run the engine.")
+    static let configuration = CommandConfiguration(commandName: "run", abstract: "Run the engine.")
 
     @Flag(help: "Started by davit: say when ready on descriptor 3, end after 10 idle minutes.") var daemon = false
     @Option(help: ArgumentHelp("Everything of davit in this folder, as DAVIT_HOME.", valueName: "folder")) var home: String?
@@ -103,6 +103,7 @@ struct Run: AsyncParsableCommand {
 
 struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "config",
         abstract: "The configuration, as the engine reads it.", subcommands: [Check.self, Path.self, Show.self])
 
     struct Options: ParsableArguments {
@@ -126,6 +127,7 @@ struct Config: ParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Every mistake with file, line and column; exit status 2.",
             discussion: "Without a mistake, and without --config, a running engine reads the file anew.")
         @OptionGroup var options: Options
@@ -138,13 +140,14 @@ struct Config: ParsableCommand {
     }
 
     struct Path: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Where the configuration is read from.")
+        static let configuration = CommandConfiguration(commandName: "path", abstract: "Where the configuration is read from.")
         @OptionGroup var options: Options
         func run() throws { try options.run(.path) }
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The configuration as it is understood, with every default.")
+        static let configuration = CommandConfiguration(
+            commandName: "show", abstract: "The configuration as it is understood, with every default.")
         @OptionGroup var options: Options
         func run() throws { try options.run(.show) }
     }
@@ -152,6 +155,7 @@ struct Config: ParsableCommand {
 
 struct Examine: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "examine",
         abstract: "What of the home can be looked at without an engine, as JSON: half of davit doctor.", shouldDisplay: false)
     @Option(help: ArgumentHelp("The configuration file.", valueName: "file")) var config: String?
     @Option(help: ArgumentHelp("Everything of davit in this folder, as DAVIT_HOME.", valueName: "folder")) var home: String?

@@ -25,5 +25,7 @@ curl_off_t dcurl_info_offset(CURL *easy, CURLINFO info, curl_off_t otherwise);
 int dcurl_has_bundle(void);
 
 CURLMcode dcurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
+CURLMcode dcurl_multi_set_watcher(CURLM *multi, curl_socket_callback function, void *context);
+CURLMcode dcurl_multi_set_timer(CURLM *multi, curl_multi_timer_callback function, void *context);
 
 #endif

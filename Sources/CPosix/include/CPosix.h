@@ -44,6 +44,18 @@ long dposix_voluntary_waits(void);
 /// No core dump, and no other process of the same user looks into this one's memory, environment or descriptors. Returns 0 or an errno.
 int dposix_keep_memory_private(void);
 
+/// A set of descriptors that are watched, as a descriptor; -1 with `errno`.
+int dposix_watch_open(void);
+/// Watches a descriptor for `events` (1: can be read, 2: can be written) from now on; 0: no more. Returns 0 or an errno.
+int dposix_watch(int set, int descriptor, int events, int is_watched);
+/// Waits until something happens to one of them, at most so long. Writes up to `most` descriptors and what happened: 1 and 2 as above,
+/// 4 for an error or a peer that is gone. Returns how many, 0 also when a signal ended the wait.
+int dposix_watch_wait(int set, int descriptors[], int happened[], int most, int milliseconds);
+/// A descriptor that can be read once `dposix_wake` was called, until `dposix_woken`; -1 with `errno`.
+int dposix_waker_open(void);
+void dposix_wake(int waker);
+void dposix_woken(int waker);
+
 /// Blocks of up to 4 MiB are kept by malloc when they are freed, 16 MiB of them in all.
 void dposix_keep_freed_blocks(void);
 

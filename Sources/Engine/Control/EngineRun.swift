@@ -54,13 +54,16 @@ struct EngineRun: Sendable {
     ) async throws -> StopReason? {
         let touches = Touches(SystemClock.steady())
         var configuration = ServiceGroupConfiguration(
+            // With a name: the other way it is made of all that the service holds, which takes milliseconds.
             services: [
-                ServerService(
-                    server: server,
-                    ready: {
-                        manager.ready("takes orders")
-                        ready()
-                    }, touches: touches)
+                ServiceGroupConfiguration.ServiceConfiguration(
+                    service: ServerService(
+                        server: server,
+                        ready: {
+                            manager.ready("takes orders")
+                            ready()
+                            ProgramPages.giveBack()
+                        }, touches: touches), serviceName: "control")
             ],
             logger: Logger(label: "davit.services") { _ in SwiftLogNoOpLogHandler() })
         configuration.maximumGracefulShutdownDuration = EngineRun.farewell

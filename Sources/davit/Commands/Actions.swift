@@ -64,6 +64,7 @@ struct ActionArguments: ParsableArguments {
 
 struct Pause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "pause",
         abstract: "Stop uploads; stored parts are kept.", discussion: "Examples: davit pause --all; davit pause j-31; davit pause size>1G")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("pause") }
@@ -71,6 +72,7 @@ struct Pause: AsyncParsableCommand {
 
 struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "resume",
         abstract: "Go on with paused uploads; only what is missing is sent.", discussion: "Example: davit resume --all")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("resume") }
@@ -78,6 +80,7 @@ struct Resume: AsyncParsableCommand {
 
 struct Retry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "retry",
         abstract: "Try failed, waiting or held uploads again now.", discussion: "Example: davit retry state:failed")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("retry") }
@@ -85,6 +88,7 @@ struct Retry: AsyncParsableCommand {
 
 struct Cancel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "cancel",
         abstract: "Cancel uploads; stored parts are kept for a while and undo brings them back.", discussion: "Example: davit cancel j-31")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("cancel") }
@@ -92,6 +96,7 @@ struct Cancel: AsyncParsableCommand {
 
 struct Abort: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "abort",
         abstract: "Cancel uploads and delete their stored parts on the server. Needs --yes.", discussion: "Example: davit abort j-31 --yes")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("abort", asks: true) }
@@ -99,6 +104,7 @@ struct Abort: AsyncParsableCommand {
 
 struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "remove",
         abstract: "Take ended uploads off the list.", discussion: "Example: davit remove state:failed")
     @OptionGroup var arguments: ActionArguments
     func run() async throws { try await arguments.perform("remove") }
@@ -106,6 +112,7 @@ struct Remove: AsyncParsableCommand {
 
 struct Limit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "limit",
         abstract: "Show or set the rate of all uploads together, of orders, or of single uploads.",
         discussion: """
             Examples: davit limit 50MiB, davit limit 400Mbit, davit limit none. 0 stops all traffic; it never means unlimited. \
@@ -148,6 +155,7 @@ struct Limit: AsyncParsableCommand {
 
 struct Slots: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "slots",
         abstract: "Show or set how many uploads and parts run at once.", discussion: "Examples: davit slots 8 --parts 32; davit slots auto")
     @OptionGroup var global: GlobalOptions
     @Option(name: .long, help: ArgumentHelp("Parts in flight over all uploads, or auto.", valueName: "n")) var parts: SlotsChange?

@@ -7,6 +7,7 @@ import TerminalUI
 
 struct Auth: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "auth",
         abstract: "Credentials: what the engine holds, and whether it works.",
         subcommands: [AuthStatusCommand.self, AuthRenew.self, AuthTest.self])
 }
@@ -178,6 +179,7 @@ struct EngineStatus: AsyncParsableCommand {
 
 struct Config: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "config",
         abstract: "The configuration.", subcommands: [ConfigCheck.self, ConfigPath.self, ConfigShow.self])
 }
 
@@ -212,6 +214,7 @@ struct ConfigShow: AsyncParsableCommand {
 
 struct Completion: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "completion",
         abstract: "Completion script for bash, zsh or fish.",
         discussion: "Example: davit completion bash > ~/.local/share/bash-completion/completions/davit")
     @Argument(help: "bash, zsh or fish.") var shell: String

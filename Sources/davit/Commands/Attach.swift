@@ -7,6 +7,7 @@ import TerminalUI
 
 struct Attach: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "attach",
         abstract: "The terminal; starts the engine when none runs. Without a terminal: status.",
         discussion: "Examples: davit attach --read-only; davit attach --theme default-light --symbols ascii; davit attach --view night-shift")
     @OptionGroup var global: GlobalOptions

@@ -7,6 +7,7 @@ import TerminalUI
 
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "doctor",
         abstract: "Looks at everything uploads need and says what to do about what is not well.",
         discussion: """
             One line a check: ok, warn or FAIL. Exit status 1 when something fails. No line holds a secret; what asks the network gives up

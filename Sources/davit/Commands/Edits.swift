@@ -21,6 +21,7 @@ struct PriorityCommand: AsyncParsableCommand {
 
 struct Move: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "move",
         abstract: "To the front or to the back of their priority, in the order they have.",
         discussion: "Examples: davit move front u-7Q4K2; davit move back job:j-31")
     @Argument(help: "front or back.") var place: String
@@ -36,6 +37,7 @@ struct Move: AsyncParsableCommand {
 
 struct Undo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "undo",
         abstract: "Take back the last edit of the queue, or an earlier one by its id.",
         discussion: """
             Of the last 20 edits: pause, resume, retry, cancel, remove, priority, move. An abort deletes what is stored and cannot be taken back.

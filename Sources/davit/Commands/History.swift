@@ -5,6 +5,7 @@ import TerminalUI
 /// What has ended, the newest first; kept for `keep-history`.
 struct History: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "history",
         abstract: "Uploads that have ended, or those of them that match QUERY.",
         discussion: """
             Done uploads leave the queue after 10 minutes and stay here for keep-history (90d). QUERY as in davit queue.

@@ -313,6 +313,7 @@ struct Ordering {
 
 struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "add",
         abstract: "Queue files and folders and return; prints the job id.",
         discussion: "Example: davit add photos/ ingest:2026/")
     @OptionGroup var global: GlobalOptions

@@ -8,6 +8,7 @@ import TerminalUI
 /// Queues, shows progress on standard error, waits. The uploads belong to the engine: leaving never stops them.
 struct Put: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "put",
         abstract: "Queue files and folders, show progress, wait for them.",
         discussion: """
             Ctrl-C detaches: the uploads go on. A second Ctrl-C within 2 s cancels them.

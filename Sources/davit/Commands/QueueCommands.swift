@@ -5,6 +5,7 @@ import TerminalUI
 
 struct Queue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "queue",
         abstract: "The queue, or what of it matches QUERY.",
         discussion: """
             QUERY: words match the name; field:value, size>1G, and, or, not, parentheses.
@@ -75,6 +76,7 @@ struct Queue: AsyncParsableCommand {
 
 struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "show",
         abstract: "One upload, or a job with its totals.", discussion: "Examples: davit show u-7Q4K2 --parts --events; davit show j-31")
     @OptionGroup var global: GlobalOptions
     @Flag(name: .long, help: "Its parts.") var parts = false

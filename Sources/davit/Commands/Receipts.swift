@@ -8,6 +8,7 @@ import TerminalUI
 /// A job's manifest: what `davit verify` reads.
 struct Receipt: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "receipt",
         abstract: "The manifest of a job as JSON: name, key, size, CRC-64, ETag, version id, request id, time of each upload.",
         discussion: """
             Uploads that are not stored are listed with their state and why. It holds no secret. A line an upload, in the order of the keys.
@@ -50,6 +51,7 @@ extension ControlClient {
 /// Asks for each object of a receipt by HEAD.
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "verify",
         abstract: "Check a receipt against what is stored; no local file is read.",
         discussion: """
             Each object is asked for by HEAD with the credentials of the receipt's remote (for oss:// your own), and each difference is a line:

@@ -52,6 +52,7 @@ struct List: AsyncParsableCommand {
 
 struct Presign: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "presign",
         abstract: "A signed URL: whoever has it may do that one thing until it expires.",
         discussion: "Example: curl -T report.pdf \"$(davit presign oss://my-bucket/report.pdf --expires 1h)\"")
     @OptionGroup var global: GlobalOptions
@@ -91,6 +92,7 @@ struct Presign: AsyncParsableCommand {
 
 struct Orphans: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "orphans",
         abstract: "Unfinished multipart uploads on the server: whose, how old, how many bytes.",
         discussion: """
             A dry run unless --abort or --adopt. What is adopted goes on with the next upload to its key: parts that hold the bytes of the \

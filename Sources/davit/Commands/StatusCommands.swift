@@ -4,6 +4,7 @@ import TerminalUI
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "One screen: rates, counts, credentials, engine, clock.", discussion: "Example: davit status --json")
     @OptionGroup var global: GlobalOptions
 

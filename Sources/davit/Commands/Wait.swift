@@ -6,6 +6,7 @@ import TerminalUI
 /// Waits for uploads to end. Without QUERY: what is unfinished when it starts; only those count for the exit status.
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "wait",
         abstract: "Wait until all matching uploads end.",
         discussion: "While sources are still being walked more uploads may match, and it goes on. Example: davit wait job:j-31 --timeout 2h")
     @OptionGroup var global: GlobalOptions

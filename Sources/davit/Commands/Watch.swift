@@ -5,6 +5,7 @@ import TerminalUI
 
 struct Watch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "watch",
         abstract: "Events as they happen, a line each, until Ctrl-C.",
         discussion: """
             Each line is the newest state of an upload that has changed. Whoever reads slowly gets fewer lines, never late ones.

@@ -4,7 +4,8 @@ import OSSProtocol
 ///
 /// A request is given up early only where others that were sent with it were answered meanwhile: a line that is slow or away for a moment is
 /// slow or away for all of them, and sending everything again would make it worse. From the third on each further try of the same request waits
-/// twice as long, so that one that only ever takes its time gets it; where some are lost, two in a row are still no sign of that.
+/// twice as long, so that one that only ever takes its time gets it; where some are lost, two in a row are still no sign of that, nor are three
+/// where not even the body was taken.
 public struct AnswerTimes: Sendable, Equatable {
     /// Fewer answers say nothing about what is usual.
     public static let enough = 20
@@ -13,7 +14,7 @@ public struct AnswerTimes: Sendable, Equatable {
     /// Answers of others that show that the line and the server are there.
     public static let others = 3
     /// A stalled body shows less than a missing answer: a packet that is lost three times is sent again after a second and a half.
-    private static let leastForBody = Duration.seconds(2)
+    private static let leastForBody = Duration.milliseconds(1500)
     private static let longest = Duration.seconds(30)
 
     /// The shortest patience with an answer.
@@ -63,7 +64,8 @@ public struct AnswerTimes: Sendable, Equatable {
         guard let slow else { return false }
         let usual = Duration.milliseconds(Int64(Double(slow) * AnswerTimes.factor))
         let least = least ?? self.least
-        let limit = max(usual, isWhole ? least : max(AnswerTimes.leastForBody, least)) * (1 << min(max(attempt - 2, 0), 5))
+        let patience = max(usual, isWhole ? least : max(AnswerTimes.leastForBody, least))
+        let limit = patience * (1 << min(max(attempt - (isWhole ? 2 : 3), 0), 5))
         if others >= AnswerTimes.others { return silence >= min(limit, AnswerTimes.longest) }
         // The last one of many has nobody to be compared with.
         return isWhole && silence >= min(limit * 2, AnswerTimes.longest)

@@ -31,6 +31,9 @@ public struct RetryPolicy: Sendable, Hashable, Codable {
 
     /// The longest wait where others get through: waiting longer spares nobody anything.
     public static let alone = Duration.seconds(1)
+    /// The first time that a request fails which others did not share the fate of, it waits for a part of the usual only: it may be the last of many,
+    /// with nobody to fill the time.
+    static let firstShare: Int64 = 4
     /// So many times the tries for a request that others beside it do not share the fate of: its endpoint is not away, so it is not held for that.
     static let triesAlone = 3
 
@@ -39,10 +42,14 @@ public struct RetryPolicy: Sendable, Hashable, Codable {
     /// - Parameters:
     ///   - failures: failed tries so far, from 1.
     ///   - isAlone: others at the same endpoint were answered meanwhile, and nobody asked to slow down.
-    public func delay(afterFailures failures: Int, retryAfter: Duration? = nil, isAlone: Bool = false, random: inout SeededRandom) -> Duration {
+    ///   - othersAnswered: others were, whatever this one was told.
+    public func delay(
+        afterFailures failures: Int, retryAfter: Duration? = nil, isAlone: Bool = false, othersAnswered: Bool = false, random: inout SeededRandom
+    ) -> Duration {
         // 2^20 × base is past every cap; a larger shift would overflow.
         var ceiling = min(base.inMilliseconds << min(max(failures - 1, 0), 20), cap.inMilliseconds)
         if isAlone { ceiling = min(ceiling, RetryPolicy.alone.inMilliseconds) }
+        if othersAnswered, failures <= 1 { ceiling /= RetryPolicy.firstShare }
         let jittered = Int64(random.unit() * Double(ceiling))
         let asked = min(retryAfter?.inMilliseconds ?? 0, longestRetryAfter.inMilliseconds)
         return .milliseconds(max(jittered, asked))

@@ -66,7 +66,8 @@ extension UploadMachine {
             let isMoving = failure.isUnreachable && (lastSuccess.map { now - $0 < settings.policy.hold } ?? false)
             guard part.failures < settings.policy.tries || isMoving else { return triesUsedUp(failure, part: number, at: now) }
             let delay = settings.policy.delay(
-                afterFailures: part.failures, retryAfter: failure.retryAfter, isAlone: failure.isAlone, random: &random)
+                afterFailures: part.failures, retryAfter: failure.retryAfter, isAlone: failure.isAlone, othersAnswered: failure.othersAnswered,
+                random: &random)
             part.place = pause(delay, at: now)
             return []
         case .staleLease:

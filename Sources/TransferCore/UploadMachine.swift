@@ -326,7 +326,7 @@ public struct UploadMachine: Sendable {
             let tries = settings.policy.tries * (failure.isAlone && request != .complete ? RetryPolicy.triesAlone : 1)
             guard used < tries else { return triesUsedUp(failure, part: nil, at: now) }
             let delay = settings.policy.delay(
-                afterFailures: used, retryAfter: failure.retryAfter, isAlone: failure.isAlone, random: &random)
+                afterFailures: used, retryAfter: failure.retryAfter, isAlone: failure.isAlone, othersAnswered: failure.othersAnswered, random: &random)
             step = .waiting(next ?? request, until: now + delay)
             return []
         case .sourceChanged: return sourceChanged(failure.message, at: now)

@@ -76,7 +76,7 @@ final class Exchange: @unchecked Sendable {
     private static let progressInterval: UInt64 = 100_000_000
     private static let shortestCheck: UInt64 = 5_000_000
     /// Silence that somebody who judges patience hears of.
-    private static let shortSilence: UInt64 = 500_000_000
+    private static let shortSilence: UInt64 = 250_000_000
 
     init(
         id: UInt64, request: HTTPRequest, body: FileBody?, options: SendOptions, progress: (@Sendable (Int64) -> Void)?,

@@ -35,7 +35,7 @@ import Testing
         #expect(error?.kind == .curl(28))
         #expect(error?.bodyBytesSent == size)
         #expect(asked.withLock { $0.count } == 3)
-        #expect(asked.withLock { $0.allSatisfy { $0.isWhole && $0.silence >= .milliseconds(500) } })
+        #expect(asked.withLock { $0.allSatisfy { $0.isWhole && $0.silence >= .milliseconds(250) } })
     }
 
     @Test func aBodyThatNobodyReadsIsNotWhole() async throws {

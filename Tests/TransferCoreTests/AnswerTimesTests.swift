@@ -37,8 +37,10 @@ import Testing
     }
 
     @Test func aBodyThatDoesNotMoveGetsMoreTime() {
-        #expect(!usual(20).isOverdue(.milliseconds(1_900), isWhole: false, attempt: 1, others: 50))
-        #expect(usual(20).isOverdue(.seconds(2), isWhole: false, attempt: 1, others: 50))
+        #expect(!usual(20).isOverdue(.milliseconds(1_400), isWhole: false, attempt: 1, others: 50))
+        #expect(usual(20).isOverdue(.milliseconds(1_500), isWhole: false, attempt: 1, others: 50))
+        #expect(usual(20).isOverdue(.milliseconds(1_500), isWhole: false, attempt: 3, others: 50), "what is not taken is not being worked on")
+        #expect(!usual(20).isOverdue(.milliseconds(2_900), isWhole: false, attempt: 4, others: 50))
     }
 
     @Test func fromTheThirdOnEachFurtherTryIsWaitedForTwiceAsLongUpToThirtySeconds() {

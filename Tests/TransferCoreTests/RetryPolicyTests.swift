@@ -22,6 +22,18 @@ import Testing
         #expect(policy.delay(afterFailures: 1, retryAfter: .seconds(86_400), random: &random) == .seconds(300))
     }
 
+    @Test func theFirstTimeThatOneOfManyFailsItWaitsAQuarterOfTheUsual() {
+        var random = SeededRandom(4)
+        let longest = { (failures: Int, othersAnswered: Bool) in
+            (0..<2_000).map { _ in RetryPolicy().delay(afterFailures: failures, othersAnswered: othersAnswered, random: &random) }.max() ?? .zero
+        }
+
+        #expect(longest(1, true) < .milliseconds(50))
+        #expect(longest(1, false) > .milliseconds(150))
+        #expect(longest(2, true) > .milliseconds(300), "a server that refuses it again is busy")
+        #expect(RetryPolicy().delay(afterFailures: 1, retryAfter: .seconds(2), othersAnswered: true, random: &random) == .seconds(2))
+    }
+
     @Test func whoIsLostAloneWaitsNoLongerForThat() {
         var random = SeededRandom(3)
         let delays = (0..<2_000).map { _ in RetryPolicy().delay(afterFailures: 8, isAlone: true, random: &random) }

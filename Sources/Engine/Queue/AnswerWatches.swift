@@ -24,12 +24,12 @@ final class AnswerWatches: Sendable {
 
     /// Bodies up to this size are sent again for little. Bytes.
     private static let small: Int64 = 1 << 20
-    private static let leastForSmall = Duration.seconds(1)
+    private static let leastForSmall = Duration.milliseconds(500)
     private static let leastForLarge = Duration.milliseconds(1500)
     /// A hundred parts that share a line are answered late; the last of them is not.
     private static let largeKept = 32
     /// There are too few of the others to know what is usual.
-    private static let leastForNone = Duration.milliseconds(1500)
+    private static let leastForNone = Duration.seconds(1)
     private static let leastForLists = Duration.seconds(5)
     /// From when on, and how often, it is asked whether anybody is there: also while an earlier question is not answered, since one that is
     /// lost says nothing.

@@ -52,6 +52,7 @@ struct Watch: AsyncParsableCommand {
         while !Task.isCancelled {
             do {
                 for try await events in client.http.eventBatches(path, lastEventID: last) {
+                    Courtesy.lowerPriority()
                     // Written together: each of a thousand watched uploads a second would else cost a call of its own.
                     var lines: [UInt8] = []
                     for event in events {

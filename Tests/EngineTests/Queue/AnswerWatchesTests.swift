@@ -89,10 +89,10 @@ import TransferCore
         }
         for _ in 0..<AnswerTimes.others { watches.answered(Self.endpoint, length: 4096, after: .milliseconds(5)) }
 
-        clock.advance(.milliseconds(900))
-        #expect(isPatient(.milliseconds(950), true))
+        clock.advance(.milliseconds(400))
+        #expect(isPatient(.milliseconds(450), true))
         clock.advance(.milliseconds(100))
-        #expect(!isPatient(.milliseconds(1_050), true))
+        #expect(!isPatient(.milliseconds(550), true))
 
         for _ in 0..<100 { await Task.yield() }
         #expect(asked.withLock { $0 } == 0)

@@ -40,9 +40,6 @@ public final class CurlTransport: Transport {
     private static let mostLoops = 16
     /// A request without a body is work too.
     private static let requestWeight: Int64 = 4096
-    private static let smallWeight: Int64 = 64 << 10
-    /// In flight on one loop before small requests go to another too: 256 of 4 KiB.
-    private static let sharedLoad: Int64 = 2 << 20
 
     public convenience init(_ configuration: Configuration = Configuration()) throws(TransportError) {
         try self.init(configuration, slowRead: .milliseconds(1))
@@ -121,9 +118,7 @@ public final class CurlTransport: Transport {
         }
         let weight = (body?.length ?? Int64(request.body.count)) + CurlTransport.requestWeight
         let number = loads.withLock { loads in
-            // Small ones share a loop as long as it is not busy: a thread that wakes for two does less than two threads that wake for one.
-            let shared = weight <= CurlTransport.smallWeight ? loads.firstIndex { $0 + weight <= CurlTransport.sharedLoad } : nil
-            let number = shared ?? loads.indices.min { loads[$0] < loads[$1] } ?? 0
+            let number = loads.indices.min { loads[$0] < loads[$1] } ?? 0
             loads[number] += weight
             return number
         }

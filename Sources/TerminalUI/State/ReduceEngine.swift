@@ -223,6 +223,11 @@ extension AppState {
 
     /// A theme that cannot be read: seen until it is closed, since the eyes are in another window.
     mutating func showThemeProblem(_ problem: String) {
+        // The place in the file has to be seen, whatever the folder is called.
+        let bytes = Array(problem.utf8)
+        let path = bytes.first == UInt8(ascii: "/") ? bytes.prefix { $0 != UInt8(ascii: ":") } : []
+        let name = path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+        let problem = String(decoding: bytes[name...], as: UTF8.self)
         say(problem, .error, seconds: 60)
         if screen == .queue || screen == .history {
             toast = Toast(uploadID: "", title: "THEME", lines: [problem, "the colours stay as they were"], code: "theme")

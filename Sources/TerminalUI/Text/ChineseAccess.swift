@@ -14,6 +14,9 @@ enum ChineseAccess {
         save and test | 保存并测试
         writing… | 正在写入…
         (kept) | （保留）
+           Tab field   Space change   Esc back | 　Tab 字段　Space 更改　Esc 返回
+        with | 使用
+        region | 地域
         Signing in with a code on another device is not in this version. | 此版本不支持在其他设备上用代码登录。
         for NAME:path, letters, digits, - | 用于 NAME:path，字母、数字、-
         kept in a file of yours, 0600 | 存于您的文件，0600

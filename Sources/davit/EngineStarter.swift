@@ -42,7 +42,9 @@ enum EngineStarter {
     /// An absolute path without touching the file system: a trailing slash keeps its meaning.
     static func absolute(_ path: String) -> String {
         if path.utf8.first == UInt8(ascii: "/") { return path }
-        let folder = FileManager.default.currentDirectoryPath
+        guard let found = getcwd(nil, 0) else { return "/" + path }
+        defer { free(found) }
+        let folder = PathText.text(Array(UnsafeRawBufferPointer(start: found, count: strlen(found))))
         return folder == "/" ? "/" + path : folder + "/" + path
     }
 }

@@ -36,7 +36,7 @@ enum Program {
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try Davit.parseAsRoot()
+            var command = try Davit.parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -51,6 +51,13 @@ enum Program {
         } catch {
             explain(error)
         }
+    }
+
+    /// What the system gave, where Swift's own list would put a sign in the place of bytes that are no UTF-8: names of files may have such.
+    private static var arguments: [String]? {
+        guard CommandLine.arguments.count > 1, ["put", "add"].contains(CommandLine.arguments[1]) else { return nil }
+        let given = (1..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0] }
+        return given.map { PathText.text(Array(UnsafeRawBufferPointer(start: $0, count: strlen($0)))) }
     }
 
     /// Help and version go to standard output with 0; what the parser refuses is one error with exit status 2.

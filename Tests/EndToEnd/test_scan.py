@@ -86,3 +86,42 @@ def test_a_name_that_is_not_utf8_goes_up_when_it_may_be_encoded(davit, sandbox, 
     upload = next(upload for upload in davit.uploads() if upload["key"] == "b/bad%FF")
     import base64
     assert base64.b64decode(upload["path_b64"]) == os.fsencode(folder) + b"/bad\xff"
+
+
+def test_a_name_that_is_not_utf8_may_be_given_by_itself(davit, sandbox, tmp_path):
+    folder = os.fsencode(tmp_path) + b"/dir\xfe"
+    os.mkdir(folder)
+    for name in (b"/plain", b"/bad\xff"):
+        with open(folder + name, "wb") as file:
+            file.write(b"hello")
+    bad, plain = os.fsdecode(folder + b"/bad\xff"), os.fsdecode(folder + b"/plain")
+
+    # The folders above a file are no part of its key.
+    davit.run("put", plain, f"oss://{sandbox.bucket}/a/", check=0)
+    refused = davit.run("put", bad, plain, f"oss://{sandbox.bucket}/b/", check=3)
+    davit.run("put", "--encode-names", "percent", bad, f"oss://{sandbox.bucket}/c/", check=0)
+    davit.run("put", "--encode-names", "percent", os.fsdecode(folder), f"oss://{sandbox.bucket}/d/", check=0)
+    davit.run("put", "--encode-names", "percent", "bad\udcff", f"oss://{sandbox.bucket}/e/", check=0, cwd=folder)
+    (tmp_path / "list").write_bytes(folder + b"/bad\xff\n")
+    davit.run("put", "--encode-names", "percent", "--files-from", tmp_path / "list", f"oss://{sandbox.bucket}/f/", check=0)
+    absent = davit.run("put", bad + "x", f"oss://{sandbox.bucket}/g/", check=2)
+    dest = davit.run("put", plain, f"oss://{sandbox.bucket}/\udcff/", check=2)
+
+    assert "bad\\xFF" in refused.stderr and "--encode-names" in refused.stderr and "bad\\xFFx" in absent.stderr and "DEST" in dest.stderr
+    assert {"a/plain", "b/plain", "c/bad%FF", "d/dir%FE/bad%FF", "d/dir%FE/plain", "e/bad%FF", "f/bad%FF"} == set(sandbox.objects())
+    import base64
+    upload = next(upload for upload in davit.uploads() if upload["key"] == "c/bad%FF")
+    assert base64.b64decode(upload["path_b64"]) == folder + b"/bad\xff"
+
+
+def test_the_schedule_of_rates_is_written_by_the_command_line(davit, sandbox):
+    davit.configure("# mine\n[engine]\nuploads = 2  # few\n")
+    davit.run("limit", "--schedule", "00:00-23:59 5MiB; else 5MiB", check=0)
+    assert davit.json("limit")["rate"] == 5 << 20
+    assert (davit.home / "config.toml").read_text() == (
+        '# mine\n[engine]\nuploads = 2  # few\nrate-schedule = ["00:00-23:59 5MiB", "else 5MiB"]\n')
+    wrong = davit.run("limit", "--schedule", "whenever 5MiB")
+    assert wrong.returncode == 2 and "config.toml:4:" in wrong.stderr and "rate-schedule" in wrong.stderr
+    davit.run("undo", check=0)
+    assert (davit.home / "config.toml").read_text() == "# mine\n[engine]\nuploads = 2  # few\n"
+    assert davit.json("limit")["rate"] is None

@@ -230,6 +230,16 @@ enum Configured {
         #expect(desk.others.suffix(2) == [.fetchSettings, .fetchEdits])
     }
 
+    @Test func anEngineThatIsBackIsAskedAnewWhatCanBeTakenBack() {
+        var state = Configured.state()
+        state.screen = .settings
+        _ = reduce(&state, .engineLost(reason: "gone", attempt: 1, nextIn: 1))
+
+        #expect(reduce(&state, .engineBack).contains(.fetchEdits))
+        _ = reduce(&state, .engineLost(reason: "gone", attempt: 1, nextIn: 1))
+        #expect(reduce(&state, .status(Mix.status)).contains(.fetchEdits))
+    }
+
     @Test func whatOthersChangeIsSaidAndFetched() {
         var state = Configured.state()
         state.screen = .settings

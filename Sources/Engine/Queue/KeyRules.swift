@@ -1,5 +1,6 @@
 import Glibc
 import OSSProtocol
+import Platform
 
 /// How names become object keys. All of it is bytes.
 enum KeyRules {
@@ -25,6 +26,16 @@ enum KeyRules {
         let names = bytes[start...].split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
         guard !names.contains(where: { $0.elementsEqual("..".utf8) }) else { return nil }
         return String(decoding: Array(names.joined(separator: "/".utf8)), as: UTF8.self)
+    }
+
+    static let notUTF8 = "its name is not UTF-8, and object keys are. Rename it, or use --encode-names percent"
+
+    /// A name or path of a source, as `PathText` writes it, for an object's key.
+    ///
+    /// - Returns: `nil` where it is not UTF-8 and is not to be written `%XX`.
+    static func keyText(_ name: String, encodes: Bool) -> String? {
+        guard let bytes = PathText.bytes(name) else { return name }
+        return String(validating: bytes, as: UTF8.self) ?? (encodes ? PathText.percent(bytes) : nil)
     }
 
     /// `name (1).ext`; a leading dot is no extension.

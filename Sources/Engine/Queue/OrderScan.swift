@@ -118,10 +118,13 @@ struct RowMaker: Sendable {
     func make(_ items: [ScanItem], source: String, at: Timestamp, into batch: inout ScanBatch) {
         let below = plan.options.base.flatMap { KeyRules.below($0, source) }
         let ownName = below ?? KeyRules.ownName(source)
+        let encodes = plan.options.encodeNames == "percent"
+        // Of a name that a person gave; what lies in folders was judged when it was found.
+        let shownName = ownName.map { KeyRules.keyText($0, encodes: encodes) }
         batch.rows.reserveCapacity(batch.rows.count + items.count)
         for item in items {
             switch item {
-            case .refused(let path, let reason): batch.refused.append(JobView.Refused(path: path, reason: reason))
+            case .refused(let path, let reason): batch.refused.append(JobView.Refused(path: PathText.shown(path), reason: reason))
             case .file(let path, let relative, let identity):
                 guard plan.wants(size: identity.size, modified: identity.modified) else {
                     batch.skipped[.filtered, default: 0] += 1
@@ -129,10 +132,16 @@ struct RowMaker: Sendable {
                 }
                 // A source that is a file is its own name already.
                 let isSource = path.utf8.count == source.utf8.count && path.utf8.elementsEqual(source.utf8)
-                let key = plan.key(relative: isSource ? below ?? relative : relative, ownName: isSource ? nil : ownName)
+                let own = isSource ? KeyRules.keyText(below ?? relative, encodes: encodes) : relative
+                guard let own, shownName != .some(nil) || isSource else {
+                    batch.skipped[.names, default: 0] += 1
+                    batch.refused.append(JobView.Refused(path: PathText.shown(path), reason: KeyRules.notUTF8))
+                    continue
+                }
+                let key = plan.key(relative: own, ownName: isSource ? nil : shownName ?? nil)
                 if let problem = KeyRules.problem(key) {
                     batch.skipped[.names, default: 0] += 1
-                    batch.refused.append(JobView.Refused(path: path, reason: problem))
+                    batch.refused.append(JobView.Refused(path: PathText.shown(path), reason: problem))
                     continue
                 }
                 if plan.isOnePut, identity.size > OSSLimits.largestPart {
@@ -143,7 +152,7 @@ struct RowMaker: Sendable {
                 do throws(PlanError) {
                     batch.rows.append(try row(path, key, identity, at))
                 } catch {
-                    batch.refused.append(JobView.Refused(path: path, reason: error.description))
+                    batch.refused.append(JobView.Refused(path: PathText.shown(path), reason: error.description))
                 }
             }
         }

@@ -5,7 +5,7 @@ import Platform
 /// One thing a scan came upon.
 enum ScanItem: Sendable, Equatable {
     /// - path: as `PathText` writes it.
-    /// - relative: below the source, `/` between names; the file's own name for a source that is a file.
+    /// - relative: below the source, `/` between names; the file's own name for a source that is a file, as `PathText` writes it.
     case file(path: String, relative: String, identity: SourceIdentity)
     /// Not queued, and why.
     case refused(path: String, reason: String)
@@ -149,18 +149,18 @@ final class Scanner: Sendable {
     private func begin(_ state: inout State, _ step: inout ScanStep) {
         var information = stat()
         step.looked += 1
-        guard stat(source, &information) == 0 else { return refuse(source, errno, &step) }
+        guard PathText.withPath(source, { stat($0, &information) }) == 0 else { return refuse(source, errno, &step) }
         switch information.st_mode & S_IFMT {
         case S_IFREG:
             guard !source.utf8.elementsEqual("".utf8), source.utf8.last != UInt8(ascii: "/") else {
-                return step.items.append(.refused(path: source, reason: "it is a file and its name ends with /"))
+                return step.items.append(.refused(path: PathText.shown(source), reason: "it is a file and its name ends with /"))
             }
-            guard access(source, R_OK) == 0 else { return refuse(source, errno, &step) }
+            guard PathText.withPath(source, { access($0, R_OK) }) == 0 else { return refuse(source, errno, &step) }
             let name = KeyRules.ownName(source) ?? source
             // Filters speak of what lies in folders; a file that was named is wanted.
             step.items.append(.file(path: source, relative: name, identity: SourceIdentity(stat: information)))
         case S_IFDIR:
-            let descriptor = openFolder(&state) { open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+            let descriptor = openFolder(&state) { PathText.withPath(source) { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) } }
             if Scanner.isLack(descriptor) {
                 (state.isBegun, step.lacksFiles) = (false, true)
                 return
@@ -194,7 +194,7 @@ final class Scanner: Sendable {
         guard let folder = state.folders.last else { return nil }
         let names = state.path.split(separator: UInt8(ascii: "/"))
         let descriptor = openFolder(&state) {
-            var descriptor = Glibc.open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            var descriptor = PathText.withPath(source) { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
             for name in names where descriptor >= 0 {
                 let outer = descriptor
                 descriptor = (name + [0]).withCString {
@@ -323,7 +323,7 @@ final class Scanner: Sendable {
             return step.items.append(
                 .refused(
                     path: PathText.shown(path(PathText.text(relative))),
-                    reason: "its name is not UTF-8, and object keys are. Rename it, or use --encode-names percent"))
+                    reason: KeyRules.notUTF8))
         }
         // An owner's own permission is all that counts for the owner: no need to ask a second time.
         if information.st_uid != user || information.st_mode & S_IRUSR == 0 {
@@ -338,7 +338,7 @@ final class Scanner: Sendable {
 
     private func refuse(_ path: String, _ number: Int32, _ step: inout ScanStep) {
         step.skip(.unreadable)
-        step.items.append(.refused(path: path, reason: reason(number)))
+        step.items.append(.refused(path: PathText.shown(path), reason: reason(number)))
     }
 
     private func refuse(_ path: String, _ mode: mode_t, _ step: inout ScanStep) {
@@ -350,7 +350,7 @@ final class Scanner: Sendable {
             default: (.unreadable, "it is neither a file nor a folder")
             }
         step.skip(kind)
-        step.items.append(.refused(path: path, reason: reason))
+        step.items.append(.refused(path: PathText.shown(path), reason: reason))
     }
 
     private func path(_ relative: [UInt8]) -> String { path(String(decoding: relative, as: UTF8.self)) }

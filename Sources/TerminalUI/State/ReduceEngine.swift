@@ -26,7 +26,7 @@ extension AppState {
             return []
         case .engineBack:
             mirror.link = .up
-            return refreshAll()
+            return refreshAll() + (showsEdits ? [.fetchEdits] : [])
         default: return []
         }
     }
@@ -48,6 +48,7 @@ extension AppState {
         mirror.statusAt = now
         let wasUp = mirror.link == .up
         mirror.link = .up
+        if !wasUp, showsEdits { effects.append(.fetchEdits) }
         guard isNews || !wasUp else { return effects }
         effects += refresh(\.queue)
         // The history is asked for once a second at most: a page of it is larger than a screen of the queue.
@@ -61,10 +62,13 @@ extension AppState {
     private func follow(_ done: StatusView.DoneAction) -> [Effect] {
         var effects: [Effect] = []
         if done.action == "configuration" || done.action == "undo" && done.what != nil { effects.append(.fetchSettings) }
-        var isOpen = screen == .settings || screen == .access
-        if case .edits? = overlays.last { isOpen = true }
-        if isOpen { effects.append(.fetchEdits) }
+        if showsEdits { effects.append(.fetchEdits) }
         return effects
+    }
+
+    private var showsEdits: Bool {
+        if case .edits? = overlays.last { return true }
+        return screen == .settings || screen == .access
     }
 
     private mutating func tell(_ done: StatusView.DoneAction) {
@@ -219,6 +223,11 @@ extension AppState {
 
     /// A theme that cannot be read: seen until it is closed, since the eyes are in another window.
     mutating func showThemeProblem(_ problem: String) {
+        // The place in the file has to be seen, whatever the folder is called.
+        let bytes = Array(problem.utf8)
+        let path = bytes.first == UInt8(ascii: "/") ? bytes.prefix { $0 != UInt8(ascii: ":") } : []
+        let name = path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+        let problem = String(decoding: bytes[name...], as: UTF8.self)
         say(problem, .error, seconds: 60)
         if screen == .queue || screen == .history {
             toast = Toast(uploadID: "", title: "THEME", lines: [problem, "the colours stay as they were"], code: "theme")

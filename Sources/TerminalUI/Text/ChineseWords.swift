@@ -142,7 +142,7 @@ enum ChineseWords {
         let paused uploads go on | 继续已暂停的上传
         pause or resume the whole queue | 暂停或继续整个队列
         try again now; reconnect when the engine is lost | 立即重试；引擎断开时重新连接
-        cancel; the stored parts are kept, u takes it back | 取消；已存分片保留，u 可撤回
+        cancel; the stored parts are kept, u takes it back; removes a profile | 取消；已存分片保留，u 可撤回；移除配置
         abort and delete the stored parts; asks | 中止并删除已存分片；会询问
         priority up; a setting up | 提高优先级；增大设置
         priority down; a setting down | 降低优先级；减小设置
@@ -150,7 +150,7 @@ enum ChineseWords {
         to the front of its priority | 移到同优先级最前
         to the back of its priority | 移到同优先级最后
         to the front or back of its priority | 移到同优先级最前或最后
-        add to the queue: the marked files, or opens Browse | 加入队列：已标记的文件，或打开浏览
+        add to the queue: the marked files, or opens Browse; a profile | 加入队列：已标记的文件，或打开浏览；添加配置
         bandwidth limit | 带宽限制
         slow mode on, off | 慢速模式开、关
         concurrency: uploads at once, parts at once | 并发：同时上传数、同时分片数
@@ -281,7 +281,7 @@ enum ChineseWords {
         aborted {w}, stored parts are deleted. | 已中止 {}，已存分片已删除。
         changed the priority of {w}.   u undo | 已更改优先级：{}   u 撤销
         undone: {w} as before | 已撤销：{} 恢复原状
-        limit up {}, {w} and {w} at once | 限速 {}，同时 {}、{}
+        limit up {}, {w} and {w} at once   u undo | 限速 {}，同时 {}、{}   u 撤销
         {} marked: actions apply to both. Esc clears. | 已标记 {} 个：操作作用于这两个。Esc 清除。
         {} marked ({}): actions apply to both. Esc clears. | 已标记 {} 个（{}）：操作作用于这两个。Esc 清除。
         {} marked ({}): actions apply to it. Esc clears. | 已标记 {} 个（{}）：操作作用于它。Esc 清除。

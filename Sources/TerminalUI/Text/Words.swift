@@ -48,7 +48,7 @@ enum Words {
     }
 
     static let chinese = table(lines)
-    static let lines = ChineseWords.text + "\n" + ChineseSentences.text
+    static let lines = ChineseWords.text + "\n" + ChineseSentences.text + "\n" + ChineseAccess.text
 
     /// What stands between the values of a phrase that is filled.
     static let phrases: [String: [String]] = {

@@ -117,14 +117,18 @@ struct Limit: AsyncParsableCommand {
         discussion: """
             Examples: davit limit 50MiB, davit limit 400Mbit, davit limit none. 0 stops all traffic; it never means unlimited. \
             It counts until the next window of rate-schedule begins; davit limit schedule gives it back to the configuration at once.
+            davit limit --schedule "Mon-Fri 08:00-18:00 20MiB; else none" writes rate-schedule of the configuration, --schedule none takes it out.
             davit limit 5MiB j-31 is for all uploads of that order together, davit limit 5MiB u-7Q4K2 and davit limit 5MiB size>1G for each upload.
             """)
     @OptionGroup var global: GlobalOptions
+    @Option(name: .long, help: ArgumentHelp("Rates by the clock, a ; between two lines; none takes them out.", valueName: "lines")) var schedule: String?
     @Argument(help: "Bytes a second, such as 50MiB; or none, or schedule.") var rate: String?
     @Argument(help: "Ids of orders or uploads, or a QUERY of uploads.") var words: [String] = []
 
     func run() async throws {
+        if schedule != nil, rate != nil { throw Failure("limit takes a RATE or --schedule, not both", exit: Exit.usage) }
         let client = try await ControlClient.connect(global)
+        if let schedule { try await write(schedule, client) }
         if let rate, !words.isEmpty { return try await limit(words, rate, client) }
         let limits: LimitsView
         if let rate {
@@ -136,6 +140,15 @@ struct Limit: AsyncParsableCommand {
         let by = limits.rateBy == "schedule" ? ", by the schedule" : ""
         let until = limits.rateUntil.map { "\(by) until \($0)" } ?? by
         Output.result((limits.rate.map { "\(Formats.size($0))/s (\($0) bytes a second)" } ?? "none") + until)
+    }
+
+    /// The engine writes it and says what is wrong with it.
+    private func write(_ schedule: String, _ client: ControlClient) async throws {
+        let lines = schedule.split(separator: ";").map { $0.split(separator: " ").joined(separator: " ") }.filter { !$0.isEmpty }
+        let value: ConfigurationValue? = lines.isEmpty || lines == ["none"] ? nil : .list(lines)
+        let change = ConfigurationChange(set: [ConfigurationEntry(["engine", "rate-schedule"], value)])
+        let result = try await client.post("/v1/configuration", change, as: ConfigurationResult.self)
+        if !global.quiet { Output.note("\(Output.clean(result.file)): \(Output.clean(result.what))") }
     }
 
     private func limit(_ words: [String], _ rate: String, _ client: ControlClient) async throws {

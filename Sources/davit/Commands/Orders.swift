@@ -210,6 +210,9 @@ struct Ordering {
         var destination: String?
         if flags.signedUrl == nil {
             guard let last = paths.popLast() else { throw Failure("DEST is missing. Use: davit put PATH... DEST", exit: Exit.usage) }
+            guard PathText.bytes(last) == nil else {
+                throw Failure("\(Output.clean(PathText.shown(last))) is not UTF-8, and object keys are. Write another DEST", exit: Exit.usage)
+            }
             destination = last
             if let remote = global.remote, !last.hasPrefix("oss://"), !last.contains(":") { destination = "\(remote):\(last)" }
         }
@@ -234,14 +237,12 @@ struct Ordering {
         var present: [String] = []
         for path in paths {
             var information = stat()
-            if lstat(path, &information) == 0 {
+            if PathText.withPath(path, { lstat($0, &information) }) == 0 {
                 present.append(EngineStarter.absolute(path))
             } else {
                 missing += 1
                 let reason = String(cString: strerror(errno))
-                // What is not UTF-8 arrives here with this sign in its place.
-                let advice = path.unicodeScalars.contains("\u{FFFD}") ? ". A name that is not UTF-8 can only be queued with its folder" : ""
-                Output.note("davit: error: \(Output.clean(path)) cannot be read (\(reason))\(advice). It was not queued")
+                Output.note("davit: error: \(Output.clean(PathText.shown(path))) cannot be read (\(reason)). It was not queued")
             }
         }
         if present.isEmpty { throw Finished(exit: Exit.usage) }
@@ -307,7 +308,7 @@ struct Ordering {
         } catch {
             throw Failure("--files-from: \(Output.clean(error.message))", exit: Exit.usage)
         }
-        return bytes.split(separator: nul ? 0 : 10).map { String(decoding: $0, as: UTF8.self) }
+        return bytes.split(separator: nul ? 0 : 10).map { PathText.text(Array($0)) }
     }
 }
 

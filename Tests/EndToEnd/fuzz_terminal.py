@@ -246,6 +246,12 @@ class Fuzz:
             for _ in range(self.random.randint(1, 25)):
                 self.send(self.random.choice(EVERY))
         elif dice < 0.65:
+            # Out of whatever swallows letters, most times.
+            for _ in range(self.random.choice([0, 1, 2, 3])):
+                self.send(b"\x1b")
+                time.sleep(0.06)
+            if self.random.random() < 0.4:
+                self.send(b"1")
             self.send(self.random.choice(PHRASES))
         elif dice < 0.8:
             for _ in range(self.random.randint(1, 10)):

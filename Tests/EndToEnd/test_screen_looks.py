@@ -442,7 +442,7 @@ def test_28_names_are_cut_between_characters_and_keep_their_extension(named, win
     endings = [".xlsx", ".mp4", ".tiff"]
     for columns in range(40, 141, step):
         tmux.resize(columns, 35)
-        until(lambda: len(tmux.lines()) >= 35 and tmux.lines()[34].strip())
+        until(lambda: len(tmux.lines()) >= 35 and tmux.lines()[34].strip() and ("NAME" in tmux.text()) == (columns >= 60))
         lines = tmux.settled()
         for line in lines:
             assert width(line) <= columns and "\ufffd" not in line

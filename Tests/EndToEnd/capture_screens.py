@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 
-from conftest import until
+from conftest import Davit, start_sandbox, stop, until
 from terminal import Played, Tmux
 
 SOURCES = pathlib.Path(__file__).parents[2]
@@ -20,10 +20,13 @@ BEGIN, END = "<!-- docs/screens/queue-80x24.txt, written by scripts/capture-scre
 SIZES = [(80, 24), (140, 40)]
 # Always the same place: paths stand on the screens.
 PLACE = pathlib.Path("/tmp/davit-screens")
+MIB = 1 << 20
+# Sparse: some of it is uploaded to a sandbox for the Browse screen.
 MEDIA = {
-    "raw/camera-01_b-roll.mov": 8482560409, "raw/camera-02_master_v7.mov": 12777527705, "raw/camera-03_interview-full_master_v7.mov": 13421772800,
-    "raw/audio-mix_v3.wav": 2362232012, "raw/2024年度財務報告書及び監査経理部確認用.xlsx": 50541363, "raw/نسخة_احتياطية_نهائية.zip": 851443712,
-    "raw/notes\r.txt": 1126, "proxy/camera-01.mp4": 90000000,
+    "raw/camera-01_b-roll.mov": 24 * MIB, "raw/camera-02_master_v7.mov": 31 * MIB, "raw/camera-03_interview-full_master_v7.mov": 40 * MIB,
+    "raw/audio-mix_v3.wav": 9 * MIB, "raw/2024年度財務報告書及び監査経理部確認用.xlsx": 3 * MIB, "raw/نسخة_احتياطية_نهائية.zip": 8 * MIB,
+    "raw/notes\r.txt": 1126, "raw/stills/0001.png": MIB, "sent/camera-01_b-roll.mov": 24 * MIB,
+    "sent/camera-03_interview-full_master_v7.mov": 38 * MIB, "sent/storyboard.pdf": 2 * MIB, "sent/proxy/camera-01.mp4": 2 * MIB,
 }
 CONFIGURATION = """
 [remote.prod]
@@ -52,18 +55,10 @@ LOG = """
 """
 
 
-def local(tmux):
-    tmux.keys("2")
-    tmux.go_to(str(PLACE / "media/raw"))
-    tmux.shows("camera-02")
-    tmux.keys("Down", "Down", "Space", "Space")
-
-
 # Name: the keys that lead there.
 WAYS = {
     "queue": lambda tmux: tmux.keys("Down", "Space", "Space", "Up", "Up"),
     "detail": lambda tmux: tmux.keys("Enter"),
-    "browse": local,
     "history": lambda tmux: tmux.keys("3"),
     "log": lambda tmux: tmux.keys("4"),
     "access": lambda tmux: tmux.keys("5"),
@@ -100,7 +95,7 @@ def place():
         with open(path, "wb") as file:
             file.truncate(size)
         os.utime(path, (1795413600, 1795413600))
-    for folder in (PLACE / "media/raw", PLACE / "media/proxy", PLACE / "media"):
+    for folder in (PLACE / "media").glob("**/"):
         os.utime(folder, (1795413600, 1795413600))
     played = Played(PLACE / "davit", "mix", {"HOME": str(PLACE), "USER": "ops"}, clock=f"{today()}T06:03:22Z")
     played.stop()
@@ -111,25 +106,69 @@ def place():
     return played
 
 
+def shot(davit, name, columns, rows, shows, way):
+    """The screen that the keys lead to, in a front end of its own."""
+    until(lambda: davit.json("status")["engine"]["front_ends"] == 0, what="an engine without a front end")
+    tmux = Tmux(columns, rows, davit.environment)
+    try:
+        tmux.type(f"cd '{PLACE}' && clear && '{davit.command()[0]}' attach --view {name}-{columns}")
+        tmux.keys("Enter")
+        tmux.shows(*shows)
+        way(tmux)
+        time.sleep(0.3)
+        tmux.settled()
+        return steady(tmux.text())
+    finally:
+        tmux.end()
+
+
+def browse(tmux):
+    tmux.go_to(str(PLACE / "media/raw"))
+    tmux.shows("camera-02")
+    tmux.keys("Tab")
+    tmux.go_to("oss://media-prod/raw/")
+    tmux.shows("storyboard")
+    tmux.keys("Tab", "=")
+    tmux.settled()
+    tmux.keys("g", "Down", "Down", "Down", "Space", "Space", "Space")
+
+
+def capture_browse():
+    """Both panes, with a sandbox in the place of OSS: a played engine has no network."""
+    sandbox = start_sandbox(PLACE / "oss", "--bucket", "media-prod")
+    davit = Davit(PLACE / "browsing", {**sandbox.environment, "HOME": str(PLACE), "USER": "ops", "TZ": "CST-8"})
+    texts = {}
+    try:
+        davit.configure(f"""
+default-remote = "prod"
+[remote.prod]
+bucket = "media-prod"
+region = "{sandbox.region}"
+endpoint = "{sandbox.oss_endpoint}"
+[remote.prod.credentials]
+kind = "env"
+""")
+        davit.run("put", "-q", str(PLACE / "media/sent") + "/", "oss://media-prod/raw/", check=0)
+        for columns, rows in SIZES:
+            texts[f"browse-{columns}x{rows}"] = shot(davit, "browse", columns, rows, ["? help"], lambda tmux: (tmux.keys("2"), browse(tmux)))
+    finally:
+        davit.stop()
+        stop(sandbox.process)
+    # When they were listed and stored is told by this machine's clock.
+    return {
+        name: re.sub(r"listed \d\d:\d\d:\d\d", "listed 14:03:11", re.sub(DAY + r" \d\d:\d\d(?!:)", DAY + " 13:40", text))
+        for name, text in texts.items()}
+
+
 def capture():
     """Name to text of every screen."""
     played = place()
     texts = {}
     try:
+        texts.update(capture_browse())
         for columns, rows in SIZES:
             for name, way in WAYS.items():
-                until(lambda: played.json("status")["engine"]["front_ends"] == 0, what="an engine without a front end")
-                tmux = Tmux(columns, rows, played.environment)
-                try:
-                    tmux.type(f"cd '{PLACE}' && clear && '{played.command()[0]}' attach --view {name}-{columns}")
-                    tmux.keys("Enter")
-                    tmux.shows("camera-03", "? help")
-                    way(tmux)
-                    time.sleep(0.3)
-                    tmux.settled()
-                    texts[f"{name}-{columns}x{rows}"] = steady(tmux.text())
-                finally:
-                    tmux.end()
+                texts[f"{name}-{columns}x{rows}"] = shot(played, name, columns, rows, ["camera-03", "? help"], way)
     finally:
         played.stop()
         shutil.rmtree(PLACE, ignore_errors=True)

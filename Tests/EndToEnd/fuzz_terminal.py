@@ -158,8 +158,9 @@ class Fuzz:
         if not self.driver.isCooked():
             raise Finding(f"{what}: the terminal is not as it was")
 
-    def await_output(self, seconds=15):
-        """It is there: after Ctrl-L it draws."""
+    def await_output(self, seconds=25):
+        """It is there: after Ctrl-L it draws. Where sequences that nobody finishes have eaten what the terminal answers, it gives up waiting
+        for that after 15 s."""
         number = len(self.driver.chunks)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -246,6 +247,12 @@ class Fuzz:
             for _ in range(self.random.randint(1, 25)):
                 self.send(self.random.choice(EVERY))
         elif dice < 0.65:
+            # Out of whatever swallows letters, most times.
+            for _ in range(self.random.choice([0, 1, 2, 3])):
+                self.send(b"\x1b")
+                time.sleep(0.06)
+            if self.random.random() < 0.4:
+                self.send(b"1")
             self.send(self.random.choice(PHRASES))
         elif dice < 0.8:
             for _ in range(self.random.randint(1, 10)):

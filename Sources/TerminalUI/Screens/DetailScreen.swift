@@ -216,7 +216,8 @@ extension Canvas {
         guard let detail, !detail.map.utf8.isEmpty, width > 0 else {
             bar(
                 upload.stored, sending: upload.sending, of: upload.size, isDone: upload.state == .done, row: row, column: column,
-                width: width)
+                // As wide as the map that comes: it then changes few cells.
+                width: upload.parts.total > 0 ? min(width, upload.parts.total) : width)
             return
         }
         let map = Array(detail.map.utf8)

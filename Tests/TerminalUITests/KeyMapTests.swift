@@ -22,11 +22,11 @@ import Testing
     }
 
     @Test func aChangeReplacesTheKeysOfAnAction() {
-        let (map, problems) = KeyMap.read("pause = \"Ctrl-P\"\nundo = [\"U\", \"Backspace\"]\n")
+        let (map, problems) = KeyMap.read("pause = \"Ctrl-P\"\nundo = [\"U\", \"F2\"]\n")
 
         #expect(problems.isEmpty)
         #expect(map.action(for: .control("p"), on: .queue) == .pause && map.action(for: .character("p"), on: .queue) == nil)
-        #expect(map.action(for: .character("U"), on: .log) == .undo && map.action(for: .backspace, on: .browse) == .undo)
+        #expect(map.action(for: .character("U"), on: .log) == .undo && map.action(for: .function(2), on: .browse) == .undo)
         #expect(map.action(for: .character("j"), on: .queue) == .nextRow, "the rest stays")
     }
 

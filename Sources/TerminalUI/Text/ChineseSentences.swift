@@ -121,6 +121,11 @@ enum ChineseSentences {
         no further match for {} | 没有更多匹配：{}
         nothing was looked for yet; / finds | 还没有查找过；/ 查找
         Could not list {} {} | 无法列出 {} {}
+        Backspace widens the filter by one word, f edits it, Esc clears it. | Backspace 去掉筛选的一个词，f 修改，Esc 清除。
+        filter without its last word | 筛选去掉最后一个词
+        ADDED | 加入
+        clear filter | 清除筛选
+        widen | 放宽
         # detail
         This upload is no longer in the queue or the history. q goes back. | 此上传已不在队列和历史中。q 返回。
         Asking the engine for this upload… | 正在向引擎询问此上传…
@@ -159,7 +164,6 @@ enum ChineseSentences {
         disk | 磁盘
         schedule | 计划
         resume | 续传
-        long lines are cut in this version; y e copies the whole error | 此版本会截断长行；y e 复制完整错误
         this is the last upload loaded | 这是已加载的最后一个上传
         this is the first upload loaded | 这是已加载的第一个上传
         J and K scroll in the detail: Enter opens it | J 和 K 在详情中滚动：Enter 打开

@@ -125,7 +125,7 @@ enum KeyTable {
             [.character("r")], .retry, "try again now; reconnect when the engine is lost", [.queue, .detail, .history, .access], takes: .uploads,
             isInShell: true,
             hints: [
-                hint("detail", 1, [.queue, .history]), hint("edit", 1, [.settings]), hint("open", 7, [.log]), hint("edit", 1, [.access]),
+                hint("retry", 4, [.queue]), hint("retry", 3, [.detail]), hint("queue again", 2, [.history]), hint("renew now", 3, [.access]),
             ]),
         bind(
             [.character("x"), .function(8), .delete], .cancel, "cancel; the stored parts are kept, u takes it back; removes a profile",

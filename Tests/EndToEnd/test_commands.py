@@ -204,7 +204,7 @@ def test_keys_are_listed_and_a_file_of_keys_is_checked(davit):
     davit.run("keys", "check", check=0)
 
     file = davit.home / "keys.toml"
-    file.write_text('pause = "Ctrl-P"\n[queue]\nundo = ["U", "Backspace"]\n')
+    file.write_text('pause = "Ctrl-P"\n[queue]\nundo = ["F3", "F2"]\n')
     davit.run("keys", "check", check=0)
     assert next(item for item in davit.json("keys", "list")["items"] if item["action"] == "pause")["keys"] == ["Ctrl-P"]
 

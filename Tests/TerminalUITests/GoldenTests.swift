@@ -103,6 +103,12 @@ enum Golden {
         }
     }
 
+    @Test(arguments: [Size(columns: 200, rows: 60), Size(columns: 300, rows: 100)]) func wideQueuesLookAsRecorded(size: Size) {
+        let state = Mix.state(size: size, total: 100_537)
+
+        Golden.check(render(state, size: size, theme: .mono), name("queue", size))
+    }
+
     @Test(arguments: sizes) func browseLooksAsRecorded(size: Size) {
         let state = Browsing.state(size: size)
 

@@ -22,20 +22,20 @@ import Testing
     }
 
     @Test func aChangeReplacesTheKeysOfAnAction() {
-        let (map, problems) = KeyMap.read("pause = \"Ctrl-P\"\nundo = [\"U\", \"Backspace\"]\n")
+        let (map, problems) = KeyMap.read("pause = \"Ctrl-P\"\nundo = [\"F3\", \"F2\"]\n")
 
         #expect(problems.isEmpty)
         #expect(map.action(for: .control("p"), on: .queue) == .pause && map.action(for: .character("p"), on: .queue) == nil)
-        #expect(map.action(for: .character("U"), on: .log) == .undo && map.action(for: .backspace, on: .browse) == .undo)
+        #expect(map.action(for: .function(3), on: .log) == .undo && map.action(for: .function(2), on: .browse) == .undo)
         #expect(map.action(for: .character("j"), on: .queue) == .nextRow, "the rest stays")
     }
 
     @Test func aChangeOfOneScreenLeavesTheOthers() {
-        let (map, problems) = KeyMap.read("[queue]\nundo = \"U\"\n")
+        let (map, problems) = KeyMap.read("[queue]\nundo = \"F3\"\n")
 
         #expect(problems.isEmpty)
-        #expect(map.action(for: .character("U"), on: .queue) == .undo && map.action(for: .character("u"), on: .queue) == nil)
-        #expect(map.action(for: .character("u"), on: .history) == .undo && map.action(for: .character("U"), on: .history) == nil)
+        #expect(map.action(for: .function(3), on: .queue) == .undo && map.action(for: .character("u"), on: .queue) == nil)
+        #expect(map.action(for: .character("u"), on: .history) == .undo && map.action(for: .function(3), on: .history) == nil)
     }
 
     @Test func noKeysTakeAnActionAway() {

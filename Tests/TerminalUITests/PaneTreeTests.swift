@@ -152,6 +152,22 @@ import Testing
         #expect(names(state)[state.browse.local.cursor] == "f1000" && state.browse.local.isComplete && state.browse.local.loading == nil)
     }
 
+    @Test func settingsThatComeLateLoseNoListing() {
+        var state = AppState(options: Mix.options(), size: size, now: Mix.now)
+        _ = reduce(&state, .status(Mix.status))
+        _ = reduce(&state, .key(.character("2"), at: Mix.now + 1))
+        state.browse.side = .bucket
+        var desk = Desk(rows: [])
+        desk.press("o", &state)
+        desk.press(.control("u"), &state)
+        desk.press("oss://b/p/", &state)
+        desk.press(.enter, &state)
+        _ = reduce(&state, .settings(Mix.settings))
+        _ = reduce(&state, .bucketListingFailed(dest: "oss://b/p/", message: "403 AccessDenied"))
+
+        #expect(render(state, size: size, theme: .mono).lines.joined().contains("403 AccessDenied"))
+    }
+
     @Test func filesOfTheQueueAreTold() {
         var state = Browsing.state(size: size)
         _ = reduce(&state, .queued(folder: folder, ["camera-04_master_v7.mov": .queued, "camera-01_b-roll.mov": .done]))

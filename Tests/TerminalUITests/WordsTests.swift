@@ -57,6 +57,8 @@ import Testing
             run = (97...122).contains(byte) ? run + 1 : 0
             return run >= 3
         }
+        // An ending that is put behind a sentence is told with it.
+        if literal.text.hasPrefix(".") { return true }
         if !hasWord || literal.text.hasPrefix("oss://") && !text.contains(32) || literal.text.hasPrefix("(Standard") { return true }
         return ["AccessScreen.swift", "AccessState.swift", "SettingsScreen.swift", "Settings.swift"].contains(literal.file)
     }

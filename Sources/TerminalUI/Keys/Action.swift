@@ -26,6 +26,8 @@ enum Action: String, Sendable, CaseIterable {
     case findNext = "find-next"
     case findPrevious = "find-previous"
     case filter
+    /// Takes the last word of the filter away.
+    case widen
     case sort
     case reverseSort = "reverse-sort"
     case mark

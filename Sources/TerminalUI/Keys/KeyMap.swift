@@ -58,13 +58,16 @@ public struct KeyMap: Sendable, Equatable {
 
     /// Hints of a screen in the order they are shown; an action without a key has none.
     func hints(on screen: Screen) -> [(keys: String, text: String, rank: Int)] {
-        bindings(on: screen).flatMap { binding in
+        let hints = bindings(on: screen).flatMap { binding in
             binding.hints.filter { $0.screens.contains(screen) && !binding.keys.isEmpty }.map { hint in
                 // A hint that joins two lines of the table names their standard keys.
                 let isStandard = KeyTable.bindings.contains { $0.action == binding.action && $0.keys == binding.keys }
-                return ((isStandard ? hint.keys : nil) ?? binding.keys.first.map(KeyTable.name) ?? "", hint.text, hint.rank)
+                return (keys: (isStandard ? hint.keys : nil) ?? binding.keys.first.map(KeyTable.name) ?? "", text: hint.text, rank: hint.rank)
             }
         }
+        // Where few keys matter they stand in the order in which they matter; help is last everywhere.
+        guard screen == .log || screen == .history else { return hints }
+        return hints.filter { $0.rank > 0 }.sorted { $0.rank < $1.rank } + hints.filter { $0.rank == 0 }
     }
 
     // MARK: - Reading

@@ -89,20 +89,21 @@ enum KeyTable {
         bind([.backTab], .previousPane, "other pane, previous section", [.browse, .detail]),
         bind(
             [.character("[")], .previousItem, "previous upload; a day back in History", [.detail, .history],
-            hints: [hint("prev/next", 6, [.detail], keys: "[ ]"), hint("day", 7, [.history], keys: "[ ]")]),
+            hints: [hint("prev/next", 6, [.detail], keys: "[ ]"), hint("day", 6, [.history], keys: "[ ]")]),
         bind([.character("]")], .nextItem, "next upload; a day on in History", [.detail, .history]),
         bind(
             [.enter], .open, "open: detail, directory, setting",
             hints: [
-                hint("detail", 1, [.queue, .history]), hint("edit", 1, [.settings]), hint("open", 1, [.log]), hint("edit", 1, [.access]),
+                hint("detail", 1, [.queue, .history]), hint("edit", 1, [.settings]), hint("open", 7, [.log]), hint("edit", 1, [.access]),
             ]),
+        bind([.backspace], .widen, "filter without its last word", [.queue, .history]),
         bind([.escape], .close, "close one layer: message, dialog, range, filter, marks"),
     ]
 
     private static let lists: [Binding] = [
         bind(
             [.character(" "), .insert], .mark, "mark the row, go to the next", [.queue, .browse, .history],
-            hints: [hint("mark", 2, [.queue, .browse, .history])]),
+            hints: [hint("mark", 2, [.queue, .browse]), hint("mark", 7, [.history])]),
         bind(
             [.character("v")], .range, "range: move, then v or an action ends it", [.queue, .browse, .history],
             hints: [hint("range", 12, [.queue]), hint("range", 10, [.browse])]),
@@ -124,7 +125,7 @@ enum KeyTable {
             [.character("r")], .retry, "try again now; reconnect when the engine is lost", [.queue, .detail, .history, .access], takes: .uploads,
             isInShell: true,
             hints: [
-                hint("retry", 4, [.queue]), hint("retry", 3, [.detail]), hint("queue again", 3, [.history]), hint("renew now", 3, [.access]),
+                hint("retry", 4, [.queue]), hint("retry", 3, [.detail]), hint("queue again", 2, [.history]), hint("renew now", 3, [.access]),
             ]),
         bind(
             [.character("x"), .function(8), .delete], .cancel, "cancel; the stored parts are kept, u takes it back; removes a profile",
@@ -166,13 +167,13 @@ enum KeyTable {
             also: [CommandWord("theme", .theme, text: "another theme until you leave")], hints: [hint("reload", 9, [.browse])]),
         bind(
             [.character("y")], .copy, "copy: then p path, u URL, i id, e error", [.queue, .detail, .history, .log],
-            hints: [hint("copy", 8, [.detail, .history])]),
+            hints: [hint("copy", 8, [.detail]), hint("copy", 3, [.history])]),
         bind([.character("e")], .nextProblem, "next upload that needs a person", [.queue, .log, .history],
             hints: [hint("next/prev error", 3, [.log], keys: "e/E")]),
         bind([.character("E")], .previousProblem, "previous one", [.queue, .log, .history]),
         bind([.character("!")], .newestProblem, "open the newest problem"),
         bind([.character("F")], .follow, "follow the newest line", [.log], hints: [hint("follow", 2, [.log])]),
-        bind([.character("w")], .wrap, "wrap long lines", [.log], hints: [hint("wrap", 6, [.log])]),
+        bind([.character("w")], .wrap, "wrap long lines", [.log, .detail], hints: [hint("wrap", 6, [.log])]),
     ]
 
     private static let general: [Binding] = [

@@ -127,6 +127,10 @@ extension Canvas {
             ])
             return
         }
+        if state.screen == .queue || state.screen == .history, !state.list.query.isEmpty, state.list.window?.total == 0 {
+            hints([("Esc", "clear filter", 1), ("f", "edit", 2), ("Backspace", "widen", 3), ("?", "help", 0)])
+            return
+        }
         hints(state.options.keys.hints(on: state.screen))
     }
 

@@ -112,7 +112,9 @@ extension Canvas {
             let isActive = section == view.section
             let name = t(section.rawValue)
             let text = isActive ? "[\(name)]" : " \(name) "
+            let start = column
             column = frame.put(text, row: row, column: column, role: isActive ? .tabActive : .tab)
+            zone(.section(section), row: row, from: start, to: column)
         }
         let parts = answer.upload.parts
         let left = max(0, parts.total &- parts.stored &- parts.sending)
@@ -231,19 +233,27 @@ extension Canvas {
 
     // MARK: text sections
 
-    mutating func eventLine(_ event: UploadEventView, row: Int) {
+    /// - Parameter bottom: with it the event takes as many rows as its text needs, up to that one.
+    /// - Returns: the row below.
+    @discardableResult
+    mutating func eventLine(_ event: UploadEventView, row: Int, wrappedTo bottom: Int? = nil) -> Int {
         let at = LocalTime.milliseconds(event.at)
         let isToday = at.map { clock($0).date == clock(now).date } ?? true
         let time = at.map { isToday ? clock($0).clock : "\(clock($0).date) \(clock($0).clock)" } ?? ""
         let role: Role = event.kind == "failed" ? .error : event.kind == "retry" || event.kind == "held" ? .warn : .text
         let start = frame.put(time, row: row, column: 1, role: .logTime) + 2
         let end = max(frame.put(t(event.kind), row: row, column: start, role: role) + 1, start + 9)
-        frame.put(cut(event.text, size.columns - end - 1), row: row, column: end)
+        let room = max(8, size.columns - end - 1)
+        let lines = bottom == nil ? [event.text] : wrapped([event.text], room)
+        for (index, line) in lines.enumerated() where row + index < bottom ?? .max { frame.put(cut(line, room), row: row + index, column: end) }
+        return row + lines.count
     }
 
     private mutating func eventsSection(_ answer: UploadDetail, top: Int, bottom: Int, scroll: Int) {
-        let events = answer.events.reversed().dropFirst(scroll)
-        for (index, event) in events.enumerated() where top + index < bottom { eventLine(event, row: top + index) }
+        var row = top
+        for event in answer.events.reversed().dropFirst(scroll) where row < bottom {
+            row = eventLine(event, row: row, wrappedTo: state.detail?.wraps == true ? bottom : nil)
+        }
         if answer.events.isEmpty { frame.put(t("Nothing has happened yet."), row: top, column: 1, role: .muted) }
     }
 
@@ -272,7 +282,12 @@ extension Canvas {
         if let error = answer.upload.lastError {
             let what = (error.http.map { "\($0) " } ?? "") + error.code
             frame.put(cut(what, size.columns - 2), row: row, column: 1, role: .error)
-            frame.put(cut(error.message, size.columns - 2), row: row + 1, column: 1)
+            let message = state.detail?.wraps == true ? wrapped([error.message], size.columns - 2) : [error.message]
+            for line in message where row + 1 < size.rows - 3 {
+                frame.put(cut(line, size.columns - 2), row: row + 1, column: 1)
+                row += 1
+            }
+            row -= 1
             let facts = [
                 t("at {}", local(error.at)), error.part.map { t("part {}", String($0)) }, error.requestId.map { t("request {}", $0) },
             ].compactMap { $0 }
@@ -282,8 +297,7 @@ extension Canvas {
         let events = answer.events.reversed().filter { ["retry", "failed", "held"].contains($0.kind) }
         if answer.upload.lastError == nil, events.isEmpty { frame.put(t("No error so far."), row: row, column: 1, role: .muted) }
         for event in events.dropFirst(scroll) where row < size.rows - 2 {
-            eventLine(event, row: row)
-            row += 1
+            row = eventLine(event, row: row, wrappedTo: state.detail?.wraps == true ? size.rows - 2 : nil)
         }
     }
 

@@ -55,7 +55,9 @@ extension Canvas {
         frame.put(cut(t("parts"), 5), row: top + 2, column: 1, role: .muted)
         partsLine(detail, upload, row: top + 2, column: 7, width: size.columns - 8)
         frame.put(cut(own(rateWords(upload)), size.columns - 2), row: top + 3, column: 1)
-        for (index, event) in (detail?.events.reversed() ?? []).prefix(3).enumerated() { eventLine(event, row: top + 4 + index) }
+        for (index, event) in (detail?.events.reversed() ?? []).dropFirst(state.inspectorScroll).prefix(3).enumerated() {
+            eventLine(event, row: top + 4 + index)
+        }
     }
 
     func rateWords(_ upload: UploadView) -> String {

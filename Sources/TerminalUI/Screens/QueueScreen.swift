@@ -14,6 +14,10 @@ struct QueueColumns: Sendable, Equatable {
     let isNarrow: Bool
     let isLong: Bool
 
+    /// Profile and time of adding, in very wide windows; queued rows tell their position there.
+    var profile = 0
+    var added = 0
+
     /// Cursor, mark, state, priority, space.
     static let lead = 5
     /// Space and scroll bar.
@@ -33,7 +37,8 @@ struct QueueColumns: Sendable, Equatable {
             eta = isLong ? 8 : 6
         }
         if columns >= 140 { (parts, tries) = (9, 3) }
-        let fixed = [size, bar, status, rate, eta, parts, tries].filter { $0 > 0 }.reduce(0) { $0 + $1 + 1 }
+        if columns >= 160 { (profile, added) = (10, 11) }
+        let fixed = [size, bar, status, rate, eta, parts, tries, profile, added].filter { $0 > 0 }.reduce(0) { $0 + $1 + 1 }
         let rest = columns - Self.lead - Self.trail - fixed
         if isLong {
             // 34 of 62 cells at 140 columns; the rest and a space go to the destination.
@@ -107,6 +112,12 @@ extension Canvas {
             frame.putRight(t(word), row: row, end: column, role: .muted)
             if !key.isEmpty { zone(.sort(key), row: row, from: column - word.utf8.count, to: column) }
         }
+        if columns.profile > 0 {
+            frame.put(t("PROFILE"), row: row, column: column + 1, role: .muted)
+            column += 2 + columns.profile + columns.added
+            frame.putRight(t("ADDED"), row: row, end: column, role: .muted)
+            zone(.sort("added"), row: row, from: column - 5, to: column)
+        }
         if !list.sort.isEmpty {
             let text = " sort:" + list.sort
             frame.put(cut(text, max(0, columns.name - 5)), row: row, column: QueueColumns.lead + 5, role: .title)
@@ -116,7 +127,7 @@ extension Canvas {
     private mutating func uploadRows(_ layout: Layout) {
         let list = state.queue
         guard let window = list.window else {
-            frame.put(state.mirror.isLost ? "" : "Listing…", row: layout.listTop, column: 2, role: .muted)
+            frame.put(state.mirror.isLost ? "" : own(t("Listing…")), row: layout.listTop, column: 2, role: .muted)
             return
         }
         if window.total == 0 { return emptyQueue(layout) }
@@ -162,12 +173,14 @@ extension Canvas {
             frame.put(path(upload.path, columns.name), row: row, column: 4)
             frame.putRight(statusWord(upload), row: row, end: size.columns, role: role)
         } else {
-            wideRow(upload, row: row, columns, role)
+            let isOwnOrder = list.sort.isEmpty && list.query.isEmpty && !state.hidesFinished
+            wideRow(upload, row: row, columns, role, position: isOwnOrder ? position : nil)
         }
         if isCursor { frame.paint(row: row, column: 0, width: columns.isNarrow ? size.columns : size.columns - 1, role: .cursor) }
     }
 
-    private mutating func wideRow(_ upload: UploadView, row: Int, _ columns: QueueColumns, _ role: Role) {
+    /// - Parameter position: in the engine's own order.
+    private mutating func wideRow(_ upload: UploadView, row: Int, _ columns: QueueColumns, _ role: Role, position: Int?) {
         let isLost = state.mirror.isLost
         frame.put(path(upload.path, columns.name), row: row, column: QueueColumns.lead)
         var column = QueueColumns.lead + columns.name
@@ -201,6 +214,8 @@ extension Canvas {
             column += 1 + columns.eta
             if isMoving(upload), let eta = upload.etaLow ?? upload.etaHigh, !isLost {
                 frame.putRight(Formats.duration(max(0, Double(eta))), row: row, end: column)
+            } else if let position, upload.state == .queued, columns.profile > 0 {
+                frame.putRight("#\(Formats.count(position + 1))", row: row, end: column, role: .muted)
             }
         }
         if columns.parts > 0 {
@@ -211,6 +226,11 @@ extension Canvas {
             column += 1 + columns.tries
             if upload.retries > 0 { frame.putRight(String(min(999, upload.retries)), row: row, end: column) }
         }
+        guard columns.profile > 0 else { return }
+        frame.put(cut(upload.remote ?? "-", columns.profile), row: row, column: column + 1, role: .muted)
+        column += 2 + columns.profile + columns.added
+        guard let at = LocalTime.milliseconds(upload.added) else { return }
+        frame.putRight(String(clock(at).date.dropFirst(5)) + " " + clock(at).shortClock, row: row, end: column, role: .muted)
     }
 
     func isMoving(_ upload: UploadView) -> Bool { upload.state == .uploading || upload.state == .verifying }
@@ -247,7 +267,7 @@ extension Canvas {
     private mutating func emptyQueue(_ layout: Layout) {
         if !state.queue.query.isEmpty || state.hidesFinished {
             frame.put(t("No upload matches."), row: layout.listTop + min(3, layout.listHeight / 3), column: 4)
-            if layout.listHeight > 6 { frame.put(t("f edits the filter, Esc clears it."), row: layout.listTop + 5, column: 4, role: .muted) }
+            if layout.listHeight > 6 { frame.put(t("Backspace widens the filter by one word, f edits it, Esc clears it."), row: layout.listTop + 5, column: 4, role: .muted) }
             return
         }
         let lines = [

@@ -6,6 +6,7 @@ struct Zone: Sendable, Equatable {
         case key(Key)
         /// A heading: sort by it, again turns it round.
         case sort(String)
+        case section(DetailState.Section)
         case paneSort(BrowseState.Side, PaneOrder.Key)
         /// A line of the palette or of the help, counted from the first one of all.
         case line(Int)

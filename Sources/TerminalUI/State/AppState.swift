@@ -74,6 +74,8 @@ public struct AppState: Sendable, Equatable {
     var historyPages = HistoryPages()
     var hidesFinished = false
     var browse: BrowseState
+    /// Events of the upload under the cursor that are scrolled away in the inspector.
+    var inspectorScroll = 0
     var detail: DetailState?
     var access = AccessState()
     var settingsCursor = 0
@@ -256,6 +258,8 @@ struct DetailState: Sendable, Equatable {
     var scroll = 0
     /// The map takes the whole screen.
     var isZoomed = false
+    /// Long lines of events and errors take as many rows as they need.
+    var wraps = false
     /// The upload is gone from the engine.
     var isGone = false
 }

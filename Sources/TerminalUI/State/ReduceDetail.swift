@@ -32,7 +32,9 @@ extension AppState {
         case .retry, .cancel, .abort: return act(action.rawValue, key: key)
         case .priorityUp, .priorityDown: return changePriority(up: action == .priorityUp)
         case .zoom: detail.isZoomed.toggle()
-        case .wrap: say("long lines are cut in this version; y e copies the whole error")
+        case .wrap:
+            detail.wraps.toggle()
+            say(detail.wraps ? "long lines are wrapped; w cuts them" : "long lines are cut; w wraps them")
         case .open: break
         default:
             say("that does nothing here. ? help", .warn, seconds: 5)

@@ -11,7 +11,8 @@ extension AppState {
         case .detail(let id, let detail): return onDetail(id, detail)
         case .settings(let settings):
             mirror.settings = settings
-            if browse.bucket.place.isEmpty { showRemotes() }
+            // Not while somebody waits for a listing: its answer would find nobody.
+            if browse.bucket.place.isEmpty, browse.bucket.loading == nil { showRemotes() }
             return []
         case .engineLost(let reason, let attempt, let nextIn):
             var since = now

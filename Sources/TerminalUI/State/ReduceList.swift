@@ -28,6 +28,11 @@ extension AppState {
                 endRange(path)
             }
             return []
+        case .widen:
+            let words = self[keyPath: path].query.split(separator: " ").dropLast()
+            // What joined the word to the rest goes with it.
+            let kept = ["and", "or", "not"].contains(words.last ?? "") ? words.dropLast() : words
+            return applyFilter(kept.joined(separator: " "))
         case .markAll:
             endRange(path)
             let query = fullQuery(path)
@@ -83,6 +88,7 @@ extension AppState {
         self[keyPath: path].cursor = max(0, min(target, total - 1))
         // A row that is not loaded yet gets its name when the window comes.
         self[keyPath: path].cursorID = self[keyPath: path].cursorRow?.id
+        if path == \AppState.queue { inspectorScroll = 0 }
         speakRow()
         return settle(path) + (path == \AppState.queue ? askDetail(again: false) : [])
     }
@@ -254,7 +260,11 @@ extension AppState {
             let wanted = (detail?.scroll ?? 0) + step
             detail?.scroll = max(0, min(wanted, most))
         } else {
-            say("J and K scroll in the detail: Enter opens it")
+            guard layout.inspectorTop != nil else {
+                say("J and K scroll in the detail: Enter opens it")
+                return []
+            }
+            inspectorScroll = max(0, min(inspectorScroll + step, most))
         }
         return []
     }

@@ -47,6 +47,10 @@ extension AppState {
             case .screen(let wanted): return show(wanted)
             case .key(let key): return onKey(key)
             case .sort(let key): return sortByHeading(key)
+            case .section(let section):
+                detail?.section = section
+                detail?.scroll = 0
+                return []
             case .paneSort(let side, let key):
                 let order = (side == .local ? browse.local : browse.bucket).order
                 sortPane(side, by: PaneOrder(key, isDescending: order.key == key && !order.isDescending))

@@ -121,6 +121,11 @@ enum ChineseSentences {
         no further match for {} | 没有更多匹配：{}
         nothing was looked for yet; / finds | 还没有查找过；/ 查找
         Could not list {} {} | 无法列出 {} {}
+        Backspace widens the filter by one word, f edits it, Esc clears it. | Backspace 去掉筛选的一个词，f 修改，Esc 清除。
+        filter without its last word | 筛选去掉最后一个词
+        ADDED | 加入
+        clear filter | 清除筛选
+        widen | 放宽
         # detail
         This upload is no longer in the queue or the history. q goes back. | 此上传已不在队列和历史中。q 返回。
         Asking the engine for this upload… | 正在向引擎询问此上传…
@@ -159,7 +164,6 @@ enum ChineseSentences {
         disk | 磁盘
         schedule | 计划
         resume | 续传
-        long lines are cut in this version; y e copies the whole error | 此版本会截断长行；y e 复制完整错误
         this is the last upload loaded | 这是已加载的最后一个上传
         this is the first upload loaded | 这是已加载的第一个上传
         J and K scroll in the detail: Enter opens it | J 和 K 在详情中滚动：Enter 打开
@@ -263,5 +267,28 @@ enum ChineseSentences {
         not in this version | 此版本没有
         saved view | 已保存的视图
         keep this filter under a name: view save NAME | 给此筛选命名保存：view save 名称
+        # profiles and settings
+        writing… | 正在写入…
+        add and test | 添加并测试
+        save and test | 保存并测试
+        Tab field   Space change   Esc back | Tab 字段   空格更改   Esc 返回
+        (kept) | （保留）
+        Nothing was edited yet. | 还没有修改过。
+        undone | 已撤销
+        stays | 不可撤销
+        with | 使用
+        region | 地域
+        limit up {}, {w} and {w} at once   u undo | 限速 {}，同时 {}、{}   u 撤销
+        there is no profile to {w}: a adds one | 没有可{}的配置：a 添加
+        {}: these credentials came with an order, there is nothing to {w} | {}：这些凭证随任务而来，没有可{}的
+        nothing was changed | 没有更改
+        {w} has no steps: Enter edits it | {} 没有步进：Enter 修改
+        schedule's clock | 计划时钟
+        cancel; the stored parts are kept, u takes it back; removes a profile | 取消；已存分片保留，u 可撤回；删除配置
+        add to the queue: the marked files, or opens Browse; a profile | 加入队列：已标记的文件，或打开浏览；添加配置
+        the last edits, by whom; Enter takes one back | 最近的修改及其人；Enter 撤销一个
+        remove | 删除
+        undo | 撤销
+        edits | 修改记录
         """
 }

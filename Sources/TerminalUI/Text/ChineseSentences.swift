@@ -267,28 +267,5 @@ enum ChineseSentences {
         not in this version | 此版本没有
         saved view | 已保存的视图
         keep this filter under a name: view save NAME | 给此筛选命名保存：view save 名称
-        # profiles and settings
-        writing… | 正在写入…
-        add and test | 添加并测试
-        save and test | 保存并测试
-        Tab field   Space change   Esc back | Tab 字段   空格更改   Esc 返回
-        (kept) | （保留）
-        Nothing was edited yet. | 还没有修改过。
-        undone | 已撤销
-        stays | 不可撤销
-        with | 使用
-        region | 地域
-        limit up {}, {w} and {w} at once   u undo | 限速 {}，同时 {}、{}   u 撤销
-        there is no profile to {w}: a adds one | 没有可{}的配置：a 添加
-        {}: these credentials came with an order, there is nothing to {w} | {}：这些凭证随任务而来，没有可{}的
-        nothing was changed | 没有更改
-        {w} has no steps: Enter edits it | {} 没有步进：Enter 修改
-        schedule's clock | 计划时钟
-        cancel; the stored parts are kept, u takes it back; removes a profile | 取消；已存分片保留，u 可撤回；删除配置
-        add to the queue: the marked files, or opens Browse; a profile | 加入队列：已标记的文件，或打开浏览；添加配置
-        the last edits, by whom; Enter takes one back | 最近的修改及其人；Enter 撤销一个
-        remove | 删除
-        undo | 撤销
-        edits | 修改记录
         """
 }

@@ -57,6 +57,8 @@ extension EngineLoop {
 
     func estimate(uploads: Int, bytes: Int64, _ now: Timestamp) -> (low: Int, high: Int)? {
         guard uploads > 0, !queueMachine.isPaused, limitsNow.rate != 0, !runs.isEmpty else { return nil }
+        // What is on its way counts as gained, so it is not left either: many files in one request each may all be in flight.
+        let bytes = max(bytes - runs.values.reduce(0) { $0 + ($1.isStarted ? $1.sendingBytes : 0) }, 0)
         // The last one may be alone: the one that needs longest. It then has the slots of the others too, unless it is held back by itself.
         var longest: (left: Int64, rate: Double, requests: Int?, seconds: Double)?
         for run in runs.values where run.isStarted && !run.isSmall {

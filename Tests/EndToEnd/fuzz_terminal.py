@@ -158,9 +158,9 @@ class Fuzz:
         if not self.driver.isCooked():
             raise Finding(f"{what}: the terminal is not as it was")
 
-    def await_output(self, seconds=25):
-        """It is there: after Ctrl-L it draws. Where sequences that nobody finishes have eaten what the terminal answers, it gives up waiting
-        for that after 15 s."""
+    def await_output(self, seconds=15):
+        """It is there: after Ctrl-L it draws. Where sequences that nobody finishes have eaten what the terminal answers, it asks again after
+        2 s."""
         number = len(self.driver.chunks)
         end = time.monotonic() + seconds
         while time.monotonic() < end:

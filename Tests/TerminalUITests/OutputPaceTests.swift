@@ -47,6 +47,40 @@ import Testing
         #expect(!pace.isSlow && pace.tick == 1000)
     }
 
+    @Test func answersThatAreLostAreAskedForOnceMore() {
+        var pace = OutputPace(asks: true)
+        pace.hasAsked(at: 0)
+        pace.hasAnswered(at: 5)
+        pace.hasAsked(at: 100)
+        pace.hasAsked(at: 200)
+
+        #expect(!pace.mustAskAgain(at: 2099) && pace.next == 2100)
+        #expect(pace.mustAskAgain(at: 2100))
+        pace.hasAskedAgain(at: 2100)
+        #expect(!pace.mustAskAgain(at: 9000) && pace.next == 15_100)
+        let before = pace.mayDraw(at: 2101)
+        pace.hasAnswered(at: 2110)
+        let after = pace.mayDraw(at: 2110)
+
+        #expect(!before && after && !pace.isWaiting && !pace.isSlow)
+    }
+
+    @Test func answersThatAreOnlyLateCountAsThose() {
+        var pace = OutputPace(asks: true)
+        pace.hasAsked(at: 0)
+        pace.hasAnswered(at: 5)
+        pace.hasAsked(at: 100)
+        pace.hasAsked(at: 200)
+        pace.hasAskedAgain(at: 2100)
+
+        pace.hasAnswered(at: 3000)
+        #expect(pace.isWaiting && pace.isSlow)
+        pace.hasAnswered(at: 3100)
+        // The answer to the second question is nobody's.
+        pace.hasAnswered(at: 3200)
+        #expect(!pace.isWaiting)
+    }
+
     @Test func aTerminalThatNeverAnswersIsNotAskedAgain() {
         var pace = OutputPace(asks: true)
         pace.hasAsked(at: 0)

@@ -63,7 +63,7 @@ extension EngineLoop {
             throw .option("the order names more than \(mostSources) sources. Name folders instead")
         }
         for source in order.sources where source.utf8.first != UInt8(ascii: "/") || source.utf8.contains(0) {
-            throw .option("the source \(source) is no absolute path")
+            throw .option("the source \(PathText.shown(source)) is no absolute path")
         }
     }
 
@@ -72,7 +72,7 @@ extension EngineLoop {
         if sources.count == 1, case .unreadable(let number)? = kinds.first {
             throw OrderError(
                 code: "NoSuchSource",
-                message: "\(sources[0]) cannot be read (\(FileError.text(of: number))). Name a file or folder that is there", exit: 2)
+                message: "\(PathText.shown(sources[0])) cannot be read (\(FileError.text(of: number))). Name a file or folder that is there", exit: 2)
         }
         try plan.settleKey(isOneFile: sources.count == 1 && kinds.first == .other, count: sources.count)
     }

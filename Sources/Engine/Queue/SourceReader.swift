@@ -68,7 +68,7 @@ enum SourceReader {
                 continuation.resume(
                     returning: paths.map { path in
                         var information = stat()
-                        guard stat(path, &information) == 0 else { return .unreadable(errno: errno) }
+                        guard PathText.withPath(path, { stat($0, &information) }) == 0 else { return .unreadable(errno: errno) }
                         return information.st_mode & S_IFMT == S_IFDIR ? .folder : .other
                     })
             }

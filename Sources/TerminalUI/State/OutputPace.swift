@@ -14,13 +14,17 @@ public struct OutputPace: Sendable, Equatable {
     static let slow: Int64 = 200
     /// A terminal that has never answered for so long is not asked again.
     static let patience: Int64 = 1000
-    /// An answer that was lost: frames go on.
+    /// An answer that is missing for so long is asked for once more: it may have been taken for the end of a key.
+    static let missing: Int64 = 2000
+    /// Nothing answers: frames go on.
     static let lost: Int64 = 15_000
     static let tick: Int64 = 1000
     static let longestTick: Int64 = 5000
 
     private var asked: [Int64] = []
     private var quickest: Int64?
+    /// When the answer was asked for once more.
+    private var askedAgain: Int64?
     /// It does not answer, or is not to be asked.
     public private(set) var isSilent: Bool
     public private(set) var isSlow = false
@@ -33,13 +37,25 @@ public struct OutputPace: Sendable, Equatable {
     public mutating func mayDraw(at now: Int64) -> Bool {
         if let first = asked.first, now - first >= (quickest == nil ? Self.patience : Self.lost) {
             if quickest == nil { isSilent = true }
-            asked = []
+            forgive()
         }
         return asked.count < Self.mostUnderWay
     }
 
+    /// Whether the question is to be put once more, behind no frame: over a slow line the answers are only late, and come first.
+    public func mustAskAgain(at now: Int64) -> Bool {
+        guard quickest != nil, askedAgain == nil, let first = asked.first else { return false }
+        return now - first >= Self.missing
+    }
+
+    public mutating func hasAskedAgain(at now: Int64) { askedAgain = now }
+
     /// When it is to be looked at again, though no answer came.
-    public var next: Int64? { asked.first.map { $0 + (quickest == nil ? Self.patience : Self.lost) } }
+    public var next: Int64? {
+        asked.first.map { $0 + (quickest == nil ? Self.patience : askedAgain == nil ? Self.missing : Self.lost) }
+    }
+
+    private mutating func forgive() { (asked, askedAgain) = ([], nil) }
 
     public var isWaiting: Bool { !asked.isEmpty }
 
@@ -47,7 +63,10 @@ public struct OutputPace: Sendable, Equatable {
 
     public mutating func hasAnswered(at now: Int64) {
         guard !asked.isEmpty else { return }
+        // As quick as the terminal can be: it is the answer to the second question, and those before it are lost.
+        if let again = askedAgain, now - again <= 2 * (quickest ?? 0) + Self.slow { return forgive() }
         let took = max(0, now - asked.removeFirst())
+        askedAgain = nil
         let usual = min(quickest ?? took, took)
         quickest = usual
         isSlow = took - usual > Self.slow

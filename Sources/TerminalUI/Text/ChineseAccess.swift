@@ -64,5 +64,27 @@ enum ChineseAccess {
         this was taken back already | 已经撤回
         an abort cannot be taken back: its parts are deleted | 中止无法撤回：分片已删除
         Enter takes the marked one back   j k choose   shell: davit undo ID | Enter 撤回所选   j k 选择   命令：davit undo ID
+        # what is said of credentials, settings and views
+        no credentials to {w}: a adds a profile | 没有可{}的凭证：a 添加配置
+        the last question is still under way | 上一个询问仍在进行
+        {}: asking for new credentials | {}：正在获取新凭证
+        {}: testing endpoint, clock, credentials, rights | {}：正在测试 endpoint、时钟、凭证、权限
+        {}: new credentials are here | {}：新凭证已就绪
+        {}: test ok, {w} | {}：测试通过，{}
+        the theme is read again; the engine reads its configuration on SIGHUP | 主题已重新读取；引擎在收到 SIGHUP 时读取配置
+        {} is changed in config.toml or when davit starts | {} 需在 config.toml 中或启动 davit 时更改
+        there is no limit to step: Enter sets one | 没有可调的限速：Enter 设置
+        {} has no steps | {} 无法逐级调整
+        {} is what the configuration says already | 配置中已是 {}
+        slow mode is {}; B turns it on | 慢速模式为 {}；B 开启
+        limit up {w} -> {w} by the schedule | 限速 {} -> {}，由时间表更改
+        limit up {w} -> {w} by another front end | 限速 {} -> {}，由另一前端更改
+        limit up {w} -> {w} {w} | 限速 {} -> {} {}
+        uploads at once {} -> {} by another front end | 同时上传 {} -> {}，由另一前端更改
+        view save NAME: a name of letters, digits, - and _, at most 40 | view save 名称：字母、数字、- 和 _，最多 40 个
+        there is no view {} | 没有视图 {}
+        view {} | 视图 {}
+        u undo | u 撤销
+        changed | 已更改
         """
 }

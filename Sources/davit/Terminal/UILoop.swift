@@ -72,6 +72,10 @@ final class UILoop {
         while !isLeaving {
             draw()
             let now = Self.now()
+            if pace.mustAskAgain(at: now) {
+                Output.terminal(OutputPace.question)
+                pace.hasAskedAgain(at: now)
+            }
             var wait = max(0, nextTick - now)
             if isDirty { wait = min(wait, pace.mayDraw(at: now) ? max(0, lastDraw + pause - now) : max(0, (pace.next ?? now) - now)) }
             if decoder.isWaiting { wait = min(wait, Self.escapeDelay) }
@@ -199,6 +203,8 @@ final class UILoop {
     }
 
     private func suspend() {
+        // Behind us they would be typed into the shell.
+        awaitAnswers()
         display.stop()
         Display.suspendProcess()
         display.restart()

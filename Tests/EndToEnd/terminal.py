@@ -171,11 +171,14 @@ class Driver:
             self.chunks.append((time.monotonic(), data))
             # A terminal says that it is there, when it comes to the question.
             asked = (tail + data).count(b"\x1b[5n")
+            isAsked = b"\x1b[c" in tail[-2:] + data
             if b"\x1b[6n" in tail + data and self.cells and self.answers:
                 os.write(self.master, b"\x1b[1;%dR" % (1 + self.cells))
             tail = (tail + data)[-3:]
             if asked and self.answers:
                 os.write(self.master, b"\x1b[0n" * asked)
+            if isAsked and self.answers:
+                os.write(self.master, b"\x1b[?62;22c")
 
     def resize(self, columns, rows):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

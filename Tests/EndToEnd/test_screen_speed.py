@@ -153,7 +153,8 @@ def test_29_a_directory_of_ten_thousand_files_is_browsed_at_once(ten_thousand, d
     driver.quiet()
     number, asked = len(driver.chunks), time.monotonic()
     driver.write(b"\r")
-    until(lambda: b"frame-0000" in b"".join(data for _, data in driver.chunks[number:]))
+    # Rows that come in another order later are drawn by what differs, so only the first can be looked for by their bytes.
+    until(lambda: b"frame-0" in b"".join(data for _, data in driver.chunks[number:]))
     first = next(at for place, (at, _) in enumerate(driver.chunks[number:]) if b"frame-0" in b"".join(d for _, d in driver.chunks[number:number + place + 1]))
     print(f"first rows after {(first - asked) * 1000:.0f} ms")
     driver.quiet()
@@ -239,8 +240,8 @@ def test_39_a_slow_line_is_said_and_gets_no_backlog(play, drive):
     left = len(driver.output)
     driver.drain = None
     driver.shows(b"[detached:")
-    # What was still under way: two frames at most.
-    assert len(driver.output) - left < 2 * 2048
+    # What was still under way: two frames at most, each with its question behind it.
+    assert driver.output[left:].count(b"\x1b[5n") <= 2
 
 
 def test_39_a_terminal_that_never_answers_is_drawn_all_the_same(play, drive):

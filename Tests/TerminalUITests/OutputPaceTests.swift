@@ -47,19 +47,19 @@ import Testing
         #expect(!pace.isSlow && pace.tick == 1000)
     }
 
-    @Test func answersThatAreLostAreAskedForOnceMore() {
+    @Test func answersThatAreLostHoldNoFrameForLong() {
         var pace = OutputPace(asks: true)
         pace.hasAsked(at: 0)
         pace.hasAnswered(at: 5)
         pace.hasAsked(at: 100)
         pace.hasAsked(at: 200)
 
-        #expect(!pace.mustAskAgain(at: 2099) && pace.next == 2100)
-        #expect(pace.mustAskAgain(at: 2100))
-        pace.hasAskedAgain(at: 2100)
-        #expect(!pace.mustAskAgain(at: 9000) && pace.next == 15_100)
+        #expect(!pace.mustAskLast(at: 2099) && pace.next == 2100)
+        #expect(pace.mustAskLast(at: 2100))
+        pace.askedLast()
+        #expect(!pace.mustAskLast(at: 9000) && pace.next == 15_100)
         let before = pace.mayDraw(at: 2101)
-        pace.hasAnswered(at: 2110)
+        pace.answeredLast()
         let after = pace.mayDraw(at: 2110)
 
         #expect(!before && after && !pace.isWaiting && !pace.isSlow)
@@ -71,14 +71,26 @@ import Testing
         pace.hasAnswered(at: 5)
         pace.hasAsked(at: 100)
         pace.hasAsked(at: 200)
-        pace.hasAskedAgain(at: 2100)
+        pace.askedLast()
 
-        pace.hasAnswered(at: 3000)
+        pace.hasAnswered(at: 2101)
         #expect(pace.isWaiting && pace.isSlow)
+        pace.hasAsked(at: 2101)
+        let mayDraw = pace.mayDraw(at: 2102)
         pace.hasAnswered(at: 3100)
-        // The answer to the second question is nobody's.
-        pace.hasAnswered(at: 3200)
-        #expect(!pace.isWaiting)
+        // A frame that left behind the last question is still under way when that is answered.
+        pace.answeredLast()
+
+        #expect(!mayDraw && pace.isWaiting)
+    }
+
+    @Test func theAnswerToTheLastQuestionIsKnown() {
+        var decoder = KeyDecoder()
+        let read = decoder.feed(Array("\u{1B}[?62;22c".utf8))
+
+        #expect(read == [.report(Array("[?62;22c".utf8))])
+        #expect(OutputPace.isLastAnswer(Array("[?62;22c".utf8)) && OutputPace.isLastAnswer(Array("[?6c".utf8)))
+        #expect(!OutputPace.isLastAnswer(OutputPace.answer) && !OutputPace.isLastAnswer(Array("[?1;2y".utf8)))
     }
 
     @Test func aTerminalThatNeverAnswersIsNotAskedAgain() {

@@ -7,6 +7,11 @@ public struct OutputPace: Sendable, Equatable {
     public static let question = "\u{1B}[5n"
     /// The answer as the decoder reports it.
     public static let answer = Array("[0n".utf8)
+    /// "What are you": every terminal says something, and in turn, so that nothing asked before it will be answered any more.
+    public static let lastQuestion = "\u{1B}[c"
+
+    /// Whether a report is the answer to `lastQuestion`: `ESC [ ? 62 ; … c`.
+    public static func isLastAnswer(_ report: [UInt8]) -> Bool { report.starts(with: Array("[?".utf8)) && report.last == UInt8(ascii: "c") }
 
     /// Frames under way; the next one waits, and what changes meanwhile is drawn together.
     static let mostUnderWay = 2
@@ -14,7 +19,7 @@ public struct OutputPace: Sendable, Equatable {
     static let slow: Int64 = 200
     /// A terminal that has never answered for so long is not asked again.
     static let patience: Int64 = 1000
-    /// An answer that is missing for so long is asked for once more: it may have been taken for the end of a key.
+    /// An answer that is missing for so long may have been taken for the end of a key: something else is asked behind it.
     static let missing: Int64 = 2000
     /// Nothing answers: frames go on.
     static let lost: Int64 = 15_000
@@ -23,8 +28,8 @@ public struct OutputPace: Sendable, Equatable {
 
     private var asked: [Int64] = []
     private var quickest: Int64?
-    /// When the answer was asked for once more.
-    private var askedAgain: Int64?
+    /// Something else was asked, behind so many of the questions that are open.
+    private var behind: Int?
     /// It does not answer, or is not to be asked.
     public private(set) var isSilent: Bool
     public private(set) var isSlow = false
@@ -42,20 +47,26 @@ public struct OutputPace: Sendable, Equatable {
         return asked.count < Self.mostUnderWay
     }
 
-    /// Whether the question is to be put once more, behind no frame: over a slow line the answers are only late, and come first.
-    public func mustAskAgain(at now: Int64) -> Bool {
-        guard quickest != nil, askedAgain == nil, let first = asked.first else { return false }
+    /// Whether `lastQuestion` is to be asked, behind no frame: over a slow line the other answers are only late, and come before its own.
+    public func mustAskLast(at now: Int64) -> Bool {
+        guard quickest != nil, behind == nil, let first = asked.first else { return false }
         return now - first >= Self.missing
     }
 
-    public mutating func hasAskedAgain(at now: Int64) { askedAgain = now }
+    public mutating func askedLast() { behind = asked.count }
+
+    /// What was open before it and still is will not be answered.
+    public mutating func answeredLast() {
+        asked.removeFirst(min(behind ?? 0, asked.count))
+        behind = nil
+    }
 
     /// When it is to be looked at again, though no answer came.
     public var next: Int64? {
-        asked.first.map { $0 + (quickest == nil ? Self.patience : askedAgain == nil ? Self.missing : Self.lost) }
+        asked.first.map { $0 + (quickest == nil ? Self.patience : behind == nil ? Self.missing : Self.lost) }
     }
 
-    private mutating func forgive() { (asked, askedAgain) = ([], nil) }
+    private mutating func forgive() { (asked, behind) = ([], nil) }
 
     public var isWaiting: Bool { !asked.isEmpty }
 
@@ -63,10 +74,8 @@ public struct OutputPace: Sendable, Equatable {
 
     public mutating func hasAnswered(at now: Int64) {
         guard !asked.isEmpty else { return }
-        // As quick as the terminal can be: it is the answer to the second question, and those before it are lost.
-        if let again = askedAgain, now - again <= 2 * (quickest ?? 0) + Self.slow { return forgive() }
         let took = max(0, now - asked.removeFirst())
-        askedAgain = nil
+        behind = behind.map { max(0, $0 - 1) }
         let usual = min(quickest ?? took, took)
         quickest = usual
         isSlow = took - usual > Self.slow

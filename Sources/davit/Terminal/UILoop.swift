@@ -72,9 +72,9 @@ final class UILoop {
         while !isLeaving {
             draw()
             let now = Self.now()
-            if pace.mustAskAgain(at: now) {
-                Output.terminal(OutputPace.question)
-                pace.hasAskedAgain(at: now)
+            if pace.mustAskLast(at: now) {
+                Output.terminal(OutputPace.lastQuestion)
+                pace.askedLast()
             }
             var wait = max(0, nextTick - now)
             if isDirty { wait = min(wait, pace.mayDraw(at: now) ? max(0, lastDraw + pause - now) : max(0, (pace.next ?? now) - now)) }
@@ -129,6 +129,7 @@ final class UILoop {
             case .burst(let text): handle(.burst(text))
             case .mouse(let event): handle(.mouse(event, at: Self.now()))
             case .report(OutputPace.answer): answered()
+            case .report(let report) where OutputPace.isLastAnswer(report): pace.answeredLast()
             case .report(let bytes):
                 // Also when it comes late: it is an answer, and never keys.
                 if let background = Background(report: bytes), themes.learn(background) { load(theme: "auto") }

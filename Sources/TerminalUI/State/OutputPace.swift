@@ -21,8 +21,9 @@ public struct OutputPace: Sendable, Equatable {
     static let patience: Int64 = 1000
     /// An answer that is missing for so long may have been taken for the end of a key: something else is asked behind it.
     static let missing: Int64 = 2000
-    /// Nothing answers: frames go on.
-    static let lost: Int64 = 15_000
+    /// Nothing answers: frames go on. A line that is slow has more to bring first.
+    static let lost: Int64 = 5000
+    static let lostWhereSlow: Int64 = 15_000
     static let tick: Int64 = 1000
     static let longestTick: Int64 = 5000
 
@@ -40,7 +41,7 @@ public struct OutputPace: Sendable, Equatable {
 
     /// - Returns: whether a frame may leave now. When it may not, an answer or `next` is waited for.
     public mutating func mayDraw(at now: Int64) -> Bool {
-        if let first = asked.first, now - first >= (quickest == nil ? Self.patience : Self.lost) {
+        if let first = asked.first, now - first >= (quickest == nil ? Self.patience : end) {
             if quickest == nil { isSilent = true }
             forgive()
         }
@@ -63,8 +64,10 @@ public struct OutputPace: Sendable, Equatable {
 
     /// When it is to be looked at again, though no answer came.
     public var next: Int64? {
-        asked.first.map { $0 + (quickest == nil ? Self.patience : behind == nil ? Self.missing : Self.lost) }
+        asked.first.map { $0 + (quickest == nil ? Self.patience : behind == nil ? Self.missing : end) }
     }
+
+    private var end: Int64 { isSlow ? Self.lostWhereSlow : Self.lost }
 
     private mutating func forgive() { (asked, behind) = ([], nil) }
 

@@ -78,7 +78,7 @@ class Fuzz:
         self.note(f"start {columns}x{rows} {term} {' '.join(arguments)}")
         self.driver = Driver(self.played, columns, rows, term, arguments=arguments, LC_ALL=self.random.choice(["C.UTF-8", "C.UTF-8", "zh_CN.UTF-8", "C"]))
         self.figures["starts"] += 1
-        self.await_output()
+        self.await_output(0)
         self.before, self.idsBefore = self.uploads(), set()
 
     def timeline(self):
@@ -158,10 +158,11 @@ class Fuzz:
         if not self.driver.isCooked():
             raise Finding(f"{what}: the terminal is not as it was")
 
-    def await_output(self, seconds=15):
+    def await_output(self, number, seconds=15):
         """It is there: after Ctrl-L it draws. Where sequences that nobody finishes have eaten what the terminal answers, it asks again after
-        2 s."""
-        number = len(self.driver.chunks)
+        2 s.
+
+        `number`: how many pieces had come before: in a small window the answer is there at once, and nothing after it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if len(self.driver.chunks) > number or self.has_ended():
@@ -298,8 +299,9 @@ class Fuzz:
                 time.sleep(0.1)
                 # Out of an unfinished sequence or paste, and something to draw.
                 self.send(b"\x1b[201~")
+                come = len(self.driver.chunks)
                 self.send(b"\x0c")
-                self.await_output()
+                self.await_output(come)
                 if self.driver and not self.has_ended():
                     self.judge()
         self.figures["steps"] = number

@@ -99,6 +99,14 @@ def test_without_colour_nothing_is_asked(play, drive):
     assert b"]11;" not in driver.output
 
 
+def whole(tmux):
+    """The screen when it is not in the middle of being drawn."""
+    last = None
+    while last != (last := tmux.styled()):
+        time.sleep(0.2)
+    return last
+
+
 def test_a_theme_file_and_what_it_inherits_from_are_read_anew_when_they_are_written(play, window):
     played = play("mix")
     themes = played.home / "themes"
@@ -117,7 +125,7 @@ def test_a_theme_file_and_what_it_inherits_from_are_read_anew_when_they_are_writ
     until(lambda: tmux.styled() != first, 2, "other colours")
     assert "nonsense" not in tmux.text() and "error" not in tmux.text()
     # An editor writes beside and renames; an error leaves the colours as they are.
-    before = tmux.styled()
+    before = whole(tmux)
     (themes / "base.toml.new").write_text(base % "#0000ff" + '"text" = { fg = "bluw" }\n')
     (themes / "base.toml.new").rename(themes / "base.toml")
     tmux.shows("base.toml:7:", "error")

@@ -63,7 +63,10 @@ def test_10_a_storm_of_sizes_leaves_the_screen_as_it_was(play, window):
         tmux.resize(numbers.randint(20, 300), numbers.randint(3, 100))
         time.sleep(max(0, min(0.02, end - time.monotonic())))
     tmux.resize(80, 24)
-    until(lambda: tmux.settled(1) == before, 5, f"the screen before; now\n{tmux.text()}\nbefore\n" + "\n".join(before))
+    try:
+        until(lambda: tmux.settled(1) == before, 15, "the screen before")
+    except AssertionError as late:
+        raise AssertionError(f"{late}; now\n{tmux.text()}\nbefore\n" + "\n".join(before)) from None
 
 
 def test_11_a_question_survives_a_window_that_is_too_small_for_it(play, window):
